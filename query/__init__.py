@@ -1,0 +1,1 @@
+"""Turns searches and questions into checked SQL; never talks to a database."""

@@ -1,0 +1,1 @@
+"""OTLP in: gRPC and HTTP. Bytes become tracedata, results become status codes."""

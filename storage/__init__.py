@@ -1,0 +1,1 @@
+"""Where traces are kept: protocols in ``storage.api``, the implementation in ``storage.postgres``."""

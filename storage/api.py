@@ -1,0 +1,191 @@
+"""What a trace store does, so that it can be implemented from these comments alone.
+
+``tests/contract/storage`` holds the suite that every implementation passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from tracedata import Consumer, Span
+
+DEFAULT_WORKSPACE_ID = 1
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """A span name of a service, with its kind (``SpanKind`` number)."""
+
+    name: str
+    kind: int
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    """An attribute predicate: ``key`` is present with a value whose printed form is ``value``.
+
+    Looked for in span, scope, resource, event and link attributes (any of them). Printed forms are those of
+    ``tracedata.printed``. Special keys, as in Jaeger: ``error`` (true | false), ``span.kind``,
+    ``span.status`` (unset | ok | error), ``scope.name``, ``scope.version``, and ``resource.<key>``, which looks
+    only at the resource.
+    """
+
+    key: str
+    value: str
+
+
+class SearchCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a trace in a result: the start of its newest matching span (microseconds), then its id."""
+
+    start_us: int
+    trace_id: bytes
+
+
+class TraceSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which traces are wanted: those with at least one span on which *every* given predicate holds.
+
+    Times are Unix microseconds and bound the start of the matching span (cut to microseconds), both ends included.
+    Durations are nanoseconds, both ends included. ``status_codes`` lists the accepted codes; none given means any.
+    """
+
+    workspace_id: int
+    start_us: int
+    end_us: int
+    limit: int
+    service: str | None = None
+    operation: str | None = None
+    min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
+    status_codes: Sequence[int] = ()
+    tags: Sequence[Tag] = ()
+    after: SearchCursor | None = None
+
+
+class TracePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Traces by the start of their newest matching span, newest first; ``cursor`` when there may be more."""
+
+    trace_ids: Sequence[bytes]
+    cursor: SearchCursor | None = None
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A time range in Unix microseconds: start included, end excluded."""
+
+    workspace_id: int
+    start_us: int
+    end_us: int
+
+
+class CallStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls counted over a window; latencies in milliseconds."""
+
+    calls: int
+    errors: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A service and the calls that entered it: spans without a parent in the same service."""
+
+    service: str
+    spans: int
+    statistics: CallStatistics
+
+
+class ServiceEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge."""
+
+    parent: str
+    child: str
+    statistics: CallStatistics
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """SQL in PostgreSQL's dialect with ``%(name)s`` placeholders, and the values for them."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+class StoreHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the store answers, and what it is."""
+
+    server_version: str
+    schema_version: int
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: bool
+
+
+class SpanWriter(Consumer, Protocol):
+    """Makes batches durable.
+
+    ``consume`` returns after the commit. A span that is stored already (same ids, start and content) is counted
+    as accepted and stored once; two different spans with the same ids are both kept.
+    """
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None:
+        """Commits what was handed over, then releases everything. Idempotent, and safe before ``start``."""
+        ...
+
+
+class SpanReader(Protocol):
+    """Answers for what is stored. Rows of other workspaces are never visible.
+
+    Every method raises ``RetryableError`` when the store cannot be reached.
+    """
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def health(self) -> StoreHealth: ...
+
+    async def services(self, workspace_id: int) -> Sequence[str]:
+        """Names of all services, sorted; none twice, none empty."""
+        ...
+
+    async def operations(
+        self, workspace_id: int, *, service: str, kind: int | None = None
+    ) -> Sequence[Operation]:
+        """Operations of a service, sorted by name and kind; empty for an unknown service."""
+        ...
+
+    async def find_traces(self, search: TraceSearch) -> TracePage:
+        """At most ``search.limit`` trace ids, exactly that many while there are enough; pages never repeat a trace."""
+        ...
+
+    async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
+        """All spans of the given traces, each ordered by start and id. Unknown ids are left out."""
+        ...
+
+    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
+        """Statistics per service over spans that start in the window, sorted by service."""
+        ...
+
+    async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
+        """Parent-child pairs whose child starts in the window, self edges included, sorted by parent and child."""
+        ...
+
+
+__all__ = [
+    "DEFAULT_WORKSPACE_ID",
+    "CallStatistics",
+    "Operation",
+    "SearchCursor",
+    "ServiceEdge",
+    "ServiceNode",
+    "SpanReader",
+    "SpanWriter",
+    "Statement",
+    "StoreHealth",
+    "Tag",
+    "TracePage",
+    "TraceSearch",
+    "Window",
+]

@@ -1,0 +1,1 @@
+"""The PostgreSQL store: schema, COPY writer, readers, partitions, embedded server."""

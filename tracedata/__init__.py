@@ -1,0 +1,49 @@
+"""The kernel: what a span is, who passes batches to whom, and which errors mean what.
+
+Imports nothing but the standard library and msgspec.
+"""
+
+from tracedata.error import (
+    CallerError,
+    NotFoundError,
+    PermanentError,
+    RelayscopeError,
+    RetryableError,
+)
+from tracedata.pipeline import Consumer, Pipeline, Processor, Receipt
+from tracedata.span import (
+    NO_REJECTIONS,
+    Attributes,
+    Batch,
+    Event,
+    Link,
+    Resource,
+    Scope,
+    Span,
+    SpanKind,
+    StatusCode,
+    Value,
+)
+
+__all__ = [
+    "NO_REJECTIONS",
+    "Attributes",
+    "Batch",
+    "CallerError",
+    "Consumer",
+    "Event",
+    "Link",
+    "NotFoundError",
+    "PermanentError",
+    "Pipeline",
+    "Processor",
+    "Receipt",
+    "RelayscopeError",
+    "Resource",
+    "RetryableError",
+    "Scope",
+    "Span",
+    "SpanKind",
+    "StatusCode",
+    "Value",
+]

@@ -1,0 +1,125 @@
+"""The printed form of an attribute value, and the values that a printed form can stand for.
+
+Searches compare printed forms, because Jaeger's query sends every value as a string. The forms are those of the
+OpenTelemetry Collector's ``pcommon.Value.AsString``: integers in decimal, ``true`` and ``false``, doubles in their
+shortest form (``72.5``, ``1``, ``1e+21``), bytes in base64, arrays and maps as JSON, the empty value as nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tracedata.span import Value
+
+_MAX_INT64 = 2**63 - 1
+_MIN_INT64 = -(2**63)
+# No number's printed form is longer than this; longer text is never tried as one.
+_MAX_NUMBER_CHARS = 32
+
+
+def printed(value: Value) -> str:
+    """The printed form of ``value``."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return printed_double(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return printed_json(value)
+
+
+def printed_json(value: Value) -> str:
+    """Arrays and maps as compact JSON with sorted keys, bytes in base64; NaN and infinities as strings."""
+    return msgspec.json.encode(_jsonable(value), order="sorted").decode()
+
+
+def _jsonable(value: Value) -> object:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return printed_double(value)
+        return msgspec.Raw(printed_double(value).encode())
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_jsonable(item) for item in value]
+    return value
+
+
+def printed_double(value: float) -> str:
+    """The shortest decimal that reads back as ``value``, in Go's and JavaScript's notation."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if value == 0:
+        return "-0" if math.copysign(1.0, value) < 0 else "0"
+    if 1e-6 <= abs(value) < 1e21:
+        text = format(Decimal(repr(value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _, exponent = format(Decimal(repr(value)).normalize(), "e").partition("e")
+    return f"{mantissa}e{exponent}"
+
+
+def readings(text: str) -> list[Value]:
+    """Every value, of any type, whose printed form is ``text``; the string itself comes first.
+
+    Arrays and maps are compared as JSON values, so white space and the order of keys do not matter.
+    """
+    found: list[Value] = [text]
+    if not text:
+        found += [None, b""]
+    if text in ("true", "false"):
+        found.append(text == "true")
+    if len(text) <= _MAX_NUMBER_CHARS:
+        found += _numbers(text)
+    found += _bytes(text)
+    if text[:1] in ("[", "{"):
+        found += _structures(text)
+    return found
+
+
+def _numbers(text: str) -> list[Value]:
+    found: list[Value] = []
+    try:
+        integer = int(text)
+    except ValueError:
+        pass
+    else:
+        if _MIN_INT64 <= integer <= _MAX_INT64 and str(integer) == text:
+            found.append(integer)
+    try:
+        double = float(text)
+    except ValueError:
+        return found
+    if printed_double(double) == text:
+        found.append(double)
+    return found
+
+
+def _bytes(text: str) -> list[Value]:
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return []
+    return [decoded] if decoded and base64.b64encode(decoded).decode() == text else []
+
+
+def _structures(text: str) -> list[Value]:
+    try:
+        return [msgspec.json.decode(text)]
+    except (msgspec.DecodeError, RecursionError):
+        return []
