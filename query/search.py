@@ -1,0 +1,157 @@
+"""Compiles a trace search to SQL: conditions are parsed once, then chosen, renamed and joined as syntax trees.
+
+The statement yields ``(trace_id, start_time)`` of matching spans, newest first, at most ``%(rows)s`` of them. One trace
+can come several times; the store that runs the statement keeps the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import sqlglot
+from sqlglot import exp
+
+from storage.api import SearchCursor, Statement, Tag, TraceSearch
+from tracedata import SpanKind, StatusCode
+from tracedata.printed import readings
+from tracedata.typed_json import to_json
+
+_DIALECT = "postgres"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _parsed(sql: str) -> exp.Expression:
+    return sqlglot.parse_one(sql, read=_DIALECT)
+
+
+_SELECT = _parsed(
+    "SELECT s.trace_id, s.start_time FROM relayscope.spans AS s "
+    "ORDER BY s.start_time DESC, s.trace_id DESC LIMIT %(rows)s"
+)
+_BASE = _parsed("s.workspace_id = %(workspace_id)s AND s.start_time >= %(start)s AND s.start_time <= %(end)s")
+_SERVICE = _parsed("s.service_name = %(service)s")
+_OPERATION = _parsed("s.name = %(operation)s")
+_MIN_DURATION = _parsed("s.duration_ns >= %(min_duration_ns)s")
+_MAX_DURATION = _parsed("s.duration_ns <= %(max_duration_ns)s")
+_STATUS = _parsed("s.status_code = ANY(%(status_codes)s)")
+_KIND = _parsed("s.kind = %(value)s")
+_IS_ERROR = _parsed("s.status_code = 2")
+_IS_NO_ERROR = _parsed("s.status_code <> 2")
+_HAS_STATUS = _parsed("s.status_code = %(value)s")
+_NEVER = _parsed("FALSE")
+_IN_SCOPE_FIELD = {
+    name: _parsed(
+        "s.scope_id IN (SELECT c.scope_id FROM relayscope.scopes AS c "
+        f"WHERE c.workspace_id = %(workspace_id)s AND c.{name} = %(value)s)"
+    )
+    for name in ("name", "version")
+}
+_IN_RESOURCE = _parsed(
+    "s.resource_id IN (SELECT r.resource_id FROM relayscope.resources AS r "
+    "WHERE r.workspace_id = %(workspace_id)s "
+    "AND (r.attributes -> %(key)s::text) = ANY(%(values)s::text[]::jsonb[]))"
+)
+_IN_SCOPE = _parsed(
+    "s.scope_id IN (SELECT c.scope_id FROM relayscope.scopes AS c "
+    "WHERE c.workspace_id = %(workspace_id)s "
+    "AND (c.attributes -> %(key)s::text) = ANY(%(values)s::text[]::jsonb[]))"
+)
+_IN_SPAN = _parsed("(s.attributes -> %(key)s::text) = ANY(%(values)s::text[]::jsonb[])")
+_IN_EVENT = _parsed(
+    "EXISTS (SELECT 1 FROM jsonb_array_elements(s.events) AS e(event) "
+    "WHERE (e.event -> 'attributes' -> %(key)s::text) = ANY(%(values)s::text[]::jsonb[]))"
+)
+_IN_LINK = _parsed(
+    "EXISTS (SELECT 1 FROM jsonb_array_elements(s.links) AS l(link) "
+    "WHERE (l.link -> 'attributes' -> %(key)s::text) = ANY(%(values)s::text[]::jsonb[]))"
+)
+_ANYWHERE = exp.or_(_IN_SPAN, _IN_SCOPE, _IN_RESOURCE, _IN_EVENT, _IN_LINK)
+# Where the rows of a page go on.
+_BELOW = _parsed("(s.start_time, s.trace_id) < (%(below_start)s, %(below_trace_id)s)")
+# A trace that an earlier page showed: it has a matching span at or above the cursor.
+_ABOVE_CURSOR = _parsed(
+    "n.trace_id = s.trace_id AND (n.start_time, n.trace_id) >= (%(after_start)s, %(after_trace_id)s)"
+)
+_RESOURCE_PREFIX = "resource."
+
+Condition = tuple[exp.Expression, Mapping[str, object]]
+
+
+def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) -> Statement:
+    """The SQL of a search. ``below`` continues within a page; ``search.after`` starts the page after another one."""
+    parameters: dict[str, object] = {}
+    conditions: list[exp.Expression] = []
+    for number, (template, values) in enumerate(_conditions(search)):
+        conditions.append(_renamed(template, {name: f"{name}_{number}" for name in values}))
+        parameters |= {f"{name}_{number}": value for name, value in values.items()}
+    parameters["workspace_id"] = search.workspace_id
+    where = list(conditions)
+    place = below or search.after
+    if place is not None:
+        where.append(_BELOW)
+        parameters |= {"below_start": _moment(place.start_us), "below_trace_id": place.trace_id}
+    if search.after is not None:
+        where.append(_not_shown_before(conditions))
+        parameters |= {"after_start": _moment(search.after.start_us), "after_trace_id": search.after.trace_id}
+    assert isinstance(_SELECT, exp.Select)  # noqa: S101 - narrows the type of a constant
+    return Statement(sql=_SELECT.where(*where, copy=True).sql(_DIALECT), parameters=parameters)
+
+
+def _conditions(search: TraceSearch) -> Iterator[Condition]:
+    yield _BASE, {"start": _moment(search.start_us), "end": _moment(search.end_us)}
+    if search.service is not None:
+        yield _SERVICE, {"service": search.service}
+    if search.operation is not None:
+        yield _OPERATION, {"operation": search.operation}
+    if search.min_duration_ns is not None:
+        yield _MIN_DURATION, {"min_duration_ns": search.min_duration_ns}
+    if search.max_duration_ns is not None:
+        yield _MAX_DURATION, {"max_duration_ns": search.max_duration_ns}
+    if search.status_codes:
+        yield _STATUS, {"status_codes": list(search.status_codes)}
+    for tag in search.tags:
+        yield _tag_condition(tag)
+
+
+def _tag_condition(tag: Tag) -> Condition:
+    if tag.key == "error":
+        return {"true": _IS_ERROR, "false": _IS_NO_ERROR}.get(tag.value, _NEVER), {}
+    if tag.key == "span.kind":
+        return _number_condition(_KIND, {kind.name.lower(): int(kind) for kind in SpanKind}, tag.value)
+    if tag.key == "span.status":
+        return _number_condition(_HAS_STATUS, {code.name.lower(): int(code) for code in StatusCode}, tag.value)
+    if tag.key in ("scope.name", "scope.version"):
+        return _IN_SCOPE_FIELD[tag.key.removeprefix("scope.")], {"value": tag.value}
+    values = [msgspec.json.encode(to_json(value)).decode() for value in readings(tag.value)]
+    if tag.key.startswith(_RESOURCE_PREFIX):
+        return _IN_RESOURCE, {"key": tag.key.removeprefix(_RESOURCE_PREFIX), "values": values}
+    return _ANYWHERE, {"key": tag.key, "values": values}
+
+
+def _number_condition(template: exp.Expression, numbers: Mapping[str, int], text: str) -> Condition:
+    number = numbers.get(text)
+    return (_NEVER, {}) if number is None else (template, {"value": number})
+
+
+def _renamed(template: exp.Expression, names: Mapping[str, str]) -> exp.Expression:
+    """The template with its placeholders renamed, so that it can stand in a statement several times."""
+    copy = template.copy()
+    for placeholder in copy.find_all(exp.Placeholder):
+        placeholder.set("this", names.get(placeholder.name, placeholder.name))
+    return copy
+
+
+def _not_shown_before(conditions: list[exp.Expression]) -> exp.Expression:
+    inner = [condition.copy() for condition in conditions]
+    for condition in inner:
+        for column in condition.find_all(exp.Column):
+            if column.table == "s":
+                column.set("table", exp.to_identifier("n"))
+    earlier = exp.select("1").from_("relayscope.spans AS n").where(_ABOVE_CURSOR, *inner)
+    return exp.not_(exp.Exists(this=earlier))
+
+
+def _moment(unix_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=unix_us)

@@ -1,0 +1,40 @@
+"""psycopg's errors in our words: the one place where they are translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from tracedata import RetryableError
+
+# What PostgreSQL refuses because of the row itself: sending it again cannot help.
+ROW_ERRORS = (
+    psycopg.DataError,
+    psycopg.NotSupportedError,
+    errors.ProgramLimitExceeded,
+    errors.CheckViolation,
+    errors.NotNullViolation,
+)
+# Two writers got into each other's way: the same transaction can succeed at once.
+CONFLICT_ERRORS = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turns every database error into a ``RetryableError`` that names the action and the class, never data."""
+    try:
+        yield
+    except (PoolTimeout, TooManyRequests) as exc:
+        raise RetryableError(f"{action}: the database does not answer") from exc
+    except psycopg.Error as exc:
+        raise RetryableError(f"{action}: {describe(exc)}") from exc
+
+
+def describe(error: psycopg.Error) -> str:
+    """What went wrong, without the server's message, which can quote data."""
+    state = f" ({error.sqlstate})" if error.sqlstate else ""
+    return f"database error {type(error).__name__}{state}"

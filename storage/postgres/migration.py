@@ -1,0 +1,88 @@
+"""The schema's versions: numbered, forward-only SQL files, each applied once, all of one start in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import LiteralString, cast
+
+import msgspec
+import psycopg
+
+from storage.postgres.error import translated
+from storage.postgres.statement import load_statements
+from tracedata import PermanentError
+
+_STATEMENTS = load_statements("migration.sql")
+MINIMUM_SERVER_VERSION = 150000
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the schema. ``checksum`` recognises a file that was changed after it had been applied."""
+
+    version: int
+    name: str
+    sql: LiteralString
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def available_migrations() -> Sequence[Migration]:
+    """The migrations that this program brings, oldest first."""
+    folder = files("storage.postgres").joinpath("migrations")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [
+        Migration(
+            version=int(name.partition("_")[0]),
+            name=name.removesuffix(".sql").partition("_")[2],
+            sql=cast("LiteralString", folder.joinpath(name).read_text(encoding="utf-8")),
+        )
+        for name in names
+    ]
+
+
+SCHEMA_VERSION = max(migration.version for migration in available_migrations())
+
+
+async def migrate(dsn: str) -> Sequence[Migration]:
+    """Brings the schema up to date and returns what was applied. Safe to run by several processes at once.
+
+    Raises:
+        PermanentError: the server is too old, the schema is newer than this program, or a file was changed.
+        RetryableError: the database cannot be reached.
+    """
+    with translated("migrate"):
+        async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=10) as connection:
+            if connection.info.server_version < MINIMUM_SERVER_VERSION:
+                raise PermanentError("PostgreSQL 15 or newer is needed")
+            async with connection.transaction():
+                return await _apply(connection)
+
+
+async def _apply(connection: psycopg.AsyncConnection) -> Sequence[Migration]:
+    await connection.execute(_STATEMENTS["lock"])
+    await connection.execute(_STATEMENTS["prepare"])
+    await connection.execute(_STATEMENTS["limits"])
+    applied = {row[0]: row[2] for row in await (await connection.execute(_STATEMENTS["applied"])).fetchall()}
+    _check(applied)
+    missing = [migration for migration in available_migrations() if migration.version not in applied]
+    for migration in missing:
+        await connection.execute(migration.sql)
+        await connection.execute(
+            _STATEMENTS["record"],
+            {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
+        )
+    return missing
+
+
+def _check(applied: dict[int, str]) -> None:
+    if applied and max(applied) > SCHEMA_VERSION:
+        raise PermanentError(
+            f"the database has schema version {max(applied)}, this program knows {SCHEMA_VERSION}: upgrade the program"
+        )
+    for migration in available_migrations():
+        if applied.get(migration.version, migration.checksum) != migration.checksum:
+            raise PermanentError(f"migration {migration.version} was changed after it had been applied")

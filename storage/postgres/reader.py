@@ -1,0 +1,241 @@
+"""Reads what is stored: over a pool of its own, in PostgreSQL's binary format."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, LiteralString, Protocol
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.rows import namedtuple_row
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from storage.api import (
+    CallStatistics,
+    Operation,
+    SearchCursor,
+    ServiceEdge,
+    ServiceNode,
+    Statement,
+    StoreHealth,
+    TracePage,
+    TraceSearch,
+    Window,
+)
+from storage.postgres.error import translated
+from storage.postgres.jsonb import decode_events, decode_links
+from storage.postgres.row import PG_EPOCH_US
+from storage.postgres.statement import load_statements
+from tracedata import Resource, Scope, Span
+from tracedata.typed_json import decode_attributes
+
+_STATEMENTS = load_statements("reader.sql")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INT64 = struct.Struct("!q")
+# A page of traces rarely needs more matching spans than this many times its length; when it does, four times more.
+_ROWS_PER_TRACE = 8
+_ROWS_GROWTH = 4
+_MAX_ROWS = 20_000
+
+# Rows are named tuples whose fields follow from the statement, which the type system cannot see.
+Row = Any
+
+
+class SearchCompiler(Protocol):
+    """Turns a search into SQL that yields ``(trace_id, start_time)``, newest first, at most ``%(rows)s`` rows."""
+
+    def __call__(self, search: TraceSearch, *, below: SearchCursor | None = None) -> Statement: ...
+
+
+class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of the reader: connections, and how long a query may take."""
+
+    dsn: str
+    max_connections: int = 8
+    connect_timeout_s: float = 5.0
+    statement_timeout_s: float = 30.0
+    application_name: str = "relayscope-reader"
+
+
+class _MicrosecondLoader(Loader):
+    """Timestamps as Unix microseconds: ``datetime`` would cost more and say less."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> int:
+        return int(_INT64.unpack(data)[0]) + PG_EPOCH_US
+
+
+class PostgresSpanReader:
+    """``storage.api.SpanReader`` over a pool of read-only connections."""
+
+    def __init__(self, config: ReaderConfig, *, compile_search: SearchCompiler) -> None:
+        self._config = config
+        self._compile_search = compile_search
+        self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
+
+    async def start(self) -> None:
+        """Opens the pool; the database need not answer yet."""
+        timeout_ms = int(self._config.statement_timeout_s * 1000)
+        self._pool = AsyncConnectionPool(
+            self._config.dsn,
+            kwargs={
+                "autocommit": True,
+                "row_factory": namedtuple_row,
+                "connect_timeout": max(1, int(self._config.connect_timeout_s)),
+                "application_name": self._config.application_name,
+                # A plan must see the values: partitions are pruned and selectivities differ by them.
+                "prepare_threshold": None,
+                "options": f"-c default_transaction_read_only=on -c statement_timeout={timeout_ms}",
+            },
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            min_size=1,
+            max_size=self._config.max_connections,
+            timeout=self._config.connect_timeout_s,
+            open=False,
+        )
+        await self._pool.open()
+
+    async def aclose(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def health(self) -> StoreHealth:
+        (row,) = await self._fetch(_STATEMENTS["health"], {}, action="health")
+        return StoreHealth(
+            server_version=row.server_version,
+            schema_version=row.schema_version,
+            fsync=row.fsync,
+            full_page_writes=row.full_page_writes,
+            synchronous_commit=row.synchronous_commit,
+        )
+
+    async def services(self, workspace_id: int) -> Sequence[str]:
+        rows = await self._fetch(_STATEMENTS["services"], {"workspace_id": workspace_id}, action="services")
+        return [row.service_name for row in rows]
+
+    async def operations(self, workspace_id: int, *, service: str, kind: int | None = None) -> Sequence[Operation]:
+        parameters = {"workspace_id": workspace_id, "service": service, "kind": kind}
+        rows = await self._fetch(_STATEMENTS["operations"], parameters, action="operations")
+        return [Operation(name=row.name, kind=row.kind) for row in rows]
+
+    async def find_traces(self, search: TraceSearch) -> TracePage:
+        """See ``SpanReader``. Reads matching spans newest first and stops when the page is full."""
+        found: dict[bytes, int] = {}
+        below: SearchCursor | None = None
+        limit = min(max(search.limit * _ROWS_PER_TRACE, 1), _MAX_ROWS)
+        while len(found) <= search.limit:
+            statement = self._compile_search(search, below=below)
+            rows = await self._fetch(statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search")
+            for row in rows:
+                found.setdefault(row.trace_id, row.start_time)
+            if len(rows) < limit:
+                break
+            below = SearchCursor(start_us=rows[-1].start_time, trace_id=rows[-1].trace_id)
+            limit = min(limit * _ROWS_GROWTH, _MAX_ROWS)
+        page = list(found.items())[: search.limit]
+        has_more = len(found) > len(page) > 0
+        cursor = SearchCursor(start_us=page[-1][1], trace_id=page[-1][0]) if has_more else None
+        return TracePage(trace_ids=[trace_id for trace_id, _ in page], cursor=cursor)
+
+    async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
+        parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
+        rows = await self._fetch(_STATEMENTS["spans"], parameters, action="trace")
+        resources = await self._resources(workspace_id, list({row.resource_id for row in rows}))
+        scopes = await self._scopes(workspace_id, list({row.scope_id for row in rows}))
+        spans = [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
+        return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
+
+    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
+        rows = await self._fetch(_STATEMENTS["service_nodes"], _window_parameters(window), action="service map")
+        return [ServiceNode(service=row.service_name, spans=row.spans, statistics=_statistics(row)) for row in rows]
+
+    async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
+        rows = await self._fetch(_STATEMENTS["service_edges"], _window_parameters(window), action="service map")
+        return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
+
+    async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
+        rows = await self._fetch(_STATEMENTS["resources"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
+        return {
+            row.resource_id: Resource(
+                attributes=decode_attributes(row.attributes),
+                dropped_attributes_count=row.dropped_attributes_count or 0,
+                schema_url=row.schema_url or "",
+            )
+            for row in rows
+        }
+
+    async def _scopes(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Scope]:
+        rows = await self._fetch(_STATEMENTS["scopes"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
+        return {
+            row.scope_id: Scope(
+                name=row.name,
+                version=row.version,
+                attributes=decode_attributes(row.attributes),
+                dropped_attributes_count=row.dropped_attributes_count or 0,
+                schema_url=row.schema_url or "",
+            )
+            for row in rows
+        }
+
+    async def _fetch(
+        self, statement: LiteralString | bytes, parameters: Mapping[str, object], *, action: str
+    ) -> Sequence[Row]:
+        assert self._pool is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
+        with translated(action):
+            async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+                await cursor.execute(statement, parameters)
+                return await cursor.fetchall()
+
+
+async def _configure(connection: AsyncConnection[Row]) -> None:
+    set_json_loads(bytes, connection)
+    connection.adapters.register_loader("timestamptz", _MicrosecondLoader)
+
+
+def _window_parameters(window: Window) -> Mapping[str, object]:
+    return {
+        "workspace_id": window.workspace_id,
+        "start": _EPOCH + timedelta(microseconds=window.start_us),
+        "end": _EPOCH + timedelta(microseconds=window.end_us),
+    }
+
+
+def _statistics(row: Row) -> CallStatistics:
+    p50, p95, p99 = row.percentiles or (0.0, 0.0, 0.0)
+    return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
+
+
+def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:
+    start = row.start_time * 1000 + row.start_time_ns
+    return Span(
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        resource=resource,
+        scope=scope,
+        parent_span_id=row.parent_span_id or b"",
+        trace_state=row.trace_state or "",
+        flags=row.flags or 0,
+        name=row.name,
+        kind=row.kind,
+        start_time_unix_nano=start,
+        end_time_unix_nano=start + row.duration_ns,
+        attributes=decode_attributes(row.attributes),
+        dropped_attributes_count=row.dropped_attributes_count or 0,
+        events=decode_events(row.events),
+        dropped_events_count=row.dropped_events_count or 0,
+        links=decode_links(row.links),
+        dropped_links_count=row.dropped_links_count or 0,
+        status_code=row.status_code,
+        status_message=row.status_message or "",
+        redactions=msgspec.json.decode(row.redactions) if row.redactions else {},
+    )
