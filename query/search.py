@@ -75,6 +75,7 @@ _ABOVE_CURSOR = _parsed(
     "n.trace_id = s.trace_id AND (n.start_time, n.trace_id) >= (%(after_start)s, %(after_trace_id)s)"
 )
 _RESOURCE_PREFIX = "resource."
+_MAX_OTLP_US = 2**64 // 1000
 
 Condition = tuple[exp.Expression, Mapping[str, object]]
 
@@ -154,4 +155,5 @@ def _not_shown_before(conditions: list[exp.Expression]) -> exp.Expression:
 
 
 def _moment(unix_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=unix_us)
+    """Moments outside what OTLP can say are moved to its ends, where no span is missed by it."""
+    return _EPOCH + timedelta(microseconds=min(max(unix_us, 0), _MAX_OTLP_US))

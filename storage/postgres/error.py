@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from tracedata import RetryableError
+from tracedata import CallerError, RetryableError
 
 # What PostgreSQL refuses because of the row itself: sending it again cannot help.
 ROW_ERRORS = (
@@ -25,9 +25,16 @@ CONFLICT_ERRORS = (errors.DeadlockDetected, errors.SerializationFailure, errors.
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Turns every database error into a ``RetryableError`` that names the action and the class, never data."""
+    """Turns database errors into ours; messages name the action and the class, never data.
+
+    Raises:
+        CallerError: a parameter is none that PostgreSQL can hold, such as text with a NUL character.
+        RetryableError: everything else.
+    """
     try:
         yield
+    except psycopg.DataError as exc:
+        raise CallerError(f"{action}: a parameter has a value that cannot be stored or compared") from exc
     except (PoolTimeout, TooManyRequests) as exc:
         raise RetryableError(f"{action}: the database does not answer") from exc
     except psycopg.Error as exc:

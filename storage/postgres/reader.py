@@ -43,6 +43,7 @@ _INT64 = struct.Struct("!q")
 _ROWS_PER_TRACE = 8
 _ROWS_GROWTH = 4
 _MAX_ROWS = 20_000
+_MAX_OTLP_US = 2**64 // 1000
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
 Row = Any
@@ -205,8 +206,8 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
 def _window_parameters(window: Window) -> Mapping[str, object]:
     return {
         "workspace_id": window.workspace_id,
-        "start": _EPOCH + timedelta(microseconds=window.start_us),
-        "end": _EPOCH + timedelta(microseconds=window.end_us),
+        "start": _EPOCH + timedelta(microseconds=min(max(window.start_us, 0), _MAX_OTLP_US)),
+        "end": _EPOCH + timedelta(microseconds=min(max(window.end_us, 0), _MAX_OTLP_US)),
     }
 
 

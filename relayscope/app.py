@@ -1,0 +1,93 @@
+"""The wiring, by hand: the one place that names concrete implementations.
+
+Components are listed in the order in which they start, against the flow of data; they stop the other way round, so
+that a receiver takes nothing more before the writer behind it commits what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from processors.sanitise import Sanitise
+from query.search import compile_search
+from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
+from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
+from relayscope.api.app import create_app
+from relayscope.api.server import ApiServer
+from relayscope.settings import Settings, split_endpoint
+from storage.api import DEFAULT_WORKSPACE_ID
+from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
+from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from tracedata import Pipeline
+
+
+class Component(Protocol):
+    """Something that starts and stops. ``aclose`` is idempotent, safe before ``start``, and drains."""
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def build_database(settings: Settings) -> EmbeddedServer:
+    """The embedded PostgreSQL."""
+    storage = settings.storage
+    return EmbeddedServer(EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb))
+
+
+def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
+    """What answers questions."""
+    timeout_s = settings.storage.query_timeout_s
+    return PostgresSpanReader(ReaderConfig(dsn=dsn, statement_timeout_s=timeout_s), compile_search=compile_search)
+
+
+def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
+    """An ingest worker: receivers, processors, writer."""
+    storage = settings.storage
+    writer = PostgresSpanWriter(
+        WriterConfig(
+            dsn=dsn,
+            max_group_rows=storage.max_group_rows,
+            max_queued_rows=storage.max_queued_rows,
+            max_queued_bytes=storage.max_queued_bytes,
+        )
+    )
+    pipeline = Pipeline([Sanitise()], writer)
+    grace_s = settings.service.shutdown_grace_s
+    protocols = settings.receivers.otlp.protocols
+    grpc_host, grpc_port = split_endpoint(protocols.grpc.endpoint)
+    http_host, http_port = split_endpoint(protocols.http.endpoint)
+    grpc = OtlpGrpcServer(
+        OtlpGrpcConfig(
+            host=grpc_host,
+            port=grpc_port,
+            reuse_port=True,
+            workspace_id=DEFAULT_WORKSPACE_ID,
+            max_request_bytes=protocols.grpc.max_request_bytes,
+            grace_period_s=grace_s,
+        ),
+        pipeline,
+    )
+    http = OtlpHttpServer(
+        OtlpHttpConfig(
+            host=http_host,
+            port=http_port,
+            reuse_port=True,
+            workspace_id=DEFAULT_WORKSPACE_ID,
+            max_request_bytes=protocols.http.max_request_bytes,
+            grace_period_s=grace_s,
+        ),
+        pipeline,
+    )
+    return [writer, grpc, http]
+
+
+def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
+    """The process that answers: REST and Jaeger's JSON, on both of their ports."""
+    reader = build_reader(settings, dsn)
+    endpoints = (settings.service.http.endpoint, settings.service.jaeger.http)
+    addresses = [split_endpoint(endpoint) for endpoint in endpoints]
+    server = ApiServer(create_app(reader), addresses=addresses, grace_s=settings.service.shutdown_grace_s)
+    return [reader, server]

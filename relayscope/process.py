@@ -1,0 +1,93 @@
+"""A child process of the supervisor: one role, from its specification to its orderly end.
+
+The specification comes as one JSON line on standard input, so that no secret stands on a command line. Standard input
+then stays open: its end means that the supervisor is gone, and is treated like SIGTERM. Standard output carries one
+JSON line, when the role is ready or has failed to become so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from typing import Literal
+
+import msgspec
+import uvloop
+
+from relayscope.app import Component, build_api, build_ingest
+from relayscope.log import configure_logging
+from relayscope.settings import Settings
+from tracedata import RelayscopeError
+
+_log = logging.getLogger(__name__)
+
+Role = Literal["ingest", "api"]
+
+
+class Specification(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child is told. ``settings`` is the JSON form of ``Settings`` with ports that are free and reserved."""
+
+    role: Role
+    settings: str
+    dsn: str
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a child says about its start: ready, or why not."""
+
+    ready: bool
+    error: str = ""
+
+
+def main() -> int:
+    """Runs the role that standard input names; returns the exit code."""
+    specification = msgspec.json.decode(sys.stdin.buffer.readline(), type=Specification)
+    settings = Settings.model_validate_json(specification.settings)
+    configure_logging(settings.service.logs.level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(specification, settings))
+
+
+async def _serve(specification: Specification, settings: Settings) -> int:
+    build = build_ingest if specification.role == "ingest" else build_api
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # Ctrl-C reaches the whole group of processes; the supervisor decides in which order it ends.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    supervisor = asyncio.create_task(_wait_for_end_of_input())
+    supervisor.add_done_callback(lambda _: stop.set())
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            for component in build(settings, specification.dsn):
+                await _start(component, stack)
+        except RelayscopeError as exc:
+            _announce(Announcement(ready=False, error=str(exc)))
+            return 1
+        _announce(Announcement(ready=True))
+        await stop.wait()
+    supervisor.cancel()
+    return 0
+
+
+async def _start(component: Component, stack: contextlib.AsyncExitStack) -> None:
+    stack.push_async_callback(component.aclose)
+    await component.start()
+
+
+async def _wait_for_end_of_input() -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+def _announce(announcement: Announcement) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(announcement) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,285 @@
+"""All processes of one ``relayscope up``: PostgreSQL, ingest workers, API; started, watched and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+
+from relayscope.app import build_database
+from relayscope.process import Announcement, Role, Specification
+from relayscope.settings import Settings, split_endpoint
+from storage.postgres.embedded import EmbeddedServer
+from storage.postgres.migration import migrate
+from tracedata import PermanentError, RelayscopeError
+
+_log = logging.getLogger(__name__)
+
+_START_TIMEOUT_S = 60.0
+_STOP_MARGIN_S = 15.0
+_FIRST_BACKOFF_S = 0.1
+_MAX_BACKOFF_S = 10.0
+
+# Where each port stands in the settings, and the flag that changes it.
+_PORTS = {
+    "http": (("service", "http", "endpoint"), "--http-port"),
+    "jaeger_http": (("service", "jaeger", "http"), "--jaeger-http-port"),
+    "jaeger_grpc": (("service", "jaeger", "grpc"), "--jaeger-grpc-port"),
+    "otlp_grpc": (("receivers", "otlp", "protocols", "grpc", "endpoint"), "--otlp-grpc-port"),
+    "otlp_http": (("receivers", "otlp", "protocols", "http", "endpoint"), "--otlp-http-port"),
+}
+
+
+class Pids(msgspec.Struct, frozen=True, kw_only=True):
+    """Process ids; ``postgres`` is none when the database is not ours."""
+
+    supervisor: int
+    postgres: int | None
+    api: int | None
+    workers: list[int]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``--ready-file`` holds. The URL can carry a password, so the file is readable by its owner only."""
+
+    http: int
+    jaeger_http: int
+    jaeger_grpc: int
+    otlp_grpc: int
+    otlp_http: int
+    database_url: str
+    pids: Pids
+
+
+class Supervisor:
+    """Owns every process of a running system. A child that ends by itself is started again, with growing pauses."""
+
+    def __init__(self, settings: Settings, *, on_change: Callable[[Ready], None] | None = None) -> None:
+        self._settings = settings
+        self._on_change = on_change
+        self._database: EmbeddedServer | None = None
+        self._dsn = settings.storage.database_url or ""
+        self._reserved: dict[str, socket.socket] = {}
+        self._children: list[_Child] = []
+        self._is_ready = False
+
+    @property
+    def ready(self) -> Ready:
+        """Ports and process ids as they are now."""
+        ports = {name: reserved.getsockname()[1] for name, reserved in self._reserved.items()}
+        workers = [child.pid for child in self._children if child.role == "ingest" and child.pid]
+        api = next((child.pid for child in self._children if child.role == "api"), None)
+        postgres = self._database.pid if self._database else None
+        pids = Pids(supervisor=os.getpid(), postgres=postgres, api=api, workers=workers)
+        return Ready(**ports, database_url=self._dsn, pids=pids)
+
+    async def start(self) -> None:
+        """Starts everything and returns when all of it is ready.
+
+        Raises:
+            RelayscopeError: something cannot start; whatever had started is stopped, and the message says what to do.
+        """
+        try:
+            settings = self._reserve_ports()
+            if not self._dsn:
+                self._database = build_database(self._settings)
+                await self._database.start()
+                self._dsn = self._database.dsn
+            for migration in await migrate(self._dsn):
+                _log.info("applied migration %s (%s)", migration.version, migration.name)
+            roles: list[Role] = ["api", *(["ingest"] * settings.service.workers)]
+            json = settings.model_dump_json()
+            self._children = [
+                _Child(Specification(role=role, settings=json, dsn=self._dsn), on_start=self._announce) for role in roles
+            ]
+            async with asyncio.TaskGroup() as starts:
+                for child in self._children:
+                    starts.create_task(child.start())
+        except BaseExceptionGroup as group:
+            await self.aclose()
+            raise _first(group) from group
+        except BaseException:
+            await self.aclose()
+            raise
+        self._is_ready = True
+        self._announce()
+
+    async def aclose(self) -> None:
+        """Workers drain and commit, then the API ends, then PostgreSQL. Idempotent."""
+        self._is_ready = False
+        timeout_s = self._settings.service.shutdown_grace_s + _STOP_MARGIN_S
+        for role in ("ingest", "api"):
+            await asyncio.gather(*(child.aclose(timeout_s) for child in self._children if child.role == role))
+        self._children = []
+        if self._database is not None:
+            await self._database.aclose()
+            self._database = None
+        for reserved in self._reserved.values():
+            reserved.close()
+        self._reserved = {}
+
+    def _announce(self) -> None:
+        if self._is_ready and self._on_change is not None:
+            self._on_change(self.ready)
+
+    def _reserve_ports(self) -> Settings:
+        """Holds every port for our children, who share it; returns settings in which no port is 0 any more."""
+        tree = self._settings.model_dump(mode="json")
+        for name, (path, flag) in _PORTS.items():
+            *folders, leaf = path
+            section = tree
+            for folder in folders:
+                section = section[folder]
+            host, port = split_endpoint(section[leaf])
+            self._reserved[name] = _reserve(host, port, flag=flag)
+            bracketed = f"[{host}]" if ":" in host else host
+            section[leaf] = f"{bracketed}:{self._reserved[name].getsockname()[1]}"
+        return Settings(**tree)
+
+
+class _Child:
+    """One process, kept alive."""
+
+    def __init__(self, specification: Specification, *, on_start: Callable[[], None]) -> None:
+        self.role = specification.role
+        self._specification = specification
+        self._on_start = on_start
+        self._process: Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        await self._launch()
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.role}")
+
+    async def aclose(self, timeout_s: float) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        if self._process is not None:
+            await _end(self._process, timeout_s)
+
+    async def _launch(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "relayscope.process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018 - both are pipes
+        self._process.stdin.write(msgspec.json.encode(self._specification) + b"\n")
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), _START_TIMEOUT_S)
+        except TimeoutError as exc:
+            self._process.kill()
+            raise PermanentError(f"the {self.role} process does not become ready") from exc
+        if not line:
+            raise PermanentError(f"the {self.role} process ended with code {await self._process.wait()}")
+        announcement = msgspec.json.decode(line, type=Announcement)
+        if not announcement.ready:
+            await self._process.wait()
+            raise PermanentError(announcement.error)
+
+    async def _keep(self) -> None:
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            assert self._process is not None  # noqa: S101 - set by start, which made this task
+            born = asyncio.get_running_loop().time()
+            code = await self._process.wait()
+            if asyncio.get_running_loop().time() - born > _MAX_BACKOFF_S:
+                backoff_s = _FIRST_BACKOFF_S
+            _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, backoff_s)
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
+            try:
+                await self._launch()
+            except (RelayscopeError, OSError) as exc:
+                _log.error("%s", exc)
+            else:
+                self._on_start()
+
+
+@contextlib.asynccontextmanager
+async def running_system(settings: Settings, *, ready_file: Path | None = None) -> AsyncIterator[Ready]:
+    """A system for the time of the block; ``ready_file`` says where it is, and is removed at the end."""
+
+    def write(ready: Ready) -> None:
+        if ready_file is not None:
+            _write_privately(ready_file, msgspec.json.format(msgspec.json.encode(ready)))
+
+    supervisor = Supervisor(settings, on_change=write)
+    try:
+        await supervisor.start()
+        yield supervisor.ready
+    finally:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+        await supervisor.aclose()
+
+
+async def wait_for_stop_signal() -> None:
+    """Returns at the first SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _reserve(host: str, port: int, *, flag: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        if port:
+            # Without SO_REUSEPORT this fails when anyone listens, even another Relayscope that would share the port.
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+        reserved = socket.socket(family)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind((host, port))
+    except OSError as exc:
+        raise PermanentError(
+            f"cannot listen on {host}:{port} ({exc.strerror}); stop what uses it, or choose another port with {flag}"
+        ) from exc
+    return reserved
+
+
+async def _end(process: Process, timeout_s: float) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), timeout_s)
+    except TimeoutError:
+        _log.error("process %s does not end in time and is killed", process.pid)
+        process.kill()
+        await process.wait()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _write_privately(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data + b"\n")
+    draft.replace(path)
