@@ -1,0 +1,121 @@
+"""The options that several commands share, and the settings that follow from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relayscope.settings import Settings, Tree, load_settings, split_endpoint
+
+_STORAGE, _NETWORK = "Storage", "Network"
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="YAML file shaped like the Collector's.", envvar="RELAYSCOPE_CONFIG")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Folder of the embedded PostgreSQL  [default: relayscope-data]",
+        envvar="RELAYSCOPE_DATA_DIR",
+        rich_help_panel=_STORAGE,
+    ),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        help="Use this PostgreSQL (15 or newer) instead of the embedded one.",
+        envvar="RELAYSCOPE_DATABASE_URL",
+        rich_help_panel=_STORAGE,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Ingest processes  [default: one a core]", envvar="RELAYSCOPE_WORKERS"),
+]
+Host = Annotated[
+    str | None,
+    typer.Option("--host", help="Listen here on all ports  [default: 127.0.0.1]", rich_help_panel=_NETWORK),
+]
+HttpPort = Annotated[
+    int | None, typer.Option("--http-port", help="Page and REST API  [default: 8000]", rich_help_panel=_NETWORK)
+]
+JaegerHttpPort = Annotated[
+    int | None,
+    typer.Option("--jaeger-http-port", help="Jaeger's HTTP API  [default: 16686]", rich_help_panel=_NETWORK),
+]
+JaegerGrpcPort = Annotated[
+    int | None, typer.Option("--jaeger-grpc-port", help="gRPC queries  [default: 16685]", rich_help_panel=_NETWORK)
+]
+OtlpGrpcPort = Annotated[
+    int | None, typer.Option("--otlp-grpc-port", help="OTLP/gRPC  [default: 4317]", rich_help_panel=_NETWORK)
+]
+OtlpHttpPort = Annotated[
+    int | None, typer.Option("--otlp-http-port", help="OTLP/HTTP  [default: 4318]", rich_help_panel=_NETWORK)
+]
+ReadyFile = Annotated[
+    Path | None,
+    typer.Option("--ready-file", help="Written as JSON when all is ready: ports, database URL, process ids."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+# Flag, the endpoint it belongs to.
+_ENDPOINTS = {
+    "http_port": ("service", "http", "endpoint"),
+    "jaeger_http_port": ("service", "jaeger", "http"),
+    "jaeger_grpc_port": ("service", "jaeger", "grpc"),
+    "otlp_grpc_port": ("receivers", "otlp", "protocols", "grpc", "endpoint"),
+    "otlp_http_port": ("receivers", "otlp", "protocols", "http", "endpoint"),
+}
+
+
+def settings_from(
+    *,
+    config: Path | None,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+    workers: int | None = None,
+    host: str | None = None,
+    ports: dict[str, int | None] | None = None,
+) -> Settings:
+    """All sources together; what was not given on the command line is left to the others.
+
+    Raises:
+        CallerError: a setting is wrong; the message names it.
+    """
+    flags: Tree = {}
+    if data_dir is not None:
+        _put(flags, ("storage", "data_dir"), data_dir)
+    if database_url is not None:
+        _put(flags, ("storage", "database_url"), database_url)
+    if workers is not None:
+        _put(flags, ("service", "workers"), workers)
+    below = load_settings(config=config, flags=flags).model_dump(mode="json")
+    for name, path in _ENDPOINTS.items():
+        port = (ports or {}).get(name)
+        if host is not None or port is not None:
+            _put(flags, path, _endpoint(_get(below, path), host=host, port=port))
+    return load_settings(config=config, flags=flags)
+
+
+def _endpoint(current: str, *, host: str | None, port: int | None) -> str:
+    old_host, old_port = split_endpoint(current)
+    new_host = old_host if host is None else host
+    return f"{f'[{new_host}]' if ':' in new_host else new_host}:{old_port if port is None else port}"
+
+
+def _put(tree: Tree, path: tuple[str, ...], value: object) -> None:
+    *folders, leaf = path
+    for folder in folders:
+        tree = tree.setdefault(folder, {})
+    tree[leaf] = value
+
+
+def _get(tree: Tree, path: tuple[str, ...]) -> str:
+    *folders, leaf = path
+    for folder in folders:
+        tree = tree[folder]
+    return str(tree[leaf])

@@ -1,0 +1,163 @@
+"""Commands that run the system: ``up``, ``demo``, ``migrate``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from relayscope.app import build_database
+from relayscope.cli import option
+from relayscope.demo.command import demo as run_demo
+from relayscope.log import configure_logging
+from relayscope.settings import Settings
+from relayscope.supervisor import Ready, running_system, wait_for_stop_signal
+from storage.postgres.migration import SCHEMA_VERSION, migrate
+
+_console = Console(stderr=True, highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(up)
+    app.command()(demo)
+    app.command(name="migrate")(migrate_command)
+
+
+def up(  # noqa: PLR0913 - one parameter a flag
+    *,
+    config: option.Config = None,
+    data_dir: option.DataDir = None,
+    database_url: option.DatabaseUrl = None,
+    workers: option.Workers = None,
+    host: option.Host = None,
+    http_port: option.HttpPort = None,
+    jaeger_http_port: option.JaegerHttpPort = None,
+    jaeger_grpc_port: option.JaegerGrpcPort = None,
+    otlp_grpc_port: option.OtlpGrpcPort = None,
+    otlp_http_port: option.OtlpHttpPort = None,
+    ready_file: option.ReadyFile = None,
+) -> None:
+    """Run the whole system until Ctrl-C or SIGTERM. A port of 0 means any free one."""
+    ports = {
+        "http_port": http_port,
+        "jaeger_http_port": jaeger_http_port,
+        "jaeger_grpc_port": jaeger_grpc_port,
+        "otlp_grpc_port": otlp_grpc_port,
+        "otlp_http_port": otlp_http_port,
+    }
+    settings = option.settings_from(
+        config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
+    )
+    configure_logging(settings.service.logs.level)
+    asyncio.run(_serve(settings, ready_file))
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> None:
+    _console.print("Starting Relayscope ...")
+    async with running_system(settings, ready_file=ready_file) as ready:
+        _console.print(_addresses(ready, settings))
+        await wait_for_stop_signal()
+        _console.print("Stopping: taking nothing more, committing what was accepted ...")
+    _console.print("Stopped.")
+
+
+def demo(  # noqa: PLR0913 - one parameter a flag
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Load a fixed amount, verify it, print a summary, end.")] = False,
+    traces: Annotated[int, typer.Option("--traces", min=1, max=100_000, help="Traces to load at first.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same content.")] = 7,
+    as_json: option.AsJson = False,
+    config: option.Config = None,
+    data_dir: option.DataDir = None,
+    database_url: option.DatabaseUrl = None,
+    workers: option.Workers = None,
+    host: option.Host = None,
+    http_port: option.HttpPort = None,
+    jaeger_http_port: option.JaegerHttpPort = None,
+    jaeger_grpc_port: option.JaegerGrpcPort = None,
+    otlp_grpc_port: option.OtlpGrpcPort = None,
+    otlp_http_port: option.OtlpHttpPort = None,
+    ready_file: option.ReadyFile = None,
+) -> None:
+    """Run the system with a simulated RelayCore that sends real OTLP to it."""
+    ports = {
+        "http_port": http_port,
+        "jaeger_http_port": jaeger_http_port,
+        "jaeger_grpc_port": jaeger_grpc_port,
+        "otlp_grpc_port": otlp_grpc_port,
+        "otlp_http_port": otlp_http_port,
+    }
+    settings = option.settings_from(
+        config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
+    )
+    configure_logging("warning")
+    raise typer.Exit(
+        asyncio.run(_demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file))
+    )
+
+
+async def _demo(
+    settings: Settings, *, once: bool, traces: int, seed: int, as_json: bool, ready_file: Path | None
+) -> int:
+    _console.print("Starting Relayscope ...")
+    async with running_system(settings, ready_file=ready_file) as ready:
+        places = msgspec.to_builtins(ready)
+        console = Console(highlight=False)
+        # The simulation and its exporters block, as in any instrumented service, so they get a thread.
+        return await asyncio.to_thread(
+            run_demo, places, once=once, as_json=as_json, seed=seed, traces=traces, console=console
+        )
+
+
+def migrate_command(
+    *,
+    config: option.Config = None,
+    data_dir: option.DataDir = None,
+    database_url: option.DatabaseUrl = None,
+    as_json: option.AsJson = False,
+) -> None:
+    """Bring the database's schema up to date (``up`` does so by itself)."""
+    settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
+    configure_logging("warning")
+    applied = asyncio.run(_migrate(settings))
+    if as_json:
+        typer.echo(msgspec.json.encode({"applied": applied, "schemaVersion": SCHEMA_VERSION}))
+        return
+    for name in applied:
+        typer.echo(f"applied {name}")
+    typer.echo(f"The schema is at version {SCHEMA_VERSION}.")
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    if settings.storage.database_url:
+        migrations = await migrate(settings.storage.database_url)
+    else:
+        database = build_database(settings)
+        await database.start()
+        try:
+            migrations = await migrate(database.dsn)
+        finally:
+            await database.aclose()
+    return [f"{migration.version:04d}_{migration.name}" for migration in migrations]
+
+
+def _addresses(ready: Ready, settings: Settings) -> Table:
+    host = settings.service.http.endpoint.rpartition(":")[0]
+    table = Table.grid(padding=(0, 2))
+    for label, address in (
+        ("[bold green]Relayscope is ready.[/]", ""),
+        ("  REST API, page", f"http://{host}:{ready.http}"),
+        ("  Jaeger HTTP", f"http://{host}:{ready.jaeger_http}"),
+        ("  OTLP/gRPC", f"http://{host}:{ready.otlp_grpc}"),
+        ("  OTLP/HTTP", f"http://{host}:{ready.otlp_http}/v1/traces"),
+        ("  Data", "your PostgreSQL" if settings.storage.database_url else str(settings.storage.data_dir)),
+        ("Ctrl-C stops it.", ""),
+    ):
+        table.add_row(label, address)
+    return table
