@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import typer.main
+from typer.core import TyperGroup
 
 from relayscope.cli import app
 from tests.support.repository import document
@@ -11,10 +12,10 @@ from tests.support.repository import document
 _SECTION = re.compile(r"^## `relayscope ([a-z]+(?: [a-z]+)*)", re.MULTILINE)
 
 
-def _leaves(group: typer.main.TyperGroup, prefix: str = "") -> Iterator[tuple[str, set[str]]]:
+def _leaves(group: TyperGroup, prefix: str = "") -> Iterator[tuple[str, set[str]]]:
     """Each command with its long options."""
     for name, command in group.commands.items():
-        if isinstance(command, typer.main.TyperGroup):
+        if isinstance(command, TyperGroup):
             yield from _leaves(command, f"{prefix}{name} ")
         elif not command.hidden:
             yield f"{prefix}{name}", {flag for param in command.params for flag in param.opts if flag[:2] == "--"}
@@ -22,7 +23,7 @@ def _leaves(group: typer.main.TyperGroup, prefix: str = "") -> Iterator[tuple[st
 
 def _commands() -> dict[str, set[str]]:
     root = typer.main.get_command(app)
-    assert isinstance(root, typer.main.TyperGroup)
+    assert isinstance(root, TyperGroup)
     return dict(_leaves(root))
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from relayscope.api.app import create_app
+from relayscope.api.jaeger.router import create_router
 from tests.support.memory_store import MemoryStore
 from tests.support.repository import document
 
@@ -15,7 +16,8 @@ def _shape(path: str) -> str:
 
 
 def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> None:
-    schema = create_app(MemoryStore()).openapi()
+    store = MemoryStore()
+    schema = create_app(store, routers=[create_router(store)]).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
     assert served <= documented
