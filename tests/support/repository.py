@@ -15,7 +15,9 @@ ROOMS = ("processors", "query", "receiver", "redaction", "relayscope", "storage"
 @cache
 def committed_files() -> tuple[Path, ...]:
     """Every file under version control that is still there."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    # In containers the checkout often belongs to another user, which git refuses to read without being told.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
 
 
