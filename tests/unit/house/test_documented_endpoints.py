@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import re
+
+from relayscope.api.app import create_app
+from relayscope.api.jaeger.router import create_router
+from tests.support.memory_store import MemoryStore
+from tests.support.repository import document
+
+_DOCUMENTED = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)")
+
+
+def _shape(path: str) -> str:
+    """A path without the names of its parameters, which are written in two styles."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> None:
+    store = MemoryStore()
+    schema = create_app(store, routers=[create_router(store)]).openapi()
+    served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
+    documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
+    assert served <= documented
+    assert {endpoint for endpoint in documented if endpoint[1].startswith("/api/")} <= served
