@@ -37,7 +37,7 @@ class _Bytes(bytes):
     """Bytes, given in either alphabet of base64, padded or not."""
 
 
-class _Message(msgspec.Struct, rename="camel", frozen=True, kw_only=True, gc=False):
+class _Message(msgspec.Struct, rename="camel", kw_only=True, gc=False):
     """The wire's messages: every member can be missing or null."""
 
 
@@ -138,7 +138,7 @@ def _read_special(wanted: type, sent: object) -> object:
 
 def _base64(sent: object) -> bytes:
     if not isinstance(sent, str):
-        raise ValueError("Expected base64 in a string")
+        raise TypeError("Expected base64 in a string")
     text = sent.translate(_URL_SAFE).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
