@@ -1,0 +1,165 @@
+"""OTLP/HTTP as an ASGI application: ``POST /v1/traces``.
+
+Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp. Every answer has the content type of its request; where
+that is missing or unknown, or the path does not exist, errors are JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+import msgspec
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from receiver import otlp_json, protobuf
+from receiver.compression import gunzip
+from receiver.error import MethodNotAllowedError, TooLargeError, UnsupportedMediaError
+from receiver.intake import Decode, Intake, response_of
+from receiver.status import failure_of
+from tracedata import NotFoundError
+
+# ASGI's own types: https://asgi.readthedocs.io/en/latest/specs/main.html. Their values differ from key to key, hence Any.
+_Scope: TypeAlias = MutableMapping[str, Any]
+_Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_PATH = "/v1/traces"
+_PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+_DECODERS: dict[str, Decode] = {_PROTOBUF: protobuf.decode_traces, _JSON: otlp_json.decode_traces}
+_PLAIN_ENCODINGS = frozenset(("", "identity", "none"))
+
+
+class _Request(msgspec.Struct, frozen=True, kw_only=True):
+    method: str
+    path: str
+    content_type: str
+    content_encoding: str
+    content_length: int
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    status: int
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class OtlpHttpApp:
+    """Answers exports of traces once their spans are durable."""
+
+    def __init__(self, intake: Intake, *, max_request_bytes: int) -> None:
+        self._intake = intake
+        self._limit = max_request_bytes
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = _request(scope)
+        try:
+            answer = await self._answer(request, receive)
+        except Exception as exc:  # noqa: BLE001  # The top of a task: whatever happens becomes a code.
+            answer = _refusal(request, exc)
+        if answer is not None:
+            await _respond(answer, send)
+
+    async def _answer(self, request: _Request, receive: _Receive) -> _Answer | None:
+        _check(request, limit=self._limit)
+        body = await self._body(receive)
+        if body is None:
+            return None
+        if request.content_encoding == "gzip":
+            body = gunzip(body, limit=self._limit)
+        receipt = await self._intake.accept(body, _decoder(request, body))
+        return _encoded(200, request.content_type, response_of(receipt))
+
+    async def _body(self, receive: _Receive) -> bytes | None:
+        """The whole body, or nothing when the sender went away in the middle of it."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._limit:
+                raise _too_large(self._limit)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+
+def _request(scope: _Scope) -> _Request:
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        # A header that is repeated means its values in one list.
+        headers[name] = headers[name] + b"," + value if name in headers else value
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    length = headers.get(b"content-length", b"")
+    return _Request(
+        method=scope["method"],
+        path=scope["path"],
+        content_type=content_type.partition(";")[0].strip().lower(),
+        content_encoding=headers.get(b"content-encoding", b"").decode("latin-1").strip().lower(),
+        content_length=int(length) if length.isdigit() and len(length) < 19 else 0,
+    )
+
+
+def _check(request: _Request, *, limit: int) -> None:
+    """Refuses what needs no look at the body."""
+    if request.path != _PATH:
+        raise NotFoundError(f"There is nothing here; traces are taken at {_PATH}.")
+    if request.method != "POST":
+        raise MethodNotAllowedError(f"{_PATH} takes POST only.")
+    if request.content_type not in _DECODERS:
+        raise UnsupportedMediaError(f"The content type must be {_PROTOBUF} or {_JSON}.")
+    if request.content_encoding != "gzip" and request.content_encoding not in _PLAIN_ENCODINGS:
+        raise UnsupportedMediaError("The content encoding must be gzip or identity.")
+    if request.content_length > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"The body exceeds {limit} bytes.")
+
+
+def _decoder(request: _Request, body: bytes) -> Decode:
+    # An empty request is a success. In protobuf nothing is the empty message; in JSON it has to be said.
+    return _DECODERS[request.content_type if body else _PROTOBUF]
+
+
+def _refusal(request: _Request, error: Exception) -> _Answer:
+    failure = failure_of(error)
+    headers: list[tuple[bytes, bytes]] = []
+    if failure.http_status == 405:
+        headers.append((b"allow", b"POST"))
+    retry_after = failure.retry_after_header()
+    if retry_after is not None:
+        headers.append((b"retry-after", retry_after.encode()))
+    content_type = request.content_type if request.content_type in _DECODERS else _JSON
+    status = failure.status()
+    if content_type == _JSON:
+        # Only the plain members: details are typed messages whose JSON form no exporter reads.
+        del status.details[:]
+    answer = _encoded(failure.http_status, content_type, status)
+    return msgspec.structs.replace(answer, headers=tuple(headers))
+
+
+def _encoded(status: int, content_type: str, message: Message) -> _Answer:
+    if content_type == _PROTOBUF:
+        return _Answer(status=status, content_type=content_type, body=message.SerializeToString())
+    text = json_format.MessageToJson(message, indent=None)
+    return _Answer(status=status, content_type=content_type, body=text.encode())
+
+
+async def _respond(answer: _Answer, send: _Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,281 @@
+"""OTLP traces in JSON to batches.
+
+Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding and https://protobuf.dev/programming-guides/json/:
+names in lowerCamelCase, ids in hexadecimal, 64-bit integers as strings or numbers, doubles as numbers or strings,
+enums as numbers (names are taken too), ``null`` for a field that is not set, unknown fields ignored.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+import msgspec
+
+from receiver.error import DecodeFailedError
+from receiver.identity import id_from_hex, parent_id, rejection
+from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
+
+MAX_DEPTH = 64
+"""Levels of ``AnyValue`` in an attribute; a plain value is one level."""
+
+_KINDS = {f"SPAN_KIND_{kind.name}": int(kind) for kind in SpanKind}
+_STATUS_CODES = {f"STATUS_CODE_{code.name}": int(code) for code in StatusCode}
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+class _Kind(int):
+    """A span kind, given as number or name."""
+
+
+class _StatusCode(int):
+    """A status code, given as number or name."""
+
+
+class _Bytes(bytes):
+    """Bytes, given in either alphabet of base64, padded or not."""
+
+
+class _Message(msgspec.Struct, rename="camel", kw_only=True, gc=False):
+    """The wire's messages: every member can be missing or null."""
+
+
+class _ArrayValue(_Message):
+    values: list[_AnyValue] | None = None
+
+
+class _KeyValueList(_Message):
+    values: list[_KeyValue] | None = None
+
+
+class _AnyValue(_Message):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: int | None = None
+    double_value: float | None = None
+    array_value: _ArrayValue | None = None
+    kvlist_value: _KeyValueList | None = None
+    bytes_value: _Bytes | None = None
+
+
+class _KeyValue(_Message):
+    key: str | None = None
+    value: _AnyValue | None = None
+
+
+class _Attributed(_Message):
+    attributes: list[_KeyValue] | None = None
+    dropped_attributes_count: int | None = None
+
+
+class _Resource(_Attributed):
+    pass
+
+
+class _Scope(_Attributed):
+    name: str | None = None
+    version: str | None = None
+
+
+class _Event(_Attributed):
+    time_unix_nano: int | None = None
+    name: str | None = None
+
+
+class _Link(_Attributed):
+    trace_id: str | None = None
+    span_id: str | None = None
+    trace_state: str | None = None
+    flags: int | None = None
+
+
+class _Status(_Message):
+    message: str | None = None
+    code: _StatusCode | None = None
+
+
+class _Span(_Attributed):
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    flags: int | None = None
+    name: str | None = None
+    kind: _Kind | None = None
+    start_time_unix_nano: int | None = None
+    end_time_unix_nano: int | None = None
+    events: list[_Event] | None = None
+    dropped_events_count: int | None = None
+    links: list[_Link] | None = None
+    dropped_links_count: int | None = None
+    status: _Status | None = None
+
+
+class _ScopeSpans(_Message):
+    scope: _Scope | None = None
+    spans: list[_Span] | None = None
+    schema_url: str | None = None
+
+
+class _ResourceSpans(_Message):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] | None = None
+    schema_url: str | None = None
+
+
+class _Request(_Message):
+    resource_spans: list[_ResourceSpans] | None = None
+
+
+def _read_special(wanted: type, sent: object) -> object:
+    if wanted is _Bytes:
+        return _Bytes(_base64(sent))
+    if wanted is _Kind:
+        return _Kind(_enum(sent, _KINDS))
+    return _StatusCode(_enum(sent, _STATUS_CODES))
+
+
+def _base64(sent: object) -> bytes:
+    if not isinstance(sent, str):
+        raise TypeError("Expected base64 in a string")
+    text = sent.translate(_URL_SAFE).rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("Expected base64") from None
+
+
+def _enum(sent: object, names: dict[str, int]) -> int:
+    if isinstance(sent, str):
+        if sent in names:
+            return names[sent]
+        if sent.isascii() and sent.isdecimal() and len(sent) < 19:
+            return int(sent)
+    if isinstance(sent, int) and not isinstance(sent, bool):
+        return sent
+    raise ValueError(f"Expected a number or one of {', '.join(names)}")
+
+
+# Not strict: numbers are taken from strings. Members of type ``str`` stay strict.
+_DECODER = msgspec.json.Decoder(_Request, strict=False, dec_hook=_read_special)
+
+
+def decode_traces(data: bytes, workspace_id: int) -> Batch:
+    """The spans of an ``ExportTraceServiceRequest`` in JSON; equal to what its protobuf form decodes to.
+
+    A span whose id is not one is counted in ``rejections``; anything else of the wrong type refuses the request.
+
+    Raises:
+        DecodeFailedError: the text is not such a message; the message of the error has the JSON path.
+    """
+    try:
+        request = _DECODER.decode(data)
+    except msgspec.DecodeError as exc:
+        raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
+    except UnicodeDecodeError as exc:
+        raise DecodeFailedError("The request is not OTLP/JSON: it is not UTF-8.") from exc
+    except RecursionError as exc:
+        raise DecodeFailedError("The request is nested too deep.") from exc
+    return _batch(request, workspace_id)
+
+
+def _batch(request: _Request, workspace_id: int) -> Batch:
+    spans: list[Span] = []
+    rejections: dict[str, int] = {}
+    for resource_spans in request.resource_spans or ():
+        resource = _resource(resource_spans)
+        for scope_spans in resource_spans.scope_spans or ():
+            scope = _scope(scope_spans)
+            for sent in scope_spans.spans or ():
+                trace_id, span_id = id_from_hex(sent.trace_id), id_from_hex(sent.span_id)
+                reason = rejection(trace_id, span_id)
+                if reason is None:
+                    spans.append(_span(sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope))
+                else:
+                    rejections[reason] = rejections.get(reason, 0) + 1
+    return Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+
+
+def _resource(message: _ResourceSpans) -> Resource:
+    resource = message.resource or _Resource()
+    return Resource(
+        attributes=_attributes(resource.attributes),
+        dropped_attributes_count=resource.dropped_attributes_count or 0,
+        schema_url=message.schema_url or "",
+    )
+
+
+def _scope(message: _ScopeSpans) -> Scope:
+    scope = message.scope or _Scope()
+    return Scope(
+        name=scope.name or "",
+        version=scope.version or "",
+        attributes=_attributes(scope.attributes),
+        dropped_attributes_count=scope.dropped_attributes_count or 0,
+        schema_url=message.schema_url or "",
+    )
+
+
+def _span(message: _Span, *, trace_id: bytes, span_id: bytes, resource: Resource, scope: Scope) -> Span:
+    status = message.status or _Status()
+    return Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        resource=resource,
+        scope=scope,
+        parent_span_id=parent_id(id_from_hex(message.parent_span_id)),
+        trace_state=message.trace_state or "",
+        flags=message.flags or 0,
+        name=message.name or "",
+        kind=int(message.kind or 0),
+        start_time_unix_nano=message.start_time_unix_nano or 0,
+        end_time_unix_nano=message.end_time_unix_nano or 0,
+        attributes=_attributes(message.attributes),
+        dropped_attributes_count=message.dropped_attributes_count or 0,
+        events=[_event(event) for event in message.events or ()],
+        dropped_events_count=message.dropped_events_count or 0,
+        links=[_link(link) for link in message.links or ()],
+        dropped_links_count=message.dropped_links_count or 0,
+        status_code=int(status.code or 0),
+        status_message=status.message or "",
+    )
+
+
+def _event(message: _Event) -> Event:
+    return Event(
+        time_unix_nano=message.time_unix_nano or 0,
+        name=message.name or "",
+        attributes=_attributes(message.attributes),
+        dropped_attributes_count=message.dropped_attributes_count or 0,
+    )
+
+
+def _link(message: _Link) -> Link:
+    return Link(
+        trace_id=id_from_hex(message.trace_id),
+        span_id=id_from_hex(message.span_id),
+        trace_state=message.trace_state or "",
+        attributes=_attributes(message.attributes),
+        dropped_attributes_count=message.dropped_attributes_count or 0,
+        flags=message.flags or 0,
+    )
+
+
+def _attributes(pairs: Iterable[_KeyValue] | None, depth: int = 1) -> dict[str, Value]:
+    return {pair.key or "": _value(pair.value, depth) for pair in pairs or ()}
+
+
+def _value(message: _AnyValue | None, depth: int) -> Value:
+    if depth > MAX_DEPTH:
+        raise DecodeFailedError(f"An attribute is nested deeper than {MAX_DEPTH} levels.")
+    if message is None:
+        return None
+    for scalar in (message.string_value, message.bool_value, message.int_value, message.double_value):
+        if scalar is not None:
+            return scalar
+    if message.array_value is not None:
+        return [_value(item, depth + 1) for item in message.array_value.values or ()]
+    if message.kvlist_value is not None:
+        return _attributes(message.kvlist_value.values, depth + 1)
+    return None if message.bytes_value is None else bytes(message.bytes_value)
