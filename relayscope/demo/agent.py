@@ -132,15 +132,17 @@ def _retrieve(scene: Scene, tool: Work, query: str) -> list[Document]:
         "gen_ai.retrieval.top_k": _TOP_K,
         "gen_ai.retrieval.documents": _json(ranked),
     }
-    with tool.step("retrieval support-articles", kind=SpanKind.CLIENT, attributes=attributes) as retrieval:
-        with call(retrieval, scene.fleet.vector_store, route="/v1/collections/search") as exchange:
-            query_database(
-                exchange.work,
-                sql="SELECT id, text FROM articles ORDER BY embedding <=> $1 LIMIT $2",
-                operation="SELECT",
-                collection="articles",
-                milliseconds=scene.around(14),
-            )
+    with (
+        tool.step("retrieval support-articles", kind=SpanKind.CLIENT, attributes=attributes) as retrieval,
+        call(retrieval, scene.fleet.vector_store, route="/v1/collections/search") as exchange,
+    ):
+        query_database(
+            exchange.work,
+            sql="SELECT id, text FROM articles ORDER BY embedding <=> $1 LIMIT $2",
+            operation="SELECT",
+            collection="articles",
+            milliseconds=scene.around(14),
+        )
     return documents
 
 

@@ -7,7 +7,7 @@ that ended and was never part of a successful export is unacknowledged.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -23,7 +23,6 @@ Protocol: TypeAlias = Literal["grpc", "http"]
 _QUEUE_SPANS = 16_384
 _REQUEST_SPANS = 256
 _SCHEDULE_MS = 1_000.0
-_TIMEOUT_S = 30.0
 _TRACES_PATH = "/v1/traces"
 
 
@@ -37,14 +36,14 @@ class SpanKey(NamedTuple):
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the spans since the account before.
 
-    ``sent`` has every span that ended; ``acknowledged`` those that the receiver confirmed; ``errors`` counts the spans
-    with error status; ``services`` counts spans by service.
+    ``sent`` has every span that ended; ``acknowledged`` those that the receiver confirmed, of the services in
+    ``services_acknowledged``; ``errors`` counts the spans sent with error status.
     """
 
     sent: frozenset[SpanKey]
     acknowledged: frozenset[SpanKey]
     errors: int
-    services: Mapping[str, int]
+    services_acknowledged: frozenset[str]
 
     @property
     def unacknowledged(self) -> frozenset[SpanKey]:
@@ -62,18 +61,17 @@ class Ledger:
         self._sent: set[SpanKey] = set()
         self._acknowledged: set[SpanKey] = set()
         self._errors = 0
-        self._services: dict[str, int] = {}
+        self._services: set[str] = set()
 
     def note_ended(self, span: ReadableSpan) -> None:
-        service = str(span.resource.attributes.get("service.name", ""))
         with self._lock:
             self._sent.update(_keys([span]))
             self._errors += span.status.status_code is StatusCode.ERROR
-            self._services[service] = self._services.get(service, 0) + 1
 
     def note_acknowledged(self, spans: Sequence[ReadableSpan]) -> None:
         with self._lock:
             self._acknowledged.update(_keys(spans))
+            self._services.update(str(span.resource.attributes.get("service.name", "")) for span in spans)
 
     def take(self) -> Account:
         """The account since the last call; starts a new one. Flush first: spans under way count as unacknowledged."""
@@ -82,7 +80,7 @@ class Ledger:
                 sent=frozenset(self._sent),
                 acknowledged=frozenset(self._acknowledged),
                 errors=self._errors,
-                services=dict(self._services),
+                services_acknowledged=frozenset(self._services),
             )
             self._reset()
         return account
@@ -156,12 +154,18 @@ class Emitter:
         self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK left it unannotated
 
 
-def otlp_exporter(endpoint: str, *, protocol: Protocol = "grpc") -> SpanExporter:
+def otlp_exporter(endpoint: str, *, protocol: Protocol = "grpc", timeout_s: float = 30.0) -> SpanExporter:
     """The SDK's own OTLP exporter. ``endpoint`` is ``host:port`` or a URL without the path of the signal.
 
-    Both retry transient failures by themselves until their timeout has passed.
+    Both retry transient failures by themselves until ``timeout_s`` seconds have passed for a request.
     """
     url = endpoint if "://" in endpoint else f"http://{endpoint}"
     if protocol == "http":
-        return HttpSpanExporter(endpoint=url.rstrip("/") + _TRACES_PATH, timeout=_TIMEOUT_S)
-    return GrpcSpanExporter(endpoint=url, timeout=_TIMEOUT_S)
+        return HttpSpanExporter(endpoint=url.rstrip("/") + _TRACES_PATH, timeout=timeout_s)
+    return GrpcSpanExporter(
+        endpoint=url,
+        timeout=timeout_s,
+        # gRPC would send even local traffic through the proxy of the environment. Its options are of several types,
+        # which the exporter's annotation does not say.
+        channel_options=(("grpc.enable_http_proxy", 0),),  # type: ignore[arg-type]
+    )
