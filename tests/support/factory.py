@@ -102,6 +102,14 @@ def span(
     return replace(made, **fields)
 
 
+def merged(*parts: SpanFields) -> SpanFields:
+    """The fields of all parts; later ones win."""
+    whole = SpanFields()
+    for part in parts:
+        whole.update(part)
+    return whole
+
+
 def full_span(**fields: Unpack[SpanFields]) -> Span:
     """A span on which every field holds something other than its default."""
     made = span(
