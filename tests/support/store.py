@@ -1,0 +1,41 @@
+"""A store under test: where to write and where to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.api import DEFAULT_WORKSPACE_ID, SpanReader, SpanWriter, TraceSearch
+from tests.support.factory import batch, replaced_search
+from tracedata import Receipt, Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """Both halves of one implementation, started."""
+
+    writer: SpanWriter
+    reader: SpanReader
+
+    async def put(self, *spans: Span, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Receipt:
+        """Stores the spans as one batch."""
+        return await self.writer.consume(batch(*spans, workspace_id=workspace_id))
+
+    async def trace(self, trace_id: bytes, *, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Sequence[Span]:
+        """The spans of one trace; none when it is unknown."""
+        return (await self.reader.get_traces(workspace_id, [trace_id])).get(trace_id, [])
+
+    async def found(self, search: TraceSearch) -> list[bytes]:
+        """The trace ids on the first page."""
+        return list((await self.reader.find_traces(search)).trace_ids)
+
+    async def pages(self, search: TraceSearch) -> list[list[bytes]]:
+        """All pages, following cursors to the end; every page but the last is full."""
+        pages: list[list[bytes]] = []
+        while True:
+            page = await self.reader.find_traces(search)
+            pages.append(list(page.trace_ids))
+            if page.cursor is None:
+                return pages
+            assert len(page.trace_ids) == search.limit, "a page that is not full is the last"
+            search = replaced_search(search, after=page.cursor)
