@@ -8,7 +8,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 
 # An implementation named X comes from the fixture ``X_store``: an object with a started ``writer`` and ``reader``.
-IMPLEMENTATIONS = ("memory",)
+IMPLEMENTATIONS = ("memory", "postgres")
 
 
 @pytest.fixture
