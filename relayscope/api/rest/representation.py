@@ -121,7 +121,7 @@ def _span(span: Span, resource: schema.Resource, scope: schema.Scope) -> schema.
         dropped_links_count=span.dropped_links_count,
         resource=resource,
         scope=scope,
-        redactions=span.redactions,
+        redactions=dict(span.redactions),
     )
 
 

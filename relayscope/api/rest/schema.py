@@ -4,7 +4,7 @@ Times are ISO-8601 in UTC with nine fraction digits; durations are milliseconds.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -22,8 +22,9 @@ SpanId: TypeAlias = Annotated[str, Meta(description="16 hex digits.", examples=[
 NextCursor: TypeAlias = Annotated[
     str | None, Meta(description="Pass it as cursor to get the next page; null on the last page.")
 ]
+# ``Any``: msgspec has no schema for ``object``.
 AnyValue: TypeAlias = Annotated[
-    Mapping[str, object],
+    Mapping[str, Any],
     Meta(
         description="A value as OTLP/JSON writes it: one of stringValue, boolValue, intValue (a string), doubleValue "
         '(a number, or "NaN", "Infinity", "-Infinity"), bytesValue (base64), arrayValue, kvlistValue; {} when empty.',
