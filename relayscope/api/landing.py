@@ -34,7 +34,7 @@ code { font-family: ui-monospace, monospace }
 <body>
 <main>
 <h1>Relayscope</h1>
-<p>Traces of AI gateways and agents, on one PostgreSQL. Version $version.</p>
+<p>Traces on one PostgreSQL. Version $version.</p>
 <ul>
 $links
 </ul>

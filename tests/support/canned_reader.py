@@ -42,7 +42,10 @@ def edge(parent: str, child: str, calls: int = 10) -> ServiceEdge:
 
 @dataclass
 class CannedReader:
-    """Answers from its fields; ``asked`` keeps the last question. With ``broken``, nothing can be reached."""
+    """Answers from its fields; ``asked`` keeps the last question. With ``broken``, nothing can be reached.
+
+    ``workspaces`` holds every workspace that was asked about.
+    """
 
     spans: Sequence[Span] = ()
     page: TracePage = field(default_factory=lambda: TracePage(trace_ids=()))
@@ -53,6 +56,7 @@ class CannedReader:
     state: StoreHealth = HEALTHY
     broken: Exception | None = None
     asked: TraceSearch | Window | None = None
+    workspaces: set[int] = field(default_factory=set)
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -65,36 +69,37 @@ class CannedReader:
         return self.state
 
     async def services(self, workspace_id: int) -> Sequence[str]:
-        self._reach()
+        self._reach(workspace_id)
         return self.names
 
     async def operations(self, workspace_id: int, *, service: str, kind: int | None = None) -> Sequence[Operation]:
-        self._reach()
+        self._reach(workspace_id)
         known = self.known_operations.get(service, ())
         return [operation for operation in known if kind in (None, operation.kind)]
 
     async def find_traces(self, search: TraceSearch) -> TracePage:
-        self._reach()
+        self._reach(search.workspace_id)
         self.asked = search
         return self.page
 
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
-        self._reach()
+        self._reach(workspace_id)
         ordered = sorted(self.spans, key=lambda span: (span.trace_id, span.start_time_unix_nano, span.span_id))
         traces = {trace_id: list(spans) for trace_id, spans in groupby(ordered, key=lambda span: span.trace_id)}
         return {trace_id: traces[trace_id] for trace_id in trace_ids if trace_id in traces}
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        self._reach()
+        self._reach(window.workspace_id)
         self.asked = window
         return self.nodes
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        self._reach()
+        self._reach(window.workspace_id)
         self.asked = window
         return self.edges
 
-    def _reach(self) -> None:
+    def _reach(self, *workspace_ids: int) -> None:
+        self.workspaces.update(workspace_ids)
         if self.broken is not None:
             raise self.broken
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from query.cursor import encode_search_cursor
 from relayscope.api.app import create_app
-from storage.api import Operation, SearchCursor, Tag, TracePage, TraceSearch, Window
+from storage.api import DEFAULT_WORKSPACE_ID, Operation, SearchCursor, Tag, TracePage, TraceSearch, Window
 from tests.support.canned_reader import HEALTHY, START_NS, TRACE_ID, CannedReader, edge, node, unreachable
 from tests.support.trace import CHILD, MS, ROOT
 from tracedata import PermanentError, SpanKind
@@ -205,6 +205,15 @@ async def test_health() -> None:
     careless = CannedReader(state=replace(HEALTHY, fsync=False))
     assert (await get(careless, "/api/v1/telemetry/health")).json()["status"] == "degraded"
     assert (await get(CannedReader(), "/readyz")).json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/traces", TRACE, "/api/v1/traces/services", "/api/v1/services", "/api/v1/services/a/operations"]
+)
+async def test_only_the_workspace_of_the_request_is_asked_about(path: str) -> None:
+    reader = CannedReader()
+    await get(reader, path)
+    assert reader.workspaces == {DEFAULT_WORKSPACE_ID}
 
 
 async def test_alive_even_without_a_store() -> None:
