@@ -165,11 +165,17 @@ class SpanReader(Protocol):
         ...
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        """Statistics per service over spans that start in the window, sorted by service."""
+        """Statistics per named service over spans that start in the window, sorted by service.
+
+        Here and in ``service_edges`` a parent is looked for among the spans that start within a day of the window.
+        """
         ...
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        """Parent-child pairs whose child starts in the window, self edges included, sorted by parent and child."""
+        """Calls between named services whose callee starts in the window, sorted by parent and child.
+
+        Self edges are included. A call whose parent id belongs to spans of several services counts for each of them.
+        """
         ...
 
 

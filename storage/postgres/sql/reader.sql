@@ -6,8 +6,9 @@ SELECT current_setting('server_version') AS server_version,
        (SELECT max(version) FROM relayscope.migrations) AS schema_version;
 
 -- services: names of all services that have a name
-SELECT DISTINCT service_name FROM relayscope.operations
+SELECT service_name FROM relayscope.operations
 WHERE workspace_id = %(workspace_id)s AND service_name <> ''
+GROUP BY service_name
 ORDER BY service_name COLLATE "C";
 
 -- operations: span names of a service with their kinds

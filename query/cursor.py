@@ -1,0 +1,110 @@
+"""Cursors as opaque text: the place in a list after which the next page begins.
+
+A cursor names the last row of a page by its sort key, so rows that arrive between two requests neither repeat nor
+hide others. The text is url-safe base64 without padding; its first byte says which list it belongs to.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from typing import Any
+
+import msgspec
+
+from query.moment import MAX_MOMENT_US
+from storage.api import SearchCursor
+from tracedata import CallerError
+
+_SEARCH = struct.Struct(">cQ16s")
+_SPAN = struct.Struct(">cQ8sI")
+_MALFORMED = "malformed cursor: use the nextCursor of the previous page as it came"
+_MAX_CHARS = 8_192
+
+
+class SpanCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a span in its trace: its start, its id, and how many spans with both equal precede it."""
+
+    start_time_unix_nano: int
+    span_id: bytes
+    ordinal: int
+
+
+class NameCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a name in a sorted list; ``number`` orders equal names."""
+
+    name: str
+    number: int = 0
+
+
+def encode_search_cursor(cursor: SearchCursor) -> str:
+    return _text(_SEARCH.pack(b"T", cursor.start_us, cursor.trace_id))
+
+
+def decode_search_cursor(text: str) -> SearchCursor:
+    """Reads what ``encode_search_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    start_us, trace_id = _unpack(_SEARCH, text, b"T")
+    if start_us > MAX_MOMENT_US:
+        raise CallerError(_MALFORMED)
+    return SearchCursor(start_us=start_us, trace_id=trace_id)
+
+
+def encode_span_cursor(cursor: SpanCursor) -> str:
+    return _text(_SPAN.pack(b"S", cursor.start_time_unix_nano, cursor.span_id, cursor.ordinal))
+
+
+def decode_span_cursor(text: str) -> SpanCursor:
+    """Reads what ``encode_span_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    start, span_id, ordinal = _unpack(_SPAN, text, b"S")
+    return SpanCursor(start_time_unix_nano=start, span_id=span_id, ordinal=ordinal)
+
+
+def encode_name_cursor(cursor: NameCursor) -> str:
+    return _text(b"N" + struct.pack(">i", cursor.number) + cursor.name.encode())
+
+
+def decode_name_cursor(text: str) -> NameCursor:
+    """Reads what ``encode_name_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    data = _bytes(text)
+    try:
+        (number,) = struct.unpack_from(">i", data, 1)
+        name = data[5:].decode()
+    except (struct.error, UnicodeDecodeError) as exc:
+        raise CallerError(_MALFORMED) from exc
+    if data[:1] != b"N":
+        raise CallerError(_MALFORMED)
+    return NameCursor(name=name, number=number)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    if len(text) > _MAX_CHARS:
+        raise CallerError(_MALFORMED)
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise CallerError(_MALFORMED) from exc
+
+
+# The fields of a layout after its marker; their types are fixed by the layout, which the checker cannot see.
+def _unpack(layout: struct.Struct, text: str, marker: bytes) -> list[Any]:
+    data = _bytes(text)
+    if len(data) != layout.size or data[:1] != marker:
+        raise CallerError(_MALFORMED)
+    return list(layout.unpack(data)[1:])

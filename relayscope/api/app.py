@@ -1,0 +1,61 @@
+"""Puts the HTTP application together from its routers."""
+
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from relayscope.api import landing
+from relayscope.api.problem import install_problem_handlers
+from relayscope.api.rest import health, services, traces
+from relayscope.api.rest.answer import component_schemas
+from storage.api import SpanReader
+
+_DESCRIPTION = """Traces, services and health of Relayscope.
+
+Times are ISO-8601 in UTC, durations are milliseconds. Every list is `{"items": [...], "nextCursor": "..." | null}`;
+pass `nextCursor` as `cursor` to get the next page. Errors are `application/problem+json` (RFC 9457).
+Attributes, those of events included, are lists of `{"key", "value"}` in OTLP/JSON, so that no type is lost.
+"""
+
+
+def create_app(
+    reader: SpanReader, *, routers: Sequence[APIRouter] = (), clock: Callable[[], int] = time.time_ns
+) -> FastAPI:
+    """The application over a store.
+
+    ``reader`` is started and closed by the caller. ``routers`` are those of other APIs; they come last, so that a
+    path which REST knows is never theirs. ``clock`` gives Unix nanoseconds.
+    """
+    version = _installed_version()
+    app = _Application(title="Relayscope", version=version, description=_DESCRIPTION)
+    install_problem_handlers(app)
+    app.include_router(landing.create_router(version=version))
+    app.include_router(health.create_router(reader, version=version))
+    # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
+    app.include_router(services.create_router(reader, clock=clock))
+    app.include_router(traces.create_router(reader, clock=clock))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+class _Application(FastAPI):
+    """FastAPI whose OpenAPI document knows the schemas of our answers."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once. ``Any`` is FastAPI's type for it."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(component_schemas())
+        return super().openapi()
+
+
+def _installed_version() -> str:
+    try:
+        return metadata.version("relayscope")
+    except metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,51 @@
+"""Answers of the REST API: how they are encoded, and how OpenAPI describes them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+import msgspec
+from starlette.responses import JSONResponse
+
+from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
+from relayscope.api.rest.schema import ANSWERS
+
+# ``Any`` here and below: FastAPI and msgspec type the parts of an OpenAPI document so.
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+_REF_TEMPLATE = "#/components/schemas/{name}"
+_FAILURES: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "A parameter is unknown or cannot be read; the detail names it.",
+    HTTPStatus.NOT_FOUND: "There is no such trace.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The store does not answer; try again after Retry-After seconds.",
+}
+
+
+class StructResponse(JSONResponse):
+    """An answer that msgspec encodes."""
+
+    def render(self, content: msgspec.Struct) -> bytes:
+        return msgspec.json.encode(content)
+
+
+def describe(answer: type[msgspec.Struct], *failures: HTTPStatus) -> Responses:
+    """What an endpoint can answer, for OpenAPI: ``answer`` with 200, problems with ``failures`` and anything else."""
+    described: Responses = {200: _content("application/json", answer.__name__, (answer.__doc__ or "").strip())}
+    for status in failures:
+        described[int(status)] = _content(PROBLEM_MEDIA_TYPE, Problem.__name__, _FAILURES[status])
+    # It also keeps FastAPI from announcing its own 422.
+    described["default"] = _content(PROBLEM_MEDIA_TYPE, Problem.__name__, "Anything unexpected.")
+    return described
+
+
+def component_schemas() -> dict[str, Any]:
+    """The schemas of all answers, for ``components.schemas`` of the OpenAPI document."""
+    _, components = msgspec.json.schema_components((*ANSWERS, Problem), ref_template=_REF_TEMPLATE)
+    return components
+
+
+def _content(media_type: str, name: str, description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {media_type: {"schema": {"$ref": _REF_TEMPLATE.format(name=name)}}},
+    }

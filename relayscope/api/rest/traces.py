@@ -1,0 +1,118 @@
+"""The endpoints of traces: search, one trace, its spans."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from query.cursor import encode_search_cursor
+from relayscope.api.rest import schema
+from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.page import span_page
+from relayscope.api.rest.parameter import NoParameters, SpanParameters, TraceParameters
+from relayscope.api.rest.representation import represent_spans, represent_summary, represent_trace
+from relayscope.api.rest.value import parse_trace_id
+from relayscope.api.workspace import workspace_of
+from storage.api import SpanReader
+from tracedata import NotFoundError, Span
+
+# The most spans that one trace is shown with; the others are on the pages of its span list.
+MAX_SPANS_SHOWN = 20_000
+# Summaries are made from whole traces, which are held in memory only so many at a time.
+_TRACES_AT_ONCE = 50
+
+TraceIdPath = Annotated[
+    str,
+    Path(
+        alias="traceId",
+        description="1 to 32 hex digits of any case; shorter ids are padded on the left.",
+        examples=["5b8efff798038103d269b633813fc60c"],
+    ),
+]
+
+
+class TraceEndpoints:
+    """Answers for traces from a store."""
+
+    def __init__(self, reader: SpanReader, *, clock: Callable[[], int]) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    async def search(self, request: Request, parameters: Annotated[TraceParameters, Query()]) -> Response:
+        """Traces that have a span on which every given filter holds, newest first.
+
+        Durations and status are those of that span. Pages never repeat a trace.
+        """
+        workspace_id = workspace_of(request)
+        found = await self._reader.find_traces(parameters.search(workspace_id=workspace_id, now_ns=self._clock()))
+        summaries = await self._summaries(workspace_id, found.trace_ids)
+        cursor = encode_search_cursor(found.cursor) if found.cursor else None
+        return StructResponse(schema.TraceList(items=summaries, next_cursor=cursor))
+
+    async def trace(
+        self, request: Request, trace_id: TraceIdPath, _parameters: Annotated[NoParameters, Query()]
+    ) -> Response:
+        """One trace with its spans, ordered by start and id: at most 20,000, the others through `nextCursor`."""
+        spans = await self._spans(request, trace_id)
+        # In a thread, because a large trace would hold up every other request.
+        return await asyncio.to_thread(_trace_response, spans)
+
+    async def spans(
+        self, request: Request, trace_id: TraceIdPath, parameters: Annotated[SpanParameters, Query()]
+    ) -> Response:
+        """The spans of a trace in pages, ordered by start and id."""
+        spans = await self._spans(request, trace_id)
+        page, cursor = span_page(spans, limit=parameters.limit, cursor=parameters.cursor)
+        return await asyncio.to_thread(_spans_response, page, cursor)
+
+    async def _spans(self, request: Request, trace_id: str) -> Sequence[Span]:
+        key = parse_trace_id(trace_id)
+        traces = await self._reader.get_traces(workspace_of(request), [key])
+        if not traces.get(key):
+            raise NotFoundError("There is no trace with this id.")
+        return traces[key]
+
+    async def _summaries(self, workspace_id: int, trace_ids: Sequence[bytes]) -> list[schema.TraceSummary]:
+        summaries: list[schema.TraceSummary] = []
+        for first in range(0, len(trace_ids), _TRACES_AT_ONCE):
+            part = trace_ids[first : first + _TRACES_AT_ONCE]
+            traces = await self._reader.get_traces(workspace_id, part)
+            # A trace whose retention ended since the search is left out.
+            present = [traces[trace_id] for trace_id in part if traces.get(trace_id)]
+            summaries += await asyncio.to_thread(_summarize, present)
+        return summaries
+
+
+def create_router(reader: SpanReader, *, clock: Callable[[], int]) -> APIRouter:
+    """The router of ``/api/v1/traces``. ``clock`` gives Unix nanoseconds."""
+    router = APIRouter(prefix="/api/v1/traces", tags=["Traces"], default_response_class=StructResponse)
+    endpoints = TraceEndpoints(reader, clock=clock)
+    failures = (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
+    router.add_api_route("", endpoints.search, summary="Search traces", responses=describe(schema.TraceList, *failures))
+    missing = HTTPStatus.NOT_FOUND
+    router.add_api_route(
+        "/{traceId}", endpoints.trace, summary="One trace", responses=describe(schema.Trace, missing, *failures)
+    )
+    router.add_api_route(
+        "/{traceId}/spans",
+        endpoints.spans,
+        summary="The spans of a trace",
+        responses=describe(schema.SpanList, missing, *failures),
+    )
+    return router
+
+
+def _trace_response(spans: Sequence[Span]) -> Response:
+    shown, cursor = span_page(spans, limit=MAX_SPANS_SHOWN)
+    return StructResponse(represent_trace(spans, shown=shown, next_cursor=cursor))
+
+
+def _spans_response(spans: Sequence[Span], cursor: str | None) -> Response:
+    return StructResponse(schema.SpanList(items=represent_spans(spans), next_cursor=cursor))
+
+
+def _summarize(traces: Sequence[Sequence[Span]]) -> list[schema.TraceSummary]:
+    return [represent_summary(spans) for spans in traces]

@@ -1,0 +1,72 @@
+"""Asks the API, and says in one sentence why it did not answer."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TypeAlias
+
+import httpx
+import msgspec
+
+from relayscope.cli.render.text import clean
+from tracedata import CallerError, NotFoundError, PermanentError, RelayscopeError, RetryableError
+
+Parameters: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
+
+_TIMEOUT_S = 60.0
+_CONNECT_TIMEOUT_S = 5.0
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str = ""
+
+
+def get(url: str, path: str, parameters: Parameters) -> bytes:
+    """The body of the answer of ``path`` at the server ``url``. Parameters that are None are left out.
+
+    Raises:
+        CallerError: the server refuses a parameter, or the URL is none.
+        NotFoundError: what was asked for is not there.
+        RetryableError: the server cannot be reached, or cannot answer now.
+        PermanentError: anything else.
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    timeout = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
+    try:
+        # A proxy of the environment cannot reach this machine's loopback interface.
+        with httpx.Client(timeout=timeout, trust_env=not _is_loopback(httpx.URL(url).host)) as client:
+            response = client.get(url.rstrip("/") + path, params=given)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+        raise CallerError(f"{clean(url)} is not a URL such as http://127.0.0.1:8000.") from exc
+    except httpx.ConnectError as exc:
+        raise RetryableError(
+            f"Nothing answers at {clean(url)}. Start it with `relayscope up`, or give its address with --url."
+        ) from exc
+    except httpx.HTTPError as exc:
+        raise RetryableError(f"{clean(url)} did not answer properly ({type(exc).__name__}).") from exc
+    if response.status_code != HTTPStatus.OK:
+        raise _failure(url, response)
+    return response.content
+
+
+def _failure(url: str, response: httpx.Response) -> RelayscopeError:
+    try:
+        detail = clean(msgspec.json.decode(response.content, type=_Problem).detail)
+    except msgspec.MsgspecError:
+        detail = ""
+    if not detail:
+        return PermanentError(f"{clean(url)} answered {response.status_code}; is it Relayscope?")
+    if response.status_code == HTTPStatus.BAD_REQUEST:
+        return CallerError(detail)
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        return NotFoundError(detail)
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return RetryableError(detail)
+    return PermanentError(detail)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

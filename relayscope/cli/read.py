@@ -1,0 +1,139 @@
+"""The commands that read: ``services``, ``traces``, ``trace``, ``map``. They ask the API and draw its answers."""
+
+import os
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from typing import Annotated, TypeVar
+from urllib.parse import quote
+
+import msgspec
+import typer
+from rich.console import Console, RenderableType
+
+from relayscope.api.rest import schema
+from relayscope.cli.client import Parameters, get
+from relayscope.cli.render.map import render_map
+from relayscope.cli.render.services import render_services
+from relayscope.cli.render.traces import render_traces
+from relayscope.cli.render.waterfall import MAX_SPANS, waterfall
+from tracedata import CallerError, PermanentError, RelayscopeError
+
+_T = TypeVar("_T")
+
+_FAILED = 1
+_USAGE = 2
+_PIPE_CELLS = 160
+
+Url = Annotated[str, typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the API is.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Start = Annotated[str | None, typer.Option(help="ISO-8601, Unix time, or relative such as -1h. Default -24h.")]
+End = Annotated[str | None, typer.Option(help="Like --start. Default now.")]
+Limit = Annotated[int | None, typer.Option(help="How many at most.")]
+Cursor = Annotated[str | None, typer.Option(help="Continue after the previous page.")]
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to ``app``."""
+    for command in (services, traces, trace, map_):
+        app.command(command.__name__.rstrip("_"))(command)
+
+
+def services(*, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = None, cursor: Cursor = None) -> None:
+    """List the services that sent spans."""
+    parameters: Parameters = {"limit": limit, "cursor": cursor}
+    body = _ask(url, "/api/v1/services", parameters)
+    _show(body, schema.ServiceList, draw=render_services, as_json=as_json)
+
+
+def traces(
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+    service: Annotated[str | None, typer.Option(help="The service of a span.")] = None,
+    operation: Annotated[str | None, typer.Option(help="The name of a span.")] = None,
+    start: Start = None,
+    end: End = None,
+    min_duration: Annotated[str | None, typer.Option(help="Such as 100ms, 1.5s, or milliseconds.")] = None,
+    max_duration: Annotated[str | None, typer.Option(help="Such as 100ms, 1.5s, or milliseconds.")] = None,
+    status: Annotated[str | None, typer.Option(help="error, ok, unset or success.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="An attribute as key:value; may be repeated.")] = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> None:
+    """Search traces, newest first. All filters hold on one and the same span."""
+    parameters: Parameters = {
+        "service": service,
+        "operation": operation,
+        "start": start,
+        "end": end,
+        "minDuration": min_duration,
+        "maxDuration": max_duration,
+        "status": status,
+        "tag": tag or None,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    body = _ask(url, "/api/v1/traces", parameters)
+    width = _console().width
+    _show(body, schema.TraceList, draw=lambda answer: render_traces(answer, width=width), as_json=as_json)
+
+
+def trace(
+    trace_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the trace, in hex.")],
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many spans to draw at most.")] = MAX_SPANS,
+) -> None:
+    """Draw one trace as a waterfall."""
+    body = _ask(url, f"/api/v1/traces/{quote(trace_id, safe='')}", {})
+    width = _console().width
+    _show(body, schema.Trace, draw=lambda answer: waterfall(answer, width=width, limit=limit), as_json=as_json)
+
+
+def map_(
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+    service: Annotated[str | None, typer.Option(help="Only this service and its neighbours.")] = None,
+    start: Start = None,
+    end: End = None,
+) -> None:
+    """Show which service calls which, with rates, errors and latencies."""
+    parameters: Parameters = {"service": service, "start": start, "end": end}
+    body = _ask(url, "/api/v1/traces/services", parameters)
+    _show(body, schema.ServiceMap, draw=render_map, as_json=as_json)
+
+
+def _ask(url: str, path: str, parameters: Parameters) -> bytes:
+    try:
+        return get(url, path, parameters)
+    except RelayscopeError as exc:
+        raise _exit(exc) from exc
+
+
+def _show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:
+    if as_json:
+        typer.echo(body)
+        return
+    try:
+        decoded = msgspec.json.decode(body, type=answer)
+    except msgspec.MsgspecError as exc:
+        raise _exit(PermanentError("The server's answer is not what this version expects; --json prints it.")) from exc
+    _console().print(draw(decoded))
+
+
+def _exit(error: RelayscopeError) -> typer.Exit:
+    typer.echo(f"relayscope: {error}", err=True)
+    return typer.Exit(_USAGE if isinstance(error, CallerError) else _FAILED)
+
+
+def _console() -> Console:
+    # Without this, a pipe in the C locale would end a table with an error at its first line of a box.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    # What reads a pipe has no width; the 80 cells that rich assumes would cut what it looks for.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_CELLS
+    return Console(highlight=False, width=width)

@@ -1,0 +1,34 @@
+"""The HTTP API over a reader on a free port of this machine, for tests of its clients."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from relayscope.api.app import create_app
+from storage.api import SpanReader
+
+
+@contextmanager
+def serving(reader: SpanReader) -> Iterator[str]:
+    """The URL of an API that runs in a thread until the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(reader), log_level="critical", lifespan="off"))
+        # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def closed_url() -> str:
+    """A URL where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
