@@ -67,7 +67,7 @@ def run_once(
 ) -> DemoSummary:
     """Sends ``traces`` traces spread over the last half hour, then looks every acknowledged span up through the API.
 
-    ``console`` shows progress when it is a terminal.
+    ``console`` shows progress when it is a terminal. Sending ends early when spans stay unacknowledged.
 
     Raises:
         RetryableError: the API cannot be reached.
@@ -134,6 +134,9 @@ def _send(emitter: Emitter, *, before: list[int], seed: int, on_trace: Callable[
             # The SDK's queue drops what does not fit, so it is emptied long before it is full.
             if number % _FLUSH_EVERY_TRACES == 0 or number == len(before):
                 accounts.append(emitter.flush())
+                # The exporter has retried for its whole timeout; every further request would take as long to fail.
+                if accounts[-1].unacknowledged:
+                    break
     return _merged(accounts)
 
 

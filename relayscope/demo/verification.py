@@ -64,9 +64,11 @@ class TraceApi:
     something that is not in its contract.
     """
 
-    def __init__(self, url: str, *, wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, url: str, *, wait: Callable[[float], None] = time.sleep, transport: httpx.BaseTransport | None = None
+    ) -> None:
         # The system under demonstration is reached directly, whatever proxy the environment names.
-        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False, transport=transport)
         self._wait = wait
 
     def close(self) -> None:
