@@ -2,7 +2,9 @@
 
 Searches compare printed forms, because Jaeger's query sends every value as a string. The forms are those of the
 OpenTelemetry Collector's ``pcommon.Value.AsString``: integers in decimal, ``true`` and ``false``, doubles in their
-shortest form (``72.5``, ``1``, ``1e+21``), bytes in base64, arrays and maps as JSON, the empty value as nothing.
+shortest form (``72.5``, ``1``, ``1e+21``), bytes in base64, arrays and maps as JSON, the empty value as nothing. There
+are two differences, both where the Collector has nothing to search for: non-finite doubles are ``NaN``, ``+Inf`` and
+``-Inf``, not the words of an error; and JSON is not escaped for use inside HTML.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice, product
 
 import msgspec
 
@@ -21,6 +24,9 @@ _MAX_INT64 = 2**63 - 1
 _MIN_INT64 = -(2**63)
 # No number's printed form is longer than this; longer text is never tried as one.
 _MAX_NUMBER_CHARS = 32
+_MAX_STRUCTURES = 16
+_JSON_SPACE = " \t\r\n"
+_NON_FINITE = frozenset({"NaN", "+Inf", "-Inf"})
 
 
 def printed(value: Value) -> str:
@@ -29,12 +35,11 @@ def printed(value: Value) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
     if isinstance(value, float):
         return printed_double(value)
+    if isinstance(value, int):
+        # A bool is an int, too, and its name in lower case is its printed form.
+        return str(value).lower()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return printed_json(value)
@@ -77,17 +82,19 @@ def printed_double(value: float) -> str:
 def readings(text: str) -> list[Value]:
     """Every value, of any type, whose printed form is ``text``; the string itself comes first.
 
-    Arrays and maps are compared as JSON values, so white space and the order of keys do not matter.
+    Arrays and maps are meant to be compared as JSON values: white space, the order of keys and the kind of a number
+    (``1`` against ``1.0``, ``0`` against ``-0``) do not matter. Inside them, a string can also stand for bytes or a
+    non-finite double; the combinations are bounded: the first ones, and the one without any such string.
     """
     found: list[Value] = [text]
     if not text:
-        found += [None, b""]
+        found.append(None)
     if text in ("true", "false"):
         found.append(text == "true")
     if len(text) <= _MAX_NUMBER_CHARS:
         found += _numbers(text)
     found += _bytes(text)
-    if text[:1] in ("[", "{"):
+    if text.lstrip(_JSON_SPACE)[:1] in ("[", "{"):
         found += _structures(text)
     return found
 
@@ -115,11 +122,46 @@ def _bytes(text: str) -> list[Value]:
         decoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return []
-    return [decoded] if decoded and base64.b64encode(decoded).decode() == text else []
+    # Several texts decode to the same bytes (the last character has unused bits), but only one is printed.
+    return [decoded] if base64.b64encode(decoded).decode() == text else []
 
 
 def _structures(text: str) -> list[Value]:
     try:
-        return [msgspec.json.decode(text)]
-    except (msgspec.DecodeError, RecursionError):
+        plain: Value = msgspec.json.decode(text)
+        found = list(islice(_variants(plain), _MAX_STRUCTURES))
+        return found if len(found) < _MAX_STRUCTURES else [*found, _last_variant(plain)]
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return []
+
+
+def _variants(value: Value) -> Iterator[Value]:
+    """``value`` as JSON has it, then with strings replaced by what else prints as they do."""
+    if isinstance(value, str):
+        yield from _quoted(value)
+    elif isinstance(value, list):
+        # Bounded level by level: the product would first collect everything below it.
+        for items in product(*(islice(_variants(item), _MAX_STRUCTURES) for item in value)):
+            yield list(items)
+    elif isinstance(value, dict):
+        for items in product(*(islice(_variants(item), _MAX_STRUCTURES) for item in value.values())):
+            yield dict(zip(value, items, strict=True))
+    else:
+        yield value
+
+
+def _last_variant(value: Value) -> Value:
+    """The last one of ``_variants``, which has no string left that could be something else."""
+    if isinstance(value, str):
+        return _quoted(value)[-1]
+    if isinstance(value, list):
+        return [_last_variant(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _last_variant(item) for key, item in value.items()}
+    return value
+
+
+def _quoted(text: str) -> list[Value]:
+    """What prints as the JSON string ``text``: itself, non-finite doubles, bytes."""
+    doubles: list[Value] = [float(text)] if text in _NON_FINITE else []
+    return [text, *doubles, *_bytes(text)]

@@ -21,7 +21,7 @@ from storage.api import (
 )
 from tests.support.canonical import canonical
 from tracedata import Attributes, Batch, Receipt, Span, SpanKind, StatusCode, Value
-from tracedata.printed import printed
+from tracedata.printed import printed, printed_json
 
 _NS_PER_MS = 1_000_000
 
@@ -172,7 +172,7 @@ def prints_as(value: Value, text: str) -> bool:
 
 def _same_json(left: str, right: str) -> bool:
     try:
-        return printed(msgspec.json.decode(left)) == printed(msgspec.json.decode(right))
+        return printed_json(msgspec.json.decode(left)) == printed_json(msgspec.json.decode(right))
     except (msgspec.DecodeError, RecursionError):
         return False
 
