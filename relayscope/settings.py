@@ -85,7 +85,9 @@ class StorageSettings(_Section):
         None, description="Use this PostgreSQL (15 or newer) instead of the embedded one.", repr=False
     )
     shared_buffers_mb: int | None = Field(
-        None, ge=16, description="Memory of the embedded server's cache; by default an eighth of the machine's, at most 2 GiB."
+        None,
+        ge=16,
+        description="Memory of the embedded server's cache; by default an eighth of the machine's, at most 2 GiB.",
     )
     max_group_rows: int = Field(20_000, ge=1, description="A commit takes about this many spans at most.")
     max_queued_rows: int = Field(200_000, ge=1, description="Spans a worker holds before it refuses more.")
@@ -119,9 +121,7 @@ class ServiceSettings(_Section):
 class Settings(BaseSettings):
     """Everything that can be set."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="RELAYSCOPE_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="RELAYSCOPE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     receivers: ReceiverSettings = ReceiverSettings()
     processors: ProcessorSettings = ProcessorSettings()

@@ -99,7 +99,8 @@ class Supervisor:
             roles: list[Role] = ["api", *(["ingest"] * settings.service.workers)]
             json = settings.model_dump_json()
             self._children = [
-                _Child(Specification(role=role, settings=json, dsn=self._dsn), on_start=self._announce) for role in roles
+                _Child(Specification(role=role, settings=json, dsn=self._dsn), on_start=self._announce)
+                for role in roles
             ]
             async with asyncio.TaskGroup() as starts:
                 for child in self._children:

@@ -150,9 +150,7 @@ class SpanReader(Protocol):
         """Names of all services, sorted; none twice, none empty."""
         ...
 
-    async def operations(
-        self, workspace_id: int, *, service: str, kind: int | None = None
-    ) -> Sequence[Operation]:
+    async def operations(self, workspace_id: int, *, service: str, kind: int | None = None) -> Sequence[Operation]:
         """Operations of a service, sorted by name and kind; empty for an unknown service."""
         ...
 

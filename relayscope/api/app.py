@@ -1,13 +1,13 @@
 """Puts the HTTP application together from its routers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
-from relayscope.api import landing
+from relayscope.api import jaeger, landing
 from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import health, services, traces
 from relayscope.api.rest.answer import component_schemas
@@ -21,13 +21,10 @@ Attributes, those of events included, are lists of `{"key", "value"}` in OTLP/JS
 """
 
 
-def create_app(
-    reader: SpanReader, *, routers: Sequence[APIRouter] = (), clock: Callable[[], int] = time.time_ns
-) -> FastAPI:
+def create_app(reader: SpanReader, *, clock: Callable[[], int] = time.time_ns) -> FastAPI:
     """The application over a store.
 
-    ``reader`` is started and closed by the caller. ``routers`` are those of other APIs; they come last, so that a
-    path which REST knows is never theirs. ``clock`` gives Unix nanoseconds.
+    ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds.
     """
     version = _installed_version()
     app = _Application(title="Relayscope", version=version, description=_DESCRIPTION)
@@ -37,8 +34,9 @@ def create_app(
     # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
-    for router in routers:
-        app.include_router(router)
+    app.include_router(jaeger.create_router(reader, clock_ns=clock))
+    # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
+    app.router.routes.append(jaeger.UnknownEndpoint())
     return app
 
 

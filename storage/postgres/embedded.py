@@ -181,9 +181,7 @@ class EmbeddedServer:
         draft.rename(self._cluster)
 
     def _write_configuration(self, account: Account) -> None:
-        settings = server_settings(
-            memory_mb=machine_memory_mb(), shared_buffers_mb=self._config.shared_buffers_mb
-        )
+        settings = server_settings(memory_mb=machine_memory_mb(), shared_buffers_mb=self._config.shared_buffers_mb)
         settings["unix_socket_directories"] = f"'{self._socket_folder}'"
         names = {own_user_name(), account.name}
         files = {

@@ -48,9 +48,7 @@ def encode_events(events: Sequence[Event]) -> bytes:
     """JSON text of a span's events, in their order."""
     return _encode(
         [
-            _StoredEvent(
-                event.time_unix_nano, event.name, _raw(event.attributes), event.dropped_attributes_count
-            )
+            _StoredEvent(event.time_unix_nano, event.name, _raw(event.attributes), event.dropped_attributes_count)
             for event in events
         ]
     )

@@ -142,9 +142,7 @@ def encode_row(span: Span, origin: Origin) -> bytes:
             _rare_fields(span) if _has_rare_fields(span) else _NULLS_9,
         )
     )
-    identity = _IDENTITY.pack(
-        _COLUMN_COUNT, 4, origin.workspace_id, 16, span.trace_id, 8, span.span_id, 8
-    )
+    identity = _IDENTITY.pack(_COLUMN_COUNT, 4, origin.workspace_id, 16, span.trace_id, 8, span.span_id, 8)
     digest = blake2b(identity, digest_size=8)
     digest.update(body)
     return identity + digest.digest() + body

@@ -24,6 +24,7 @@ from tracedata import Attributes, Batch, Receipt, Span, SpanKind, StatusCode, Va
 from tracedata.printed import printed, printed_json
 
 _NS_PER_MS = 1_000_000
+_US_PER_DAY = 86_400_000_000
 
 
 class MemoryStore:
@@ -115,7 +116,8 @@ class MemoryStore:
         spans = self._of(window.workspace_id)
         by_id: dict[tuple[bytes, bytes], set[str]] = {}
         for span in spans:
-            by_id.setdefault((span.trace_id, span.span_id), set()).add(span.resource.service_name)
+            if window.start_us - _US_PER_DAY <= start_us(span) < window.end_us + _US_PER_DAY:
+                by_id.setdefault((span.trace_id, span.span_id), set()).add(span.resource.service_name)
         for span in spans:
             if span.resource.service_name and window.start_us <= start_us(span) < window.end_us:
                 # A root's empty parent id names no span.

@@ -45,9 +45,7 @@ class Cluster:
     def database(self) -> Iterator[str]:
         """The URL of a fresh, migrated database, which is dropped at the end."""
         name = f"test_{next(self._numbers)}"
-        self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
-        )
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
         try:
             yield self._dsn(name)
         finally:
