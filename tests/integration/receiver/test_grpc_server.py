@@ -22,8 +22,12 @@ from tracedata import PermanentError, RetryableError
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
+def _stub(channel: aio.Channel) -> TraceServiceStub:
+    return TraceServiceStub(channel)  # type: ignore[no-untyped-call]  # Generated code.
+
+
 async def _export(channel: aio.Channel, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
-    response = await TraceServiceStub(channel).Export(request)
+    response = await _stub(channel).Export(request)
     assert isinstance(response, ExportTraceServiceResponse)
     return response
 
@@ -44,7 +48,7 @@ async def test_success_leaves_partial_success_unset(
 ) -> None:
     request = request_of(*[span_message(name="GET /")] * 50)
 
-    response = await TraceServiceStub(channel).Export(request, compression=compression)
+    response = await _stub(channel).Export(request, compression=compression)
 
     assert not response.HasField("partial_success")
     assert [span.name for span in consumer.spans] == ["GET /"] * 50
@@ -64,7 +68,9 @@ async def test_an_empty_request_succeeds_even_while_the_store_is_away(
 async def test_rejected_spans_are_counted_and_their_neighbours_stored(
     channel: aio.Channel, consumer: RecordingConsumer
 ) -> None:
-    request = request_of(span_message(), span_message(trace_id=b""), span_message(span_id=b""), span_message(span_id=b""))
+    request = request_of(
+        span_message(), span_message(trace_id=b""), span_message(span_id=b""), span_message(span_id=b"")
+    )
 
     response = await _export(channel, request)
 
@@ -140,7 +146,7 @@ async def test_a_sender_that_goes_away_does_not_cancel_the_consumer(
     channel: aio.Channel, consumer: RecordingConsumer
 ) -> None:
     consumer.gate.clear()
-    call = TraceServiceStub(channel).Export(request_of(span_message()))
+    call = _stub(channel).Export(request_of(span_message()))
     await consumer.entered.wait()
 
     call.cancel()

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import signal
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -33,7 +34,7 @@ async def _post(
 
 
 @pytest.fixture(autouse=True)
-async def _lives_on(client: httpx.AsyncClient, consumer: RecordingConsumer) -> object:
+async def _lives_on(client: httpx.AsyncClient, consumer: RecordingConsumer) -> AsyncIterator[None]:
     """After whatever a test did, the next request is answered."""
     yield
     consumer.error = None
@@ -119,7 +120,7 @@ _LARGE = request_of(span_message(name="x" * 200_000)).SerializeToString()
         pytest.param(_SOUND[_PROTOBUF], _PROTOBUF, {"content-encoding": "gzip, gzip"}, 415, 3, id="gzip twice"),
     ],
 )
-async def test_refusals_are_a_status_in_the_content_type_of_the_request(  # noqa: PLR0913  # A table's columns.
+async def test_refusals_are_a_status_in_the_content_type_of_the_request(  # noqa: PLR0917  # A table's columns.
     client: httpx.AsyncClient,
     consumer: RecordingConsumer,
     body: bytes,
@@ -139,7 +140,7 @@ async def test_refusals_are_a_status_in_the_content_type_of_the_request(  # noqa
 
 
 async def test_a_body_of_unknown_length_is_bounded_too(client: httpx.AsyncClient) -> None:
-    async def chunks() -> object:
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(30):
             yield bytes(10_000)
 
@@ -208,7 +209,9 @@ async def test_a_sender_that_goes_away_in_mid_body_is_harmless(
     http_server: OtlpHttpServer, consumer: RecordingConsumer, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", http_server.port)
-    writer.write(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{")
+    writer.write(
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+    )
     await writer.drain()
     writer.close()
     await writer.wait_closed()

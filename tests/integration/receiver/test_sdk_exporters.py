@@ -32,9 +32,7 @@ def _check(consumer: RecordingConsumer) -> None:
     child, parent = consumer.spans
     assert (parent.name, parent.kind, parent.resource.service_name) == ("parent", 2, "shop")
     assert (parent.scope.name, parent.scope.version) == ("library", "1.0")
-    assert repr(parent.attributes) == repr(
-        {"text": "a", "number": 1, "double": 1.0, "truth": True, "list": ["x", "y"]}
-    )
+    assert repr(parent.attributes) == repr({"text": "a", "number": 1, "double": 1.0, "truth": True, "list": ["x", "y"]})
     assert [(event.name, event.attributes) for event in parent.events] == [("retry", {"attempt": 2})]
     assert (child.trace_id, child.parent_span_id) == (parent.trace_id, parent.span_id)
     assert parent.start_time_unix_nano <= child.start_time_unix_nano <= parent.end_time_unix_nano

@@ -173,8 +173,6 @@ def test_resource_and_scope_carry_their_own_mark_and_stay_shared() -> None:
     assert one.resource == Resource(
         attributes={"service.name": "a�", _KEY: ["count_out_of_range", "nul_character"]}, schema_url="�"
     )
-    assert one.scope == Scope(
-        name="�", version="�", attributes={"k": "v", _KEY: ["lone_surrogate", "nul_character"]}
-    )
+    assert one.scope == Scope(name="�", version="�", attributes={"k": "v", _KEY: ["lone_surrogate", "nul_character"]})
     assert _KEY not in one.attributes
     assert (other.resource, other.scope) == (_RESOURCE, _SCOPE)

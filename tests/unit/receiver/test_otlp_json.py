@@ -121,10 +121,22 @@ def test_status_codes_are_numbers_or_names(sent: object, code: int) -> None:
 
 
 def test_null_means_the_default_in_every_member() -> None:
-    members = (
-        "parentSpanId traceState flags name kind startTimeUnixNano endTimeUnixNano attributes droppedAttributesCount "
-        "events droppedEventsCount links droppedLinksCount status"
-    ).split()
+    members = [
+        "parentSpanId",
+        "traceState",
+        "flags",
+        "name",
+        "kind",
+        "startTimeUnixNano",
+        "endTimeUnixNano",
+        "attributes",
+        "droppedAttributesCount",
+        "events",
+        "droppedEventsCount",
+        "links",
+        "droppedLinksCount",
+        "status",
+    ]
 
     assert _decoded(**dict.fromkeys(members)) == _decoded()
 

@@ -34,7 +34,14 @@ def test_every_family_has_its_codes(error: Exception, code: grpc.StatusCode, htt
 
 @pytest.mark.parametrize(
     ("wanted", "seconds", "header"),
-    [(0.25, 0.25, "1"), (1.0, 1.0, "1"), (1.5, 1.5, "2"), (-3.0, 0.0, "1"), (float("nan"), 1.0, "1"), (1e9, 3600, "3600")],
+    [
+        (0.25, 0.25, "1"),
+        (1.0, 1.0, "1"),
+        (1.5, 1.5, "2"),
+        (-3.0, 0.0, "1"),
+        (float("nan"), 1.0, "1"),
+        (1e9, 3600, "3600"),
+    ],
 )
 def test_a_retryable_failure_says_when(wanted: float, seconds: float, header: str) -> None:
     failure = failure_of(RetryableError("full", retry_after_s=wanted))
