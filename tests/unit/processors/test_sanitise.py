@@ -134,6 +134,19 @@ def test_keys_are_repaired_and_classes_are_told_once_and_sorted() -> None:
     assert span.attributes == {"a�": "�", "b": "�", _KEY: ["kind_out_of_range", "lone_surrogate", "nul_character"]}
 
 
+@pytest.mark.parametrize(
+    ("earlier", "marks"),
+    [
+        pytest.param(["invalid_utf8", 5], ["invalid_utf8", "kind_out_of_range"], id="classes"),
+        pytest.param("text", ["kind_out_of_range"], id="something else"),
+    ],
+)
+def test_an_earlier_mark_is_joined(earlier: Value, marks: Value) -> None:
+    (span,) = _process(_span(attributes={_KEY: earlier}, kind=2**20))
+
+    assert span.attributes == {_KEY: marks}
+
+
 def _nested(levels: int, *, maps: bool) -> Value:
     value: Value = "core"
     for _ in range(levels - 1):
