@@ -79,6 +79,16 @@ async def test_rejected_spans_are_counted_and_their_neighbours_stored(
     assert len(consumer.spans) == 1
 
 
+async def test_a_request_of_rejected_spans_only_needs_no_store(
+    channel: aio.Channel, consumer: RecordingConsumer
+) -> None:
+    consumer.error = RetryableError("away")
+
+    response = await _export(channel, request_of(span_message(trace_id=b"")))
+
+    assert response.partial_success.rejected_spans == 1
+
+
 async def test_a_malformed_request_is_an_invalid_argument_and_the_next_one_works(
     channel: aio.Channel, consumer: RecordingConsumer
 ) -> None:

@@ -260,9 +260,13 @@ async def test_closing_is_idempotent_and_safe_before_start(consumer: RecordingCo
     await server.aclose()
 
 
-async def test_signals_are_left_to_the_application(http_server: OtlpHttpServer) -> None:
-    assert http_server.port > 0
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+async def test_signals_are_left_to_the_application(consumer: RecordingConsumer) -> None:
+    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer)
+    before = signal.getsignal(signal.SIGTERM)
+    await server.start()
+
+    assert signal.getsignal(signal.SIGTERM) is before
+    await server.aclose()
 
 
 async def test_a_port_in_use_is_told_in_a_sentence(http_server: OtlpHttpServer, consumer: RecordingConsumer) -> None:
