@@ -198,7 +198,11 @@ class _Repair:
         self.classes: set[str] = set()
 
     def marked(self, attributes: Attributes) -> Attributes:
-        return {**attributes, REPAIRED_KEY: sorted(self.classes)}
+        """With the classes of this repair, and those that decoding told before."""
+        earlier = attributes.get(REPAIRED_KEY)
+        known = earlier if isinstance(earlier, (list, tuple)) else ()
+        classes = self.classes.union(item for item in known if isinstance(item, str))
+        return {**attributes, REPAIRED_KEY: sorted(classes)}
 
     def text(self, text: str) -> str:
         if _is_sound_text(text):

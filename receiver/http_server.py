@@ -117,5 +117,5 @@ def _listen(config: OtlpHttpConfig) -> socket.socket:
         raise ListenFailedError(
             f"OTLP/HTTP cannot listen on {config.host}:{config.port}: {exc.strerror or exc}."
         ) from exc
-    listener.setblocking(False)
+    listener.settimeout(0)
     return listener

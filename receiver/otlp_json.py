@@ -15,6 +15,7 @@ import msgspec
 
 from receiver.error import DecodeFailedError
 from receiver.identity import id_from_hex, parent_id, rejection
+from receiver.repair import repaired_json
 from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
 
 MAX_DEPTH = 64
@@ -35,6 +36,10 @@ class _StatusCode(int):
 
 class _Bytes(bytes):
     """Bytes, given in either alphabet of base64, padded or not."""
+
+
+class _NotJsonError(DecodeFailedError):
+    """The text is no JSON, whatever its types."""
 
 
 class _Message(msgspec.Struct, rename="camel", kw_only=True, gc=False):
@@ -164,20 +169,31 @@ _DECODER = msgspec.json.Decoder(_Request, strict=False, dec_hook=_read_special)
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
     """The spans of an ``ExportTraceServiceRequest`` in JSON; equal to what its protobuf form decodes to.
 
-    A span whose id is not one is counted in ``rejections``; anything else of the wrong type refuses the request.
+    A span whose id is not one is counted in ``rejections``; anything else of the wrong type refuses the request. Text
+    that is not Unicode is repaired.
 
     Raises:
         DecodeFailedError: the text is not such a message; the message of the error has the JSON path.
     """
     try:
-        request = _DECODER.decode(data)
-    except msgspec.DecodeError as exc:
+        request = _parsed(data)
+    except _NotJsonError:
+        # Either it is not JSON at all, or only its text is not Unicode, which the second try repairs.
+        request = _parsed(repaired_json(data))
+    return _batch(request, workspace_id)
+
+
+def _parsed(data: bytes) -> _Request:
+    try:
+        return _DECODER.decode(data)
+    except msgspec.ValidationError as exc:
         raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
+    except msgspec.DecodeError as exc:
+        raise _NotJsonError(f"The request is not OTLP/JSON: {exc}.") from exc
     except UnicodeDecodeError as exc:
-        raise DecodeFailedError("The request is not OTLP/JSON: it is not UTF-8.") from exc
+        raise _NotJsonError("The request is not OTLP/JSON: it is not UTF-8.") from exc
     except RecursionError as exc:
         raise DecodeFailedError("The request is nested too deep.") from exc
-    return _batch(request, workspace_id)
 
 
 def _batch(request: _Request, workspace_id: int) -> Batch:

@@ -12,23 +12,21 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from receiver.error import DecodeFailedError
 from receiver.identity import parent_id, rejection
+from receiver.repair import repaired_protobuf
 from tracedata import Batch, Event, Link, Resource, Scope, Span, Value
 
 
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
     """The spans of an ``ExportTraceServiceRequest``, in order; those without usable ids are counted instead.
 
-    Spans of one ``ResourceSpans`` share their resource by identity, those of one ``ScopeSpans`` their scope.
+    Spans of one ``ResourceSpans`` share their resource by identity, those of one ``ScopeSpans`` their scope. Text that
+    is not UTF-8 is repaired.
 
     Raises:
         DecodeFailedError: the bytes are not such a message.
     """
-    try:
-        request = ExportTraceServiceRequest.FromString(data)
-    except DecodeError as exc:
-        raise DecodeFailedError("The request is not a protobuf ExportTraceServiceRequest.") from exc
+    request = _parsed(data)
     spans: list[Span] = []
     rejections: dict[str, int] = {}
     for resource_spans in request.resource_spans:
@@ -42,6 +40,14 @@ def decode_traces(data: bytes, workspace_id: int) -> Batch:
                 else:
                     rejections[reason] = rejections.get(reason, 0) + 1
     return Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+
+
+def _parsed(data: bytes) -> ExportTraceServiceRequest:
+    try:
+        return ExportTraceServiceRequest.FromString(data)
+    except DecodeError:
+        # The decoder does not tell text that is not UTF-8 from other faults; the repair does.
+        return ExportTraceServiceRequest.FromString(repaired_protobuf(data))
 
 
 def _resource(message: trace_pb2.ResourceSpans) -> Resource:
