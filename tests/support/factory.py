@@ -133,6 +133,18 @@ def full_span(**fields: Unpack[SpanFields]) -> Span:
     return replace(made, **fields)
 
 
+def resent(sent: Span) -> Span:
+    """The same span once more, made of new objects, as a second delivery brings it."""
+    return replace(
+        sent,
+        attributes=dict(sent.attributes),
+        resource=replace(sent.resource, attributes=dict(sent.resource.attributes)),
+        scope=replace(sent.scope, attributes=dict(sent.scope.attributes)),
+        events=[replace(event) for event in sent.events],
+        links=[replace(link) for link in sent.links],
+    )
+
+
 def full_event(*, time_unix_nano: int = BASE_US * 1_000 + 1, name: str = "retry") -> Event:
     """An event with every field set."""
     return Event(time_unix_nano=time_unix_nano, name=name, attributes={"attempt": 2}, dropped_attributes_count=4)

@@ -30,10 +30,13 @@ class Store:
         return list((await self.reader.find_traces(search)).trace_ids)
 
     async def pages(self, search: TraceSearch) -> list[list[bytes]]:
-        """All pages, following cursors to the end; every page but the last is full."""
+        """All pages, following cursors to the end; every page but the last is full, and none repeats a trace."""
         pages: list[list[bytes]] = []
+        seen: set[bytes] = set()
         while True:
             page = await self.reader.find_traces(search)
+            assert seen.isdisjoint(page.trace_ids), "a page repeats a trace"
+            seen.update(page.trace_ids)
             pages.append(list(page.trace_ids))
             if page.cursor is None:
                 return pages

@@ -5,6 +5,7 @@ What ``processors`` repairs before a store sees it (NUL, lone surrogates) is nev
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.support.factory import MAX_INT64, MAX_UINT32, MAX_UINT64, MIN_INT64
@@ -15,6 +16,9 @@ _AWKWARD_KEYS = ("", "$bytes", "$double", "$int", "$map", "__proto__", "a.b", "A
 _AWKWARD_DOUBLES = (0.0, -0.0, 1.0, 0.1, 200.0, 1e300, 1.7976931348623157e308, 5e-324, 2.0**53 + 2, 1e21, 1e-7)
 _AWKWARD_INTS = (0, 1, -1, MAX_INT64, MIN_INT64, 2**53 + 1, MAX_UINT32)
 _AWKWARD_TIMES = (0, 1, 999, 1_000, MAX_INT64, MAX_INT64 + 1, MAX_UINT64)
+
+# Whole spans take a while to draw, and a busy machine is no failure; stores are told apart by fresh workspaces.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 def texts(*, max_size: int = 12) -> st.SearchStrategy[str]:

@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -25,6 +25,7 @@ from tests.support.factory import (
 )
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
+from tests.support.strategies import unhurried
 from tracedata import Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
 from tracedata.printed import printed
 
@@ -257,9 +258,7 @@ searches = st.builds(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(unhurried, max_examples=60)
 @given(sent=st.lists(searched_spans, max_size=12), asked=searches)
 async def test_any_search_agrees_with_the_double(store: Store, sent: list[Span], asked: TraceSearch) -> None:
     double = MemoryStore()

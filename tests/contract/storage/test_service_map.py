@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from storage.api import CallStatistics, ServiceEdge, ServiceNode, Window
-from tests.support.factory import MS_NS, SpanFields, merged, span, span_id, trace_id, window, workspace
+from tests.support.factory import MS_NS, SpanFields, merged, resent, span, span_id, trace_id, window, workspace
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
+from tests.support.strategies import unhurried
 from tracedata import Resource, Span, StatusCode
 
 
@@ -94,7 +95,7 @@ async def test_redelivery_counts_once(store: Store) -> None:
     root = span(service="web")
     called = child_of(root, "cart")
     for _ in range(3):
-        await store.put(root, called)
+        await store.put(resent(root), resent(called))
     assert await edges(store) == [("web", "cart", 1)]
     assert await nodes(store) == [("cart", 1, 1), ("web", 1, 1)]
 
@@ -238,9 +239,7 @@ def latencies(found: Found) -> list[float]:
     ]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(unhurried, max_examples=40)
 @given(sent=mapped_spans(), start_us=st.integers(-4, 0), end_us=st.integers(0, 4))
 async def test_any_map_agrees_with_the_double(store: Store, sent: list[Span], start_us: int, end_us: int) -> None:
     asked = window(workspace_id=workspace(), start_us=start_us, end_us=end_us)

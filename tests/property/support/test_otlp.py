@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -18,7 +18,7 @@ from tests.support.otlp import export_json, export_request, spans_of
 from tracedata import Resource, Span
 
 sent_spans = st.lists(strategies.spans(allow_nan=True), max_size=3)
-thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(strategies.unhurried, max_examples=40)
 ID_FIELDS = ("traceId", "spanId", "parentSpanId")
 
 

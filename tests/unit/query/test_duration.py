@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query.duration import parse_duration
+from tests.support.strategies import unhurried
 from tracedata import CallerError
 
 VALID = {
@@ -95,11 +96,13 @@ def test_a_long_text_is_not_repeated_in_full() -> None:
     assert len(str(caught.value)) < 200
 
 
+@unhurried
 @given(st.integers(-(10**15), 10**15))
 def test_whole_nanoseconds_come_back(nanoseconds: int) -> None:
     assert parse_duration(f"{nanoseconds}ns") == nanoseconds
 
 
+@unhurried
 @given(st.integers(0, 10**6), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999_999_999))
 def test_parts_add_up(hours: int, minutes: int, seconds: int, nanoseconds: int) -> None:
     expected = ((hours * 60 + minutes) * 60 + seconds) * 10**9 + nanoseconds
@@ -107,6 +110,7 @@ def test_parts_add_up(hours: int, minutes: int, seconds: int, nanoseconds: int) 
     assert parse_duration(f"-{hours}h{minutes}m{seconds}.{nanoseconds:09}s") == -expected
 
 
+@unhurried
 @given(st.text(alphabet="0123456789.+-nuµmsh ", max_size=12) | st.text(max_size=80))
 def test_any_text_is_a_duration_or_the_callers_fault(text: str) -> None:
     try:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from query.tag import parse_tag, parse_tags
 from storage.api import Tag
 from tests.support import strategies
+from tests.support.strategies import unhurried
 from tracedata import CallerError
 
 TAGS = {
@@ -77,11 +78,13 @@ def test_anything_but_a_map_of_strings_is_malformed(text: str) -> None:
         parse_tags(text)
 
 
+@unhurried
 @given(strategies.texts().filter(lambda key: ":" not in key), strategies.texts())
 def test_any_key_and_value_come_back(key: str, value: str) -> None:
     assert parse_tag(f"{key}:{value}") == Tag(key=key, value=value)
 
 
+@unhurried
 @given(st.dictionaries(strategies.keys(), strategies.texts()))
 def test_any_map_comes_back(members: dict[str, str]) -> None:
     assert parse_tags(json.dumps(members)) == [Tag(key=key, value=value) for key, value in members.items()]

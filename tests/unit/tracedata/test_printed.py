@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support import strategies
 from tests.support.canonical import canonical
 from tests.support.factory import MAX_INT64, MIN_INT64
+from tests.support.strategies import unhurried
 from tracedata import SpanKind, Value
 from tracedata.printed import printed, printed_double, printed_json, readings
 
@@ -97,11 +98,13 @@ def contains(found: list[Value], value: Value) -> bool:
     return canonical(value) in {canonical(one) for one in found}
 
 
+@unhurried
 @given(strategies.scalars(allow_nan=True))
 def test_a_scalar_is_a_reading_of_its_printed_form(value: Value) -> None:
     assert contains(readings(printed(value)), value)
 
 
+@unhurried
 @given(strategies.scalars(allow_nan=True).map(printed) | st.text())
 @example("1_0")
 @example("+1")
@@ -118,6 +121,7 @@ def test_every_reading_of_a_scalar_prints_as_the_text(text: str) -> None:
 structures = strategies.values(allow_nan=True).filter(lambda value: isinstance(value, (list, dict)))
 
 
+@unhurried
 @given(structures)
 def test_every_reading_of_a_structure_is_the_same_json(value: Value) -> None:
     text = printed(value)
@@ -126,17 +130,20 @@ def test_every_reading_of_a_structure_is_the_same_json(value: Value) -> None:
     assert all(one == json.loads(text, parse_int=float) for one in as_json)
 
 
+@unhurried
 @given(st.text())
 def test_the_text_itself_comes_first(text: str) -> None:
     assert readings(text)[0] == text
 
 
+@unhurried
 @given(strategies.scalars(allow_nan=True).map(printed))
 def test_no_reading_of_a_scalar_comes_twice(text: str) -> None:
     found = [canonical(value) for value in readings(text)]
     assert len(found) == len(set(found))
 
 
+@unhurried
 @given(strategies.doubles())
 def test_a_double_reads_back_from_its_printed_form(value: float) -> None:
     assert repr(float(printed_double(value))) == repr(value)
