@@ -19,6 +19,7 @@ _UNIT_NS = {
 }
 _PART = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _MAX_CHARS = 64
+_MAX_NS = 2**63 - 1
 
 
 def parse_duration(text: str) -> int:
@@ -39,6 +40,8 @@ def parse_duration(text: str) -> int:
             raise CallerError(_reason(text, body))
         total += Decimal(part[1]) * _UNIT_NS[part[2]]
         position = part.end()
+    if total > _MAX_NS:
+        raise CallerError(f'time: invalid duration "{text}"')
     return -int(total) if text[0] == "-" else int(total)
 
 

@@ -28,6 +28,6 @@ def parse_tags(text: str) -> list[Tag]:
     """
     try:
         members = msgspec.json.decode(text, type=dict[str, str])
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as exc:
         raise CallerError(f"malformed 'tags' parameter, cannot unmarshal JSON: {exc}") from exc
     return [Tag(key=key, value=value) for key, value in members.items()]

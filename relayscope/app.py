@@ -89,5 +89,5 @@ def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
     reader = build_reader(settings, dsn)
     endpoints = (settings.service.http.endpoint, settings.service.jaeger.http)
     addresses = [split_endpoint(endpoint) for endpoint in endpoints]
-    server = ApiServer(create_app(reader), addresses=addresses, grace_s=settings.service.shutdown_grace_s)
+    server = ApiServer(create_app(reader), addresses=addresses, grace_period_s=settings.service.shutdown_grace_s)
     return [reader, server]

@@ -56,8 +56,6 @@ async def _serve(specification: Specification, settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    # Ctrl-C reaches the whole group of processes; the supervisor decides in which order it ends.
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
     supervisor = asyncio.create_task(_wait_for_end_of_input())
     supervisor.add_done_callback(lambda _: stop.set())
     async with contextlib.AsyncExitStack() as stack:

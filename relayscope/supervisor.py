@@ -118,6 +118,8 @@ class Supervisor:
         """Workers drain and commit, then the API ends, then PostgreSQL. Idempotent."""
         self._is_ready = False
         timeout_s = self._settings.service.shutdown_grace_s + _STOP_MARGIN_S
+        for child in self._children:
+            await child.let_go()
         for role in ("ingest", "api"):
             await asyncio.gather(*(child.aclose(timeout_s) for child in self._children if child.role == role))
         self._children = []
@@ -165,12 +167,17 @@ class _Child:
         await self._launch()
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.role}")
 
-    async def aclose(self, timeout_s: float) -> None:
+    async def let_go(self) -> None:
+        """From here on the end of the process is no accident."""
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
             self._keeper = None
+
+    async def aclose(self, timeout_s: float) -> None:
+        """Asks the process to drain and end, and ends it when it takes too long."""
+        await self.let_go()
         if self._process is not None:
             await _end(self._process, timeout_s)
 
@@ -181,6 +188,8 @@ class _Child:
             "relayscope.process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            # Signals of a terminal or a process group reach us only: we decide who ends when.
+            start_new_session=True,
         )
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018 - both are pipes
         self._process.stdin.write(msgspec.json.encode(self._specification) + b"\n")

@@ -1,0 +1,97 @@
+"""uvicorn as a guest in its process: on sockets that we made, saying when it listens, and leaving signals alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from receiver.error import ListenFailedError
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
+
+_BACKLOG = 2048
+
+
+class GuestServer:
+    """Serves one ASGI application on some listening sockets."""
+
+    def __init__(self, app: ASGIApplication, *, grace_period_s: float) -> None:
+        self._app = app
+        self._grace_period_s = grace_period_s
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Returns once requests are taken. The sockets are ours from now on."""
+        self._server = _Server(self._configuration())
+        self._task = asyncio.create_task(self._server.serve(sockets=list(listeners)), name="http")
+        # Whatever ends the task before it listens is raised here instead of being waited for.
+        ready = asyncio.create_task(self._server.ready.wait())
+        await asyncio.wait((self._task, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if self._task.done():
+            await self._task
+
+    async def aclose(self) -> None:
+        """Takes no more requests and lets the running ones finish within the grace period. Idempotent."""
+        server, self._server = self._server, None
+        task, self._task = self._task, None
+        if server is None or task is None:
+            return
+        server.should_exit = True
+        await task
+
+    def _configuration(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(self._grace_period_s)),
+        )
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def listen(host: str, port: int, *, reuse_port: bool, name: str) -> socket.socket:
+    """A listening socket; port 0 is any free one, ``reuse_port`` lets processes share a port.
+
+    Raises:
+        ListenFailedError: the address cannot be used; the message starts with ``name``.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise ListenFailedError(f"{name} cannot listen on {host}:{port}: {exc.strerror or exc}.") from exc
+    listener.setblocking(False)
+    return listener

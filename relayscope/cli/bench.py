@@ -1,0 +1,6 @@
+"""Placeholder until the next commit."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None: ...
