@@ -26,6 +26,21 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     gid: int
     borrowed: bool
 
+    @property
+    def run_as_uid(self) -> int | None:
+        """The user that a child process changes to; none when it stays what we are."""
+        return self.uid if self.borrowed else None
+
+    @property
+    def run_as_gid(self) -> int | None:
+        """The group that a child process changes to; none when it stays what we are."""
+        return self.gid if self.borrowed else None
+
+    @property
+    def run_as_groups(self) -> list[int] | None:
+        """The supplementary groups of a child process; none when it keeps ours."""
+        return [] if self.borrowed else None
+
 
 def server_account() -> Account:
     """Our own user, or for root the system account ``relayscope``, which is made when it is missing.

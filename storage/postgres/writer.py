@@ -147,8 +147,8 @@ class PostgresSpanWriter:
             except psycopg.Error as exc:
                 _fail(group, f"write: {describe(exc)}")
                 await self._disconnect()
-            except Exception:
-                # The top of a task: a bug must not stop the writer, and the senders keep their data.
+            except Exception:  # noqa: BLE001 - the top of a task
+                # A bug must not stop the writer, and the senders keep their data.
                 _log.exception("unexpected failure while writing a group")
                 _fail(group, "write: internal error")
                 await self._disconnect()
