@@ -107,7 +107,7 @@ def let_reach(path: Path, account: Account) -> None:
     for folder in path.resolve().parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
-            _log.warning("adding the search permission (o+x) to %s for the account %s", folder, account.name)
+            _log.info("adding the search permission (o+x) to %s for the account %s", folder, account.name)
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
