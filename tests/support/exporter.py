@@ -147,5 +147,6 @@ def _retry_delay(status: Status) -> float | None:
     info = RetryInfo()
     for detail in status.details:
         if detail.Unpack(info):
-            return info.retry_delay.ToNanoseconds() / 1e9
+            delay = info.retry_delay
+            return float(delay.seconds) + float(delay.nanos) / 1e9
     return None

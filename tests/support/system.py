@@ -12,6 +12,7 @@ from typing import IO, Any, Self
 
 import httpx
 import msgspec
+import psutil
 
 from relayscope.supervisor import Ready
 from tests.support.repository import ROOT
@@ -49,6 +50,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=_COMMAND_TIMEOUT_S,
     )
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and was not waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class System:
