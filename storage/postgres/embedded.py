@@ -149,17 +149,21 @@ class EmbeddedServer:
         self._socket_folder = folder
 
     async def _stop_orphan(self) -> None:
-        """Ends a server that outlived the process which started it, and removes a lock file that names a stranger."""
+        """Ends a server that outlived the process which started it, and removes lock files that name a stranger."""
         pid_file = self._cluster / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().partition("\n")[0])
             process = psutil.Process(pid)
-            is_ours = process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
+            # An init that is slow to collect the dead, or never does, keeps the id in use; PostgreSQL takes it for alive.
+            is_dead = process.status() == psutil.STATUS_ZOMBIE
+            is_ours = not is_dead and process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
         except (FileNotFoundError, ValueError, psutil.Error):
             return
         if not is_ours:
-            _log.warning("removing a stale lock file: its process id belongs to another program now")
-            pid_file.unlink(missing_ok=True)
+            # Should children of a dead server still be around, PostgreSQL sees that by its shared memory.
+            _log.warning("removing stale lock files: their process has ended, or is another program")
+            for lock in (pid_file, *(self._data_dir / "run").glob(".s.PGSQL.*.lock")):
+                lock.unlink(missing_ok=True)
             return
         _log.warning("stopping a PostgreSQL that an earlier run left behind")
         process.send_signal(signal.SIGINT)
