@@ -6,7 +6,7 @@ that a receiver takes nothing more before the writer behind it commits what it h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -44,10 +44,11 @@ class Database(Component, Protocol):
     def pid(self) -> int | None: ...
 
 
-def build_database(settings: Settings) -> Database:
-    """The embedded PostgreSQL."""
+def build_database(settings: Settings, *, on_restart: Callable[[], None] | None = None) -> Database:
+    """The embedded PostgreSQL. ``on_restart`` is called when it has died and runs again, with another ``pid``."""
     storage = settings.storage
-    return EmbeddedServer(EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb))
+    config = EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb)
+    return EmbeddedServer(config, on_restart=on_restart)
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -88,7 +88,7 @@ class Supervisor:
         try:
             settings = self._reserve_ports()
             if not self._dsn:
-                self._database = build_database(self._settings)
+                self._database = build_database(self._settings, on_restart=self._announce)
                 await self._database.start()
                 self._dsn = self._database.dsn
             for name in (await migrate_schema(self._dsn)).applied:

@@ -18,7 +18,7 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -68,9 +68,13 @@ def binary_folder() -> Path:
 
 
 class EmbeddedServer:
-    """Owns one cluster. A server that dies while we live is started again; see ``start`` and ``aclose``."""
+    """Owns one cluster; see ``start`` and ``aclose``.
 
-    def __init__(self, config: EmbeddedConfig) -> None:
+    A server that dies while we live is started again, and ``on_restart`` is called: ``pid`` is another one then.
+    """
+
+    def __init__(self, config: EmbeddedConfig, *, on_restart: Callable[[], None] | None = None) -> None:
+        self._on_restart = on_restart
         self._data_dir = config.data_dir.expanduser().absolute()
         self._cluster = self._data_dir / "postgres"
         self._config = config
@@ -255,10 +259,13 @@ class EmbeddedServer:
             await asyncio.sleep(backoff)
             try:
                 await self._launch(account)
-                backoff = _POLL_S
             except (PermanentError, OSError) as exc:
                 _log.error("%s", exc)
                 backoff = min(backoff * 2, _MAX_BACKOFF_S)
+                continue
+            backoff = _POLL_S
+            if self._on_restart is not None:
+                self._on_restart()
 
     @contextlib.contextmanager
     def _open_log(self) -> Iterator[IO[bytes]]:
