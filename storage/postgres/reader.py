@@ -43,6 +43,7 @@ _INT64 = struct.Struct("!q")
 _ROWS_PER_TRACE = 8
 _ROWS_GROWTH = 4
 _MAX_ROWS = 20_000
+_RECONNECT_S = 2.0
 _MAX_OTLP_US = 2**64 // 1000
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
@@ -101,6 +102,9 @@ class PostgresSpanReader:
             min_size=1,
             max_size=self._config.max_connections,
             timeout=self._config.connect_timeout_s,
+            # The pool doubles its pauses for as long as this allows; after that, every request makes it try again.
+            # With the pool's own five minutes, reads would stay away for as long as the database was.
+            reconnect_timeout=_RECONNECT_S,
             open=False,
         )
         await self._pool.open()
