@@ -179,11 +179,17 @@ def _read(path: Path) -> Tree:
     except (OSError, UnicodeDecodeError) as exc:
         raise CallerError(f"cannot read {path}: {exc}") from exc
     except yaml.YAMLError as exc:
-        raise CallerError(f"{path} is not YAML: {exc}") from exc
+        raise CallerError(f"{path} is not YAML{_place_of(exc)}") from exc
     if not isinstance(tree, dict | None):
         raise CallerError(f"{path}: expected a mapping at the top")
     expanded: Tree = _expanded(tree or {}, place=str(path))
     return expanded
+
+
+def _place_of(error: yaml.YAMLError) -> str:
+    """Where the file stops making sense, without the text there: it may be a password."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 
 
 def _expanded(value: Any, *, place: str) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from relayscope.cli import bench, doctor, read, serve
 from tracedata import CallerError, RelayscopeError
@@ -29,5 +30,7 @@ def main() -> None:
     try:
         app()
     except RelayscopeError as exc:
-        Console(stderr=True).print(f"[bold red]relayscope:[/] {exc}", markup=True, highlight=False, soft_wrap=True)
+        # Names of files may look like markup, and then would not be shown or even be refused.
+        message = f"[bold red]relayscope:[/] {escape(str(exc))}"
+        Console(stderr=True).print(message, markup=True, highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(exc, CallerError) else 1)
