@@ -64,6 +64,7 @@ class System:
     """One ``relayscope up``. ``folder`` holds the data unless ``arguments`` name a database; it survives restarts."""
 
     def __init__(self, folder: Path, *arguments: str, workers: int = 2) -> None:
+        folder.mkdir(exist_ok=True)
         self.data_dir = folder / "data"
         self._ready_file = folder / "ready.json"
         self._log_path = folder / "log"

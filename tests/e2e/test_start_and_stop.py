@@ -1,0 +1,147 @@
+"""Starting, stopping and starting again; what cannot start says why in one sentence."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.support.canonical import same_spans
+from tests.support.exporter import Exporter, Transport
+from tests.support.factory import full_span
+from tests.support.rest_answer import spans_of_trace
+from tests.support.system import ANY_PORTS, System, is_alive, run
+
+_FLAGS = ("--http-port", "--jaeger-http-port", "--jaeger-grpc-port", "--otlp-grpc-port", "--otlp-http-port")
+
+
+def test_a_restart_keeps_the_data(tmp_path: Path) -> None:
+    system = System(tmp_path)
+    sent = full_span(redactions={})
+    with system, Exporter(system.ready, Transport("grpc")) as exporter:
+        before = system.ready.pids
+        exporter.export([sent])
+        assert system.stop() == 0
+        assert not any(is_alive(pid) for pid in (*before.workers, before.api or 0, before.postgres or 0) if pid)
+
+        system.start()
+
+        found = spans_of_trace(system.get(f"/api/v1/traces/{sent.trace_id.hex()}"))
+        services = system.jaeger("/api/services")
+    assert same_spans(found, [sent])
+    assert services == ["checkout"]
+    assert "Traceback" not in system.log
+
+
+def test_the_ready_file_is_private_and_goes_when_the_system_stops(system: System, tmp_path: Path) -> None:
+    own = System(tmp_path, "--database-url", system.ready.database_url, workers=1)
+    path = tmp_path / "ready.json"
+    with own:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert own.ready.pids.postgres is None
+        assert len(own.ready.pids.workers) == 1
+        # Two systems on one database see the same.
+        assert own.get("/readyz") == {"status": "ready"}
+        assert own.stop() == 0
+        assert not path.exists()
+    assert system.get("/readyz") == {"status": "ready"}
+
+
+@pytest.mark.parametrize("flag", _FLAGS)
+def test_a_port_in_use(tmp_path: Path, flag: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        others = [word for other in _FLAGS if other != flag for word in (other, "0")]
+
+        result = run("up", "--data-dir", str(tmp_path / "data"), flag, port, *others)
+
+    assert result.returncode == 1
+    message = _sentence(result.stderr)
+    assert flag in message
+    assert port in message
+
+
+def test_a_port_of_another_relayscope(system: System, tmp_path: Path) -> None:
+    """Both would listen with SO_REUSEPORT, and each would get some of the other's requests."""
+    port = str(system.ready.otlp_grpc)
+
+    result = run("up", "--data-dir", str(tmp_path / "data"), *ANY_PORTS, "--otlp-grpc-port", port)
+
+    assert result.returncode == 1
+    assert "--otlp-grpc-port" in _sentence(result.stderr)
+
+
+def test_a_data_folder_in_use(system: System) -> None:
+    result = run("up", "--data-dir", str(system.data_dir), *ANY_PORTS)
+
+    assert result.returncode == 1
+    message = _sentence(result.stderr)
+    assert str(system.data_dir) in message
+    assert str(system.ready.pids.supervisor) in message
+    assert system.get("/readyz") == {"status": "ready"}
+
+
+def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("mine")
+
+    result = run("up", "--data-dir", str(tmp_path / "data"), *ANY_PORTS)
+
+    assert result.returncode == 1
+    assert str(tmp_path / "data") in _sentence(result.stderr)
+    assert (tmp_path / "data").read_text() == "mine"
+
+
+def test_a_database_that_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    result = run("up", "--database-url", f"postgresql://user:s3cret@127.0.0.1:{port}/x", *ANY_PORTS)
+
+    assert result.returncode == 1
+    _sentence(result.stderr)
+    assert "s3cret" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        pytest.param("service: {wokers: 2}", "service.wokers", id="unknown-setting"),
+        pytest.param("recievers: {}", "recievers", id="unknown-section"),
+        pytest.param("service: {workers: many}", "service.workers", id="wrong-type"),
+        pytest.param("service: {http: {endpoint: nowhere}}", "service.http.endpoint", id="wrong-endpoint"),
+        pytest.param("storage: {database_url: '${env:RELAYSCOPE_NOT_SET}'}", "RELAYSCOPE_NOT_SET", id="no-variable"),
+        pytest.param("service: [s3cret", "line 1, column 16", id="no-yaml"),
+        pytest.param("7", "config.yaml", id="no-mapping"),
+    ],
+)
+def test_a_wrong_configuration(tmp_path: Path, config: str, named: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(config)
+
+    result = run("up", "--config", str(path))
+
+    assert result.returncode == 2
+    assert named in _sentence(result.stderr)
+    # It could be the password of the database.
+    assert "s3cret" not in result.stderr
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
+    # Brackets are markup to the terminal library, and an ordinary part of a name to everyone else.
+    path = tmp_path / "[bold]no[/red].yaml"
+
+    result = run("up", "--config", str(path))
+
+    assert result.returncode == 2
+    assert str(path) in _sentence(result.stderr)
+
+
+def _sentence(stderr: str) -> str:
+    """The message after ``relayscope:``, which has to be all that was said but for the greeting."""
+    _, mark, message = stderr.partition("relayscope: ")
+    assert mark, stderr
+    assert "Traceback" not in stderr
+    assert len(message.splitlines()) == 1, stderr
+    return message
