@@ -112,7 +112,7 @@ def test_a_database_that_does_not_answer() -> None:
         pytest.param("service: {workers: many}", "service.workers", id="wrong-type"),
         pytest.param("service: {http: {endpoint: nowhere}}", "service.http.endpoint", id="wrong-endpoint"),
         pytest.param("storage: {database_url: '${env:RELAYSCOPE_NOT_SET}'}", "RELAYSCOPE_NOT_SET", id="no-variable"),
-        pytest.param("service: [s3cret", "line 1, column 16", id="no-yaml"),
+        pytest.param("service: [s3cret", "line 1, column 17", id="no-yaml"),
         pytest.param("7", "config.yaml", id="no-mapping"),
     ],
 )
