@@ -17,6 +17,7 @@ from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import create_app
+from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
@@ -115,7 +116,7 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
 
 
 def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
-    """The process that answers: REST and Jaeger's JSON, on both of their ports."""
+    """The process that answers: REST and Jaeger's JSON on both of their ports, and gRPC."""
     reader = build_reader(settings, dsn)
     endpoints = (settings.service.http.endpoint, settings.service.jaeger.http)
     config = GuestConfig(
@@ -124,4 +125,8 @@ def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
         reuse_port=True,
         grace_period_s=settings.service.shutdown_grace_s,
     )
-    return [reader, GuestServer(config, create_app(reader))]
+    grpc_host, grpc_port = split_endpoint(settings.service.jaeger.grpc)
+    grpc = GrpcQueryServer(
+        GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
+    )
+    return [reader, GuestServer(config, create_app(reader)), grpc]

@@ -165,6 +165,7 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
         ("[bold green]Relayscope is ready.[/]", ""),
         ("  REST API, page", f"http://{host}:{ready.http}"),
         ("  Jaeger HTTP", f"http://{host}:{ready.jaeger_http}"),
+        ("  gRPC queries", f"{host}:{ready.jaeger_grpc}"),
         ("  OTLP/gRPC", f"http://{host}:{ready.otlp_grpc}"),
         ("  OTLP/HTTP", f"http://{host}:{ready.otlp_http}/v1/traces"),
         ("  Data", "your PostgreSQL" if settings.storage.database_url else str(settings.storage.data_dir)),
