@@ -17,7 +17,9 @@ from relayscope.api.app import create_app
 from relayscope.api.server import ApiServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
+from storage.inspection import Inspector
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
+from storage.postgres.inspection import PostgresInspector
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import Pipeline
@@ -35,6 +37,11 @@ def build_database(settings: Settings) -> EmbeddedServer:
     """The embedded PostgreSQL."""
     storage = settings.storage
     return EmbeddedServer(EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb))
+
+
+def build_inspector() -> Inspector:
+    """What looks at the database and its place, for ``relayscope doctor``."""
+    return PostgresInspector()
 
 
 def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
