@@ -17,7 +17,10 @@ async def check_database(inspector: Inspector, dsn: str) -> Sequence[Finding]:
     try:
         state = await inspector.database(dsn)
     except RelayscopeError as exc:
-        advice = "Is the server running, and are host, port, user, password and database right? See --database-url."
+        advice = (
+            "Is the server running, are host, port, user, password and database right, and may the user read the schema "
+            "relayscope? See --database-url."
+        )
         return [failed(_NAME, f"{place}: {exc}", advice=advice)]
     return [
         check_server(state, place=place),

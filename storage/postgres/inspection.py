@@ -19,6 +19,7 @@ from tracedata import CallerError, PermanentError, RetryableError
 
 _STATEMENTS = load_statements("inspection.sql")
 _CONNECT_TIMEOUT_S = 5
+_UNREADABLE = "a URL that is not well formed (is the password escaped, as in %40 for @?)"
 _VERSION_TIMEOUT_S = 20
 
 # libpq's reasons in our words. Its own text may quote a part of a URL that was written wrongly, such as a password.
@@ -75,10 +76,13 @@ class PostgresInspector:
         try:
             parts = conninfo_to_dict(dsn)
         except psycopg.ProgrammingError:
-            return "a URL that PostgreSQL does not understand"
+            return _UNREADABLE
         shown = {key: str(parts[key]) for key in ("host", "port", "dbname", "user") if parts.get(key)}
-        # An @ that was not escaped moves the end of the password into what follows it.
-        return " ".join(f"{key}={'...' if '@' in value else value}" for key, value in shown.items())
+        # A character of the password that was not escaped moves its end into what follows it.
+        is_misread = any("@" in shown.get(key, "") for key in ("host", "port", "dbname"))
+        if is_misread or not shown.get("port", "0").replace(",", "").isdecimal():
+            return _UNREADABLE
+        return " ".join(f"{key}={value}" for key, value in shown.items())
 
     async def database(self, dsn: str) -> DatabaseState:
         async with await _connect(dsn) as connection:

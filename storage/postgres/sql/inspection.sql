@@ -22,4 +22,4 @@ SELECT max(version) AS schema_version FROM relayscope.migrations;
 -- spans: daily partitions, and the spans that are in none, counted up to a limit since there can be many
 SELECT (SELECT count(*) FROM pg_inherits
         WHERE inhparent = 'relayscope.spans'::regclass AND inhrelid <> 'relayscope.spans_default'::regclass) AS partitions,
-       (SELECT count(*) FROM (SELECT FROM relayscope.spans_default LIMIT %(limit)s) AS some) AS default_spans;
+       (SELECT count(*) FROM (SELECT FROM relayscope.spans_default LIMIT %(limit)s) AS counted) AS default_spans;
