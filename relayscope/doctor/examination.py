@@ -64,6 +64,8 @@ def _folder(inspector: Inspector, state: FolderState | Finding | None) -> Sequen
 async def _database(
     inspector: Inspector, database_url: str | None, state: FolderState | Finding | None
 ) -> Sequence[Finding]:
+    if isinstance(state, Finding):
+        return [ok("database", "not looked at, since its data folder cannot be")]
     dsn = state.dsn if isinstance(state, FolderState) else database_url
     return await check_database(inspector, dsn) if dsn else [check_nothing_runs()]
 

@@ -11,18 +11,20 @@ import msgspec
 import psutil
 
 from relayscope.doctor.finding import Finding, failed, ok
+from relayscope.doctor.system import is_alive, url_of
 from relayscope.settings import Settings, split_endpoint
 
 _CHILD_MODULE = "relayscope.process"
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """A place where ``up`` listens, and the flag that moves it."""
+    """A place where ``up`` listens, and the flag that moves it. ``is_api`` says that the API answers there."""
 
     name: str
     flag: str
     host: str
     port: int
+    is_api: bool
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +45,11 @@ def listeners(settings: Settings) -> Sequence[Listener]:
         ("port otlp grpc", "--otlp-grpc-port", otlp.grpc.endpoint),
         ("port otlp http", "--otlp-http-port", otlp.http.endpoint),
     )
+    apis = {service.http.endpoint, service.jaeger.http}
     return [
-        Listener(name=name, flag=flag, host=split_endpoint(endpoint)[0], port=split_endpoint(endpoint)[1])
+        Listener(name=name, flag=flag, host=host, port=port, is_api=endpoint in apis)
         for name, flag, endpoint in places
+        for host, port in [split_endpoint(endpoint)]
     ]
 
 
@@ -77,11 +81,16 @@ def check_port(place: Listener, *, owner: Owner | None, is_running: bool) -> Fin
         return failed(place.name, f"this user may not listen on {address}", advice=advice)
     if owner is not None and owner.is_relayscope:
         return ok(place.name, f"{address} is held by the running Relayscope (process {owner.pid})")
-    if owner is None and is_running:
-        return ok(place.name, f"{address} is held by the running Relayscope")
+    # Whose port it is stays unknown when another user listens there, or when nothing is served there yet.
+    if owner is None and (_is_ours(place) if place.is_api else is_running):
+        return ok(place.name, f"{address} is held, by the running Relayscope as it seems")
     holder = f"{owner.name} (process {owner.pid})" if owner else "another program"
     advice = f"Stop it, or choose another port with {place.flag} (0 takes any free one)."
     return failed(place.name, f"{address} is taken by {holder}", advice=advice)
+
+
+def _is_ours(place: Listener) -> bool:
+    return is_alive(url_of(host=place.host, port=place.port))
 
 
 def _twin(place: Listener, twin: Listener) -> Finding:

@@ -37,8 +37,11 @@ class _Health(msgspec.Struct, frozen=True):
 def local_url(settings: Settings) -> str | None:
     """Where the API of these settings is, seen from this machine; none when its port is any free one."""
     host, port = split_endpoint(settings.service.http.endpoint)
-    if not port:
-        return None
+    return url_of(host=host, port=port) if port else None
+
+
+def url_of(*, host: str, port: int) -> str:
+    """The URL at which something that listens on an address can be asked from this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - all addresses include the loopback
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

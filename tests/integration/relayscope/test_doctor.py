@@ -119,6 +119,7 @@ def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
     path.touch()
     code, _, found = examine("--data-dir", str(path), *ANY_PORTS)
     assert (code, found["data folder"].status) == (1, "failed")
+    assert "not looked at" in found["database"].detail
 
 
 def test_a_database_with_the_current_schema(postgres_dsn: str) -> None:
@@ -208,6 +209,15 @@ def test_the_running_system(postgres_dsn: str) -> None:
     assert found["ready"].detail == f"{url} is ready"
     assert found["health"].status == "ok"
     assert found_by_url["ready"] == found["ready"]
+
+
+def test_another_program_on_a_port_of_the_running_system(tmp_path: Path, listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    with serving(CannedReader()) as url:
+        ports = (*ANY_PORTS, f"--http-port={url.rpartition(':')[2]}", f"--otlp-grpc-port={port}")
+        _, _, found = examine("--data-dir", str(tmp_path), *ports)
+    assert found["port otlp grpc"].status == "failed"
+    assert f"process {os.getpid()}" in found["port otlp grpc"].detail
 
 
 def test_a_running_system_without_its_store(postgres_dsn: str) -> None:

@@ -254,12 +254,12 @@ def test_database(finding: Finding, status: Status, says: str) -> None:
 
 
 def test_port_zero_is_any() -> None:
-    place = Listener(name="port http", flag="--http-port", host="127.0.0.1", port=0)
+    place = Listener(name="port http", flag="--http-port", host="127.0.0.1", port=0, is_api=True)
     assert check_port(place, owner=None, is_running=False).status == "ok"
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    place = Listener(name="port http", flag="--http-port", host="192.0.2.1", port=8000)
+    place = Listener(name="port http", flag="--http-port", host="192.0.2.1", port=8000, is_api=True)
     finding = check_port(place, owner=None, is_running=False)
     assert (finding.status, "--host" in finding.advice) == ("failed", True)
 
@@ -343,8 +343,8 @@ def test_the_account_of_root_has_one_name() -> None:
     ],
     ids=["nobody knows", "the API answers", "a child of ours", "another program"],
 )
-def test_a_taken_port(taken_port: int, owner: Owner | None, is_running: bool, status: Status) -> None:
-    place = Listener(name="port otlp grpc", flag="--otlp-grpc-port", host="127.0.0.1", port=taken_port)
+def test_a_taken_port(taken_port: int, owner: Owner | None, *, is_running: bool, status: Status) -> None:
+    place = Listener(name="port otlp grpc", flag="--otlp-grpc-port", host="127.0.0.1", port=taken_port, is_api=False)
     finding = check_port(place, owner=owner, is_running=is_running)
     assert finding.status == status
     assert ("--otlp-grpc-port" in finding.advice) == (status == "failed")
