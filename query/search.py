@@ -22,7 +22,7 @@ _DIALECT = "postgres"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _parsed(sql: str) -> exp.Expression:
+def _parsed(sql: str) -> exp.Expr:
     return sqlglot.parse_one(sql, read=_DIALECT)
 
 
@@ -42,11 +42,14 @@ _IS_NO_ERROR = _parsed("s.status_code <> 2")
 _HAS_STATUS = _parsed("s.status_code = %(value)s")
 _NEVER = _parsed("FALSE")
 _IN_SCOPE_FIELD = {
-    name: _parsed(
+    "scope.name": _parsed(
         "s.scope_id IN (SELECT c.scope_id FROM relayscope.scopes AS c "
-        f"WHERE c.workspace_id = %(workspace_id)s AND c.{name} = %(value)s)"
-    )
-    for name in ("name", "version")
+        "WHERE c.workspace_id = %(workspace_id)s AND c.name = %(value)s)"
+    ),
+    "scope.version": _parsed(
+        "s.scope_id IN (SELECT c.scope_id FROM relayscope.scopes AS c "
+        "WHERE c.workspace_id = %(workspace_id)s AND c.version = %(value)s)"
+    ),
 }
 _IN_RESOURCE = _parsed(
     "s.resource_id IN (SELECT r.resource_id FROM relayscope.resources AS r "
@@ -77,13 +80,13 @@ _ABOVE_CURSOR = _parsed(
 _RESOURCE_PREFIX = "resource."
 _MAX_OTLP_US = 2**64 // 1000
 
-Condition = tuple[exp.Expression, Mapping[str, object]]
+Condition = tuple[exp.Expr, Mapping[str, object]]
 
 
 def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) -> Statement:
     """The SQL of a search. ``below`` continues within a page; ``search.after`` starts the page after another one."""
     parameters: dict[str, object] = {}
-    conditions: list[exp.Expression] = []
+    conditions: list[exp.Expr] = []
     for number, (template, values) in enumerate(_conditions(search)):
         conditions.append(_renamed(template, {name: f"{name}_{number}" for name in values}))
         parameters |= {f"{name}_{number}": value for name, value in values.items()}
@@ -123,20 +126,20 @@ def _tag_condition(tag: Tag) -> Condition:
         return _number_condition(_KIND, {kind.name.lower(): int(kind) for kind in SpanKind}, tag.value)
     if tag.key == "span.status":
         return _number_condition(_HAS_STATUS, {code.name.lower(): int(code) for code in StatusCode}, tag.value)
-    if tag.key in ("scope.name", "scope.version"):
-        return _IN_SCOPE_FIELD[tag.key.removeprefix("scope.")], {"value": tag.value}
+    if tag.key in _IN_SCOPE_FIELD:
+        return _IN_SCOPE_FIELD[tag.key], {"value": tag.value}
     values = [msgspec.json.encode(to_json(value)).decode() for value in readings(tag.value)]
     if tag.key.startswith(_RESOURCE_PREFIX):
         return _IN_RESOURCE, {"key": tag.key.removeprefix(_RESOURCE_PREFIX), "values": values}
     return _ANYWHERE, {"key": tag.key, "values": values}
 
 
-def _number_condition(template: exp.Expression, numbers: Mapping[str, int], text: str) -> Condition:
+def _number_condition(template: exp.Expr, numbers: Mapping[str, int], text: str) -> Condition:
     number = numbers.get(text)
     return (_NEVER, {}) if number is None else (template, {"value": number})
 
 
-def _renamed(template: exp.Expression, names: Mapping[str, str]) -> exp.Expression:
+def _renamed(template: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
     """The template with its placeholders renamed, so that it can stand in a statement several times."""
     copy = template.copy()
     for placeholder in copy.find_all(exp.Placeholder):
@@ -144,7 +147,7 @@ def _renamed(template: exp.Expression, names: Mapping[str, str]) -> exp.Expressi
     return copy
 
 
-def _not_shown_before(conditions: list[exp.Expression]) -> exp.Expression:
+def _not_shown_before(conditions: list[exp.Expr]) -> exp.Expr:
     inner = [condition.copy() for condition in conditions]
     for condition in inner:
         for column in condition.find_all(exp.Column):

@@ -5,32 +5,50 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
+import msgspec
 import uvicorn
 
 from receiver.error import ListenFailedError
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGIApplication
-
 _BACKLOG = 2048
 
 
-class GuestServer:
-    """Serves one ASGI application on some listening sockets."""
+class GuestConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to listen: ``(host, port)`` each. Port 0 is any free one; ``reuse_port`` lets processes share a port.
 
-    def __init__(self, app: ASGIApplication, *, grace_period_s: float) -> None:
+    ``name`` stands in the message when an address cannot be used.
+    """
+
+    name: str
+    addresses: Sequence[tuple[str, int]]
+    reuse_port: bool
+    grace_period_s: float
+
+
+class GuestServer:
+    """Serves one ASGI application on all its addresses."""
+
+    # ASGI has no type that frameworks and servers agree on.
+    def __init__(self, config: GuestConfig, app: Callable[..., Any]) -> None:
+        self._config = config
         self._app = app
-        self._grace_period_s = grace_period_s
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self.ports: Sequence[int] = ()
 
-    async def start(self, listeners: Sequence[socket.socket]) -> None:
-        """Returns once requests are taken. The sockets are ours from now on."""
+    async def start(self) -> None:
+        """Returns once requests are taken; ``ports`` is known then, in the order of the addresses.
+
+        Raises:
+            ListenFailedError: an address cannot be used.
+        """
+        listeners = [_listen(self._config, host=host, port=port) for host, port in self._config.addresses]
+        self.ports = [listener.getsockname()[1] for listener in listeners]
         self._server = _Server(self._configuration())
-        self._task = asyncio.create_task(self._server.serve(sockets=list(listeners)), name="http")
+        self._task = asyncio.create_task(self._server.serve(sockets=listeners), name="http")
         # Whatever ends the task before it listens is raised here instead of being waited for.
         ready = asyncio.create_task(self._server.ready.wait())
         await asyncio.wait((self._task, ready), return_when=asyncio.FIRST_COMPLETED)
@@ -58,7 +76,7 @@ class GuestServer:
             log_config=None,
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=max(1, round(self._grace_period_s)),
+            timeout_graceful_shutdown=max(1, round(self._config.grace_period_s)),
         )
 
 
@@ -76,22 +94,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int, *, reuse_port: bool, name: str) -> socket.socket:
-    """A listening socket; port 0 is any free one, ``reuse_port`` lets processes share a port.
-
-    Raises:
-        ListenFailedError: the address cannot be used; the message starts with ``name``.
-    """
+def _listen(config: GuestConfig, *, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
+        if config.reuse_port:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError as exc:
         listener.close()
-        raise ListenFailedError(f"{name} cannot listen on {host}:{port}: {exc.strerror or exc}.") from exc
-    listener.setblocking(False)
+        raise ListenFailedError(f"{config.name} cannot listen on {host}:{port}: {exc.strerror or exc}.") from exc
+    listener.settimeout(0)
     return listener

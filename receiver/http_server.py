@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from receiver.guest_server import GuestServer, listen
+from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_app import OtlpHttpApp
 from receiver.intake import Intake
 from tracedata import Consumer
@@ -28,13 +28,18 @@ class OtlpHttpServer:
         self._config = config
         self._intake = Intake(consumer, workspace_id=config.workspace_id)
         app = OtlpHttpApp(self._intake, max_request_bytes=config.max_request_bytes)
-        self._server = GuestServer(app, grace_period_s=config.grace_period_s)
-        self._port = 0
+        guest = GuestConfig(
+            name="OTLP/HTTP",
+            addresses=[(config.host, config.port)],
+            reuse_port=config.reuse_port,
+            grace_period_s=config.grace_period_s,
+        )
+        self._server = GuestServer(guest, app)
 
     @property
     def port(self) -> int:
         """The port that is listened on, known after ``start``."""
-        return self._port
+        return self._server.ports[0]
 
     async def start(self) -> None:
         """Listens.
@@ -42,10 +47,7 @@ class OtlpHttpServer:
         Raises:
             ListenFailedError: the address cannot be used.
         """
-        config = self._config
-        listener = listen(config.host, config.port, reuse_port=config.reuse_port, name="OTLP/HTTP")
-        self._port = listener.getsockname()[1]
-        await self._server.start([listener])
+        await self._server.start()
 
     async def aclose(self) -> None:
         """Takes no more requests and lets the running ones finish within the grace period."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from processors.sanitise import Sanitise
 from query.search import compile_search
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
+from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import create_app
-from relayscope.api.server import ApiServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
+from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import Pipeline
@@ -33,7 +36,17 @@ class Component(Protocol):
     async def aclose(self) -> None: ...
 
 
-def build_database(settings: Settings) -> EmbeddedServer:
+class Database(Component, Protocol):
+    """A database server of our own; ``dsn`` is valid while it runs."""
+
+    @property
+    def dsn(self) -> str: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+
+def build_database(settings: Settings) -> Database:
     """The embedded PostgreSQL."""
     storage = settings.storage
     return EmbeddedServer(EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb))
@@ -42,6 +55,23 @@ def build_database(settings: Settings) -> EmbeddedServer:
 def build_inspector() -> Inspector:
     """What looks at the database and its place, for ``relayscope doctor``."""
     return PostgresInspector()
+
+
+class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The schema's version, and the names of the migrations that were just applied."""
+
+    schema_version: int
+    applied: Sequence[str]
+
+
+async def migrate_schema(dsn: str) -> Schema:
+    """Brings the schema up to date.
+
+    Raises:
+        RelayscopeError: the database cannot be reached or used; the message says why.
+    """
+    applied = [f"{migration.version:04d}_{migration.name}" for migration in await migrate(dsn)]
+    return Schema(schema_version=SCHEMA_VERSION, applied=applied)
 
 
 def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
@@ -95,6 +125,10 @@ def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
     """The process that answers: REST and Jaeger's JSON, on both of their ports."""
     reader = build_reader(settings, dsn)
     endpoints = (settings.service.http.endpoint, settings.service.jaeger.http)
-    addresses = [split_endpoint(endpoint) for endpoint in endpoints]
-    server = ApiServer(create_app(reader), addresses=addresses, grace_period_s=settings.service.shutdown_grace_s)
-    return [reader, server]
+    config = GuestConfig(
+        name="The HTTP API",
+        addresses=[split_endpoint(endpoint) for endpoint in endpoints],
+        reuse_port=True,
+        grace_period_s=settings.service.shutdown_grace_s,
+    )
+    return [reader, GuestServer(config, create_app(reader))]

@@ -32,7 +32,7 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
         ValueError: it is not of that form.
     """
     host, colon, port = endpoint.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - the highest port
+    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f"{endpoint!r} is not of the form host:port")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
@@ -51,11 +51,15 @@ class _Section(BaseModel):
 
 
 class OtlpGrpcSettings(_Section):
+    """OTLP over gRPC."""
+
     endpoint: Endpoint = Field(f"{_LOOPBACK}:4317", description="Where OTLP/gRPC listens.")
     max_request_bytes: int = Field(20 * _MIB, ge=1024, description="Larger requests are refused.")
 
 
 class OtlpHttpSettings(_Section):
+    """OTLP over HTTP."""
+
     endpoint: Endpoint = Field(f"{_LOOPBACK}:4318", description="Where OTLP/HTTP listens.")
     max_request_bytes: int = Field(
         20 * _MIB, ge=1024, description="Larger bodies are refused, before and after decompression."
@@ -63,15 +67,21 @@ class OtlpHttpSettings(_Section):
 
 
 class OtlpProtocolSettings(_Section):
+    """Both ways in."""
+
     grpc: OtlpGrpcSettings = OtlpGrpcSettings()
     http: OtlpHttpSettings = OtlpHttpSettings()
 
 
 class OtlpSettings(_Section):
+    """The OTLP receiver."""
+
     protocols: OtlpProtocolSettings = OtlpProtocolSettings()
 
 
 class ReceiverSettings(_Section):
+    """What comes in, and where."""
+
     otlp: OtlpSettings = OtlpSettings()
 
 
@@ -80,6 +90,8 @@ class ProcessorSettings(_Section):
 
 
 class StorageSettings(_Section):
+    """Where spans are kept, and the bounds of writing and reading."""
+
     data_dir: Path = Field(Path("relayscope-data"), description="The embedded PostgreSQL and its log live here.")
     database_url: str | None = Field(
         None, description="Use this PostgreSQL (15 or newer) instead of the embedded one.", repr=False
@@ -96,19 +108,27 @@ class StorageSettings(_Section):
 
 
 class HttpSettings(_Section):
+    """The HTTP API."""
+
     endpoint: Endpoint = Field(f"{_LOOPBACK}:8000", description="Where the page and the REST API listen.")
 
 
 class JaegerSettings(_Section):
+    """The ports where Jaeger's clients look."""
+
     http: Endpoint = Field(f"{_LOOPBACK}:16686", description="The same application, where Jaeger's clients look.")
     grpc: Endpoint = Field(f"{_LOOPBACK}:16685", description="Where gRPC queries listen.")
 
 
 class LogSettings(_Section):
+    """What is logged."""
+
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 
 
 class ServiceSettings(_Section):
+    """Processes and the addresses they answer on."""
+
     http: HttpSettings = HttpSettings()
     jaeger: JaegerSettings = JaegerSettings()
     logs: LogSettings = LogSettings()
@@ -162,7 +182,8 @@ def _read(path: Path) -> Tree:
         raise CallerError(f"{path} is not YAML: {exc}") from exc
     if not isinstance(tree, dict | None):
         raise CallerError(f"{path}: expected a mapping at the top")
-    return _expanded(tree or {}, place=str(path))
+    expanded: Tree = _expanded(tree or {}, place=str(path))
+    return expanded
 
 
 def _expanded(value: Any, *, place: str) -> Any:  # noqa: ANN401 - whatever YAML holds

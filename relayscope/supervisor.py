@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 from asyncio.subprocess import Process
@@ -15,11 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from relayscope.app import build_database
+from relayscope.app import Database, build_database, migrate_schema
 from relayscope.process import Announcement, Role, Specification
 from relayscope.settings import Settings, split_endpoint
-from storage.postgres.embedded import EmbeddedServer
-from storage.postgres.migration import migrate
 from tracedata import PermanentError, RelayscopeError
 
 _log = logging.getLogger(__name__)
@@ -66,7 +63,7 @@ class Supervisor:
     def __init__(self, settings: Settings, *, on_change: Callable[[Ready], None] | None = None) -> None:
         self._settings = settings
         self._on_change = on_change
-        self._database: EmbeddedServer | None = None
+        self._database: Database | None = None
         self._dsn = settings.storage.database_url or ""
         self._reserved: dict[str, socket.socket] = {}
         self._children: list[_Child] = []
@@ -94,9 +91,10 @@ class Supervisor:
                 self._database = build_database(self._settings)
                 await self._database.start()
                 self._dsn = self._database.dsn
-            for migration in await migrate(self._dsn):
-                _log.info("applied migration %s (%s)", migration.version, migration.name)
-            roles: list[Role] = ["api", *(["ingest"] * settings.service.workers)]
+            for name in (await migrate_schema(self._dsn)).applied:
+                _log.info("applied migration %s", name)
+            roles: list[Role] = ["api"]
+            roles += ["ingest"] * settings.service.workers
             json = settings.model_dump_json()
             self._children = [
                 _Child(Specification(role=role, settings=json, dsn=self._dsn), on_start=self._announce)
@@ -238,17 +236,8 @@ async def running_system(settings: Settings, *, ready_file: Path | None = None) 
         yield supervisor.ready
     finally:
         if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+            ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 - one entry of a folder
         await supervisor.aclose()
-
-
-async def wait_for_stop_signal() -> None:
-    """Returns at the first SIGINT or SIGTERM."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 def _reserve(host: str, port: int, *, flag: str) -> socket.socket:

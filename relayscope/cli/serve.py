@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from relayscope.app import build_database
+from relayscope.app import Schema, build_database, migrate_schema
 from relayscope.cli import option
 from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
-from relayscope.supervisor import Ready, running_system, wait_for_stop_signal
-from storage.postgres.migration import SCHEMA_VERSION, migrate
+from relayscope.supervisor import Ready, running_system
+
+_Result = TypeVar("_Result")
 
 _console = Console(stderr=True, highlight=False)
 
@@ -29,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command(name="migrate")(migrate_command)
 
 
-def up(  # noqa: PLR0913 - one parameter a flag
+def up(
     *,
     config: option.Config = None,
     data_dir: option.DataDir = None,
@@ -55,19 +60,20 @@ def up(  # noqa: PLR0913 - one parameter a flag
         config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
     )
     configure_logging(settings.service.logs.level)
-    asyncio.run(_serve(settings, ready_file))
+    _run_until_stopped(_serve(settings, ready_file))
 
 
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
     _console.print("Starting Relayscope ...")
     async with running_system(settings, ready_file=ready_file) as ready:
         _console.print(_addresses(ready, settings))
-        await wait_for_stop_signal()
-        _console.print("Stopping: taking nothing more, committing what was accepted ...")
-    _console.print("Stopped.")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            _console.print("Stopping: taking nothing more, committing what was accepted ...")
 
 
-def demo(  # noqa: PLR0913 - one parameter a flag
+def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Load a fixed amount, verify it, print a summary, end.")] = False,
     traces: Annotated[int, typer.Option("--traces", min=1, max=100_000, help="Traces to load at first.")] = 200,
@@ -97,9 +103,8 @@ def demo(  # noqa: PLR0913 - one parameter a flag
         config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
     )
     configure_logging("warning")
-    raise typer.Exit(
-        asyncio.run(_demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file))
-    )
+    job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
+    raise typer.Exit(_run_until_stopped(job) or 0)
 
 
 async def _demo(
@@ -109,10 +114,18 @@ async def _demo(
     async with running_system(settings, ready_file=ready_file) as ready:
         places = msgspec.to_builtins(ready)
         console = Console(highlight=False)
+        stop = threading.Event()
         # The simulation and its exporters block, as in any instrumented service, so they get a thread.
-        return await asyncio.to_thread(
-            run_demo, places, once=once, as_json=as_json, seed=seed, traces=traces, console=console
+        simulation = asyncio.create_task(
+            asyncio.to_thread(
+                run_demo, places, once=once, as_json=as_json, seed=seed, traces=traces, console=console, stop=stop
+            )
         )
+        try:
+            return await asyncio.shield(simulation)
+        finally:
+            stop.set()
+            await simulation
 
 
 def migrate_command(
@@ -125,26 +138,24 @@ def migrate_command(
     """Bring the database's schema up to date (``up`` does so by itself)."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
-    applied = asyncio.run(_migrate(settings))
+    schema = asyncio.run(_migrate(settings))
     if as_json:
-        typer.echo(msgspec.json.encode({"applied": applied, "schemaVersion": SCHEMA_VERSION}))
+        typer.echo(msgspec.json.encode(schema))
         return
-    for name in applied:
+    for name in schema.applied:
         typer.echo(f"applied {name}")
-    typer.echo(f"The schema is at version {SCHEMA_VERSION}.")
+    typer.echo(f"The schema is at version {schema.schema_version}.")
 
 
-async def _migrate(settings: Settings) -> list[str]:
+async def _migrate(settings: Settings) -> Schema:
     if settings.storage.database_url:
-        migrations = await migrate(settings.storage.database_url)
-    else:
-        database = build_database(settings)
-        await database.start()
-        try:
-            migrations = await migrate(database.dsn)
-        finally:
-            await database.aclose()
-    return [f"{migration.version:04d}_{migration.name}" for migration in migrations]
+        return await migrate_schema(settings.storage.database_url)
+    database = build_database(settings)
+    await database.start()
+    try:
+        return await migrate_schema(database.dsn)
+    finally:
+        await database.aclose()
 
 
 def _addresses(ready: Ready, settings: Settings) -> Table:
@@ -161,3 +172,17 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
     ):
         table.add_row(label, address)
     return table
+
+
+def _run_until_stopped(job: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """Runs the job; the first SIGINT or SIGTERM cancels it, at any point of it, so that it can end in order."""
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        return asyncio.run(_cancelled_by_sigterm(job))
+    return None
+
+
+async def _cancelled_by_sigterm(job: Coroutine[Any, Any, _Result]) -> _Result:
+    """Does for SIGTERM what ``asyncio.run`` does for SIGINT."""
+    task = asyncio.ensure_future(job)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task

@@ -26,6 +26,21 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     gid: int
     borrowed: bool
 
+    @property
+    def run_as_uid(self) -> int | None:
+        """The user that a child process changes to; none when it stays what we are."""
+        return self.uid if self.borrowed else None
+
+    @property
+    def run_as_gid(self) -> int | None:
+        """The group that a child process changes to; none when it stays what we are."""
+        return self.gid if self.borrowed else None
+
+    @property
+    def run_as_groups(self) -> list[int] | None:
+        """The supplementary groups of a child process; none when it keeps ours."""
+        return [] if self.borrowed else None
+
 
 def server_account() -> Account:
     """Our own user, or for root the system account ``relayscope``, which is made when it is missing.
@@ -92,7 +107,7 @@ def let_reach(path: Path, account: Account) -> None:
     for folder in path.resolve().parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
-            _log.warning("adding the search permission (o+x) to %s for the account %s", folder, account.name)
+            _log.info("adding the search permission (o+x) to %s for the account %s", folder, account.name)
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 

@@ -23,9 +23,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US_PER_HOUR = 3_600_000_000
 _MAX_REMEMBERED = 100_000
 
-# (workspace_id, content id)
+# A workspace, and the content id of an entry in it.
 EntryKey = tuple[int, int]
-# (workspace_id, service_name, name, kind)
+# A workspace, a service, the name of a span, and its kind.
 OperationKey = tuple[int, str, str, int]
 # The first and the last start of a span, in Unix microseconds.
 Seen = tuple[int, int]

@@ -13,6 +13,7 @@ import fcntl
 import importlib.util
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -143,7 +144,7 @@ class EmbeddedServer:
         if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER_BYTES:
             folder.mkdir(exist_ok=True, mode=0o700)
         else:
-            folder = Path(tempfile.mkdtemp(prefix="relayscope-", dir="/tmp"))  # noqa: S108 - needs a short path
+            folder = Path(tempfile.mkdtemp(prefix="relayscope-", dir="/tmp"))
         give(folder, account)
         self._socket_folder = folder
 
@@ -168,7 +169,7 @@ class EmbeddedServer:
         if (self._cluster / "PG_VERSION").is_file():
             return
         draft = self._data_dir / "postgres.new"
-        await _run("rm", "-rf", str(draft), account=None)
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         give(draft, account)
         options = ["--auth-local=peer", "--auth-host=reject", "--encoding=UTF8", "--no-instructions"]
@@ -210,7 +211,9 @@ class EmbeddedServer:
                     # Ctrl-C in a terminal must reach us first, so that the workers can drain.
                     start_new_session=True,
                     preexec_fn=_end_with_parent,
-                    **_credentials(account),
+                    user=account.run_as_uid,
+                    group=account.run_as_gid,
+                    extra_groups=account.run_as_groups,
                 )
             if await self._answers(self._process, deadline):
                 return
@@ -290,26 +293,22 @@ def _lock_folder(folder: Path) -> IO[str]:
     return lock
 
 
-def _credentials(account: Account | None) -> dict[str, int | list[int]]:
-    if account is None or not account.borrowed:
-        return {}
-    return {"user": account.uid, "group": account.gid, "extra_groups": []}
-
-
 def _end_with_parent() -> None:
     """Runs in the child before the server: asks Linux for a fast shutdown when we die. Elsewhere, ``_stop_orphan``."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
-async def _run(*command: str, account: Account | None) -> None:
+async def _run(*command: str, account: Account) -> None:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd="/",
-        **_credentials(account),
+        user=account.run_as_uid,
+        group=account.run_as_gid,
+        extra_groups=account.run_as_groups,
     )
     output, _ = await process.communicate()
     if process.returncode:

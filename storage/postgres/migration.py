@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import msgspec
 import psycopg
@@ -38,7 +38,7 @@ def available_migrations() -> Sequence[Migration]:
         Migration(
             version=int(name.partition("_")[0]),
             name=name.removesuffix(".sql").partition("_")[2],
-            sql=cast("LiteralString", folder.joinpath(name).read_text(encoding="utf-8")),
+            sql=folder.joinpath(name).read_text(encoding="utf-8"),
         )
         for name in names
     ]

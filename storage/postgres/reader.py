@@ -199,8 +199,13 @@ class PostgresSpanReader:
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:
-    set_json_loads(bytes, connection)
+    set_json_loads(_undecoded, connection)
     connection.adapters.register_loader("timestamptz", _MicrosecondLoader)
+
+
+def _undecoded(data: str | bytes) -> bytes:
+    """The text of a jsonb value, whose types only we know."""
+    return data.encode() if isinstance(data, str) else data
 
 
 def _window_parameters(window: Window) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _HEADING = re.compile(r"^-- (?P<name>[a-z_]+): .+$", re.MULTILINE)
 
@@ -24,5 +24,5 @@ def load_statements(file_name: str) -> dict[str, LiteralString]:
         if name in statements:
             raise ValueError(f"{file_name}: the statement {name} stands twice")
         # The files are part of the program, as trustworthy as a literal in it.
-        statements[name] = cast("LiteralString", text[heading.end() : end].strip().removesuffix(";"))
+        statements[name] = text[heading.end() : end].strip().removesuffix(";")
     return statements

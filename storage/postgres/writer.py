@@ -21,7 +21,7 @@ from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.partition import US_PER_DAY, Partitions
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.statement import load_statements
-from tracedata import Batch, Receipt, RetryableError
+from tracedata import Batch, Receipt, RetryableError, Span
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class _Parcel:
                 self.entries.add_origin(span.resource, span.scope, origin)
             self.rows.append(encode_row(span, origin))
             self.entries.add_operation(span, origin)
-            self.days.add(span.start_time_unix_nano // _NS_PER_DAY)
+            self.days.add(day_of(span))
 
     def reject(self, count: int) -> None:
         """Notes that so many of the rows were left out."""
@@ -147,8 +147,8 @@ class PostgresSpanWriter:
             except psycopg.Error as exc:
                 _fail(group, f"write: {describe(exc)}")
                 await self._disconnect()
-            except Exception:
-                # The top of a task: a bug must not stop the writer, and the senders keep their data.
+            except Exception:  # noqa: BLE001 - the top of a task
+                # A bug must not stop the writer, and the senders keep their data.
                 _log.exception("unexpected failure while writing a group")
                 _fail(group, "write: internal error")
                 await self._disconnect()
@@ -223,13 +223,24 @@ def _fail(group: Sequence[_Parcel], message: str) -> None:
         parcel.fail(message)
 
 
+def day_of(span: Span) -> int:
+    """The day on which a span starts, counted from the epoch."""
+    return span.start_time_unix_nano // _NS_PER_DAY
+
+
+async def copy_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> None:
+    """Stores new rows in one transaction; raises ``UniqueViolation`` when one is stored already."""
+    data = b"".join((COPY_HEADER, *rows, COPY_TRAILER))
+    async with connection.transaction(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        await copy.write(data)
+
+
 async def _insert_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> None:
     """One transaction. The fast path is a plain COPY; the detour is for rows of which some are stored already."""
-    data = b"".join((COPY_HEADER, *rows, COPY_TRAILER))
     try:
-        async with connection.transaction(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            await copy.write(data)
+        await copy_rows(connection, rows)
     except errors.UniqueViolation:
+        data = b"".join((COPY_HEADER, *rows, COPY_TRAILER))
         async with connection.transaction(), connection.cursor() as cursor:
             await cursor.execute(_STATEMENTS["make_staging"])
             async with cursor.copy(_COPY_STAGING) as copy:

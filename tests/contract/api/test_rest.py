@@ -266,7 +266,8 @@ async def test_openapi_describes_every_endpoint() -> None:
         "/api/v1/traces/services",
         "/readyz",
     }
-    for path, methods in document["paths"].items():
+    ours = {path: methods for path, methods in document["paths"].items() if path.startswith(("/api/v1/", "/readyz"))}
+    for path, methods in ours.items():
         for operation in methods.values():
             assert operation["summary"], path
             assert operation["description"], path

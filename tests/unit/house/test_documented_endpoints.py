@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 
 from relayscope.api.app import create_app
-from relayscope.api.jaeger.router import create_router
 from tests.support.memory_store import MemoryStore
 from tests.support.repository import document
 

@@ -1,0 +1,1 @@
+"""Measurements of this program on this machine, always beside what the machine could do at best."""

@@ -1,0 +1,155 @@
+"""The benchmark's spans, as export requests in protobuf.
+
+A 12-attribute span of about 520 bytes; every tenth span is an LLM call with prompt and answer; traces of 20 spans over five
+services. What repeats is encoded once; ids and times are put in front of it, since protobuf's fields may come in any order.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
+
+SERVICES = ("gateway", "router", "rule-engine", "provider", "billing")
+_SPANS_PER_TRACE = 20
+_LLM_EVERY = 10
+_TEMPLATES_PER_KIND = 40
+_LLM_OPERATION = "chat gpt-4.1-mini"
+# trace_id, span_id, parent_span_id, start and end with their field tags: see opentelemetry/proto/trace/v1/trace.proto.
+_HEAD = struct.Struct("<2s16s2s8s2s8scQcQ")
+_RESOURCE_SPANS, _SPANS_OF_SCOPE, _SCOPE_SPANS = b"\x0a", b"\x12", b"\x12"
+_WORDS = (
+    "route request model budget latency cache provider token answer question policy limit region retry stream context "
+    "summary invoice customer order shipment status refund delivery support agent search result document section"
+).split()
+
+
+class Request(msgspec.Struct, frozen=True):
+    """An encoded ``ExportTraceServiceRequest`` and the number of spans in it."""
+
+    data: bytes
+    spans: int
+
+
+def requests(*, seed: int, spans: int, sizes: tuple[int, int]) -> Sequence[Request]:
+    """Requests of ``sizes[0]`` to ``sizes[1]`` spans each, ``spans`` in all. Ids differ between seeds."""
+    dice = random.Random(seed)
+    templates = _Templates(dice)
+    made: list[Request] = []
+    while spans > 0:
+        size = min(spans, dice.randint(*sizes))
+        made.append(Request(b"".join(_resource_spans(dice, templates, size)), size))
+        spans -= size
+    return made
+
+
+def _resource_spans(dice: random.Random, templates: _Templates, size: int) -> Iterator[bytes]:
+    by_service: dict[str, list[bytes]] = {service: [] for service in SERVICES}
+    now = time.time_ns()
+    trace_id, parent = b"", b""
+    for number in range(size):
+        if number % _SPANS_PER_TRACE == 0:
+            trace_id, parent = dice.randbytes(16), bytes(8)
+        span_id = dice.randbytes(8)
+        start = now - dice.randrange(1_000_000_000)
+        end = start + dice.randrange(1_000, 500_000_000)
+        head = _HEAD.pack(
+            b"\x0a\x10", trace_id, b"\x12\x08", span_id, b"\x22\x08", parent, b"\x39", start, b"\x41", end
+        )
+        service = dice.choice(SERVICES)
+        body = dice.choice(templates.llm if number % _LLM_EVERY == 0 else templates.plain)
+        by_service[service].append(_field(_SPANS_OF_SCOPE, head + body))
+        parent = span_id
+    for service, encoded in by_service.items():
+        if encoded:
+            scope_spans = templates.scope + b"".join(encoded)
+            yield _field(_RESOURCE_SPANS, templates.resources[service] + _field(_SCOPE_SPANS, scope_spans))
+
+
+class _Templates:
+    def __init__(self, dice: random.Random) -> None:
+        self.plain = [_plain_span(dice).SerializeToString() for _ in range(_TEMPLATES_PER_KIND)]
+        self.llm = [_llm_span(dice).SerializeToString() for _ in range(_TEMPLATES_PER_KIND)]
+        self.resources = {service: _resource(service) for service in SERVICES}
+        self.scope = ScopeSpans(scope=InstrumentationScope(name="relayscope.bench", version="1")).SerializeToString()
+
+
+def _resource(service: str) -> bytes:
+    attributes = {"service.name": service, "service.version": "1.2.3", "host.name": "bench-1", "cloud.region": "eu-1"}
+    return _field(b"\x0a", Resource(attributes=_attributes(attributes)).SerializeToString())
+
+
+def _plain_span(dice: random.Random) -> Span:
+    status = dice.choice((200, 200, 200, 201, 404, 500))
+    route = f"/api/v1/{dice.choice(_WORDS)}/{{id}}"
+    attributes = {
+        "http.request.method": dice.choice(("GET", "POST")),
+        "http.route": route,
+        "http.response.status_code": status,
+        "url.path": route.replace("{id}", str(dice.randrange(10**6))),
+        "server.address": "gateway.internal.example.com",
+        "server.port": 8443,
+        "user_agent.original": "bench-client/2.4 (linux; x86_64)",
+        "network.protocol.version": "1.1",
+        "request.id": dice.randbytes(12).hex(),
+        "tenant.tier": dice.choice(("free", "pro", "enterprise")),
+        "cache.hit": dice.random() < 0.5,
+        "queue.wait_ms": dice.random() * 20,
+    }
+    code = Status.STATUS_CODE_ERROR if status >= 500 else Status.STATUS_CODE_UNSET
+    return Span(
+        name=f"GET {route}", kind=Span.SPAN_KIND_SERVER, attributes=_attributes(attributes), status=Status(code=code)
+    )
+
+
+def _llm_span(dice: random.Random) -> Span:
+    attributes: dict[str, str | float | bool] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4.1-mini",
+        "gen_ai.response.model": "gpt-4.1-mini-2025-04-14",
+        "gen_ai.response.id": f"chatcmpl-{dice.randbytes(12).hex()}",
+        "gen_ai.request.temperature": 0.2,
+        "gen_ai.usage.input_tokens": dice.randrange(50, 900),
+        "gen_ai.usage.output_tokens": dice.randrange(20, 600),
+        "server.address": "api.openai.example.com",
+        "gen_ai.conversation.id": dice.randbytes(8).hex(),
+        "gen_ai.input.messages": _message(dice, role="user", words=90),
+        "gen_ai.output.messages": _message(dice, role="assistant", words=130),
+    }
+    return Span(name=_LLM_OPERATION, kind=Span.SPAN_KIND_CLIENT, attributes=_attributes(attributes))
+
+
+def _message(dice: random.Random, *, role: str, words: int) -> str:
+    content = " ".join(dice.choices(_WORDS, k=words))
+    return msgspec.json.encode([{"role": role, "parts": [{"type": "text", "content": content}]}]).decode()
+
+
+def _attributes(values: Mapping[str, str | float | bool]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=_any_value(value)) for key, value in values.items()]
+
+
+def _any_value(value: str | float | bool) -> AnyValue:
+    if isinstance(value, bool):
+        return AnyValue(bool_value=value)
+    if isinstance(value, int):
+        return AnyValue(int_value=value)
+    if isinstance(value, float):
+        return AnyValue(double_value=value)
+    return AnyValue(string_value=value)
+
+
+def _field(tag: bytes, data: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    length, varint = len(data), bytearray()
+    while length > 0x7F:
+        varint.append(length & 0x7F | 0x80)
+        length >>= 7
+    varint.append(length)
+    return tag + bytes(varint) + data

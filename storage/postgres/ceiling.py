@@ -1,0 +1,64 @@
+"""What PostgreSQL can do at best on this machine: the denominator of the ingest benchmark.
+
+Rows that are encoded beforehand go through one connection into the real tables with all their indexes, by binary COPY,
+a transaction a group. No decoding, no network, no dictionary: nothing that an ingest path could ever leave out remains.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import psycopg
+
+from storage.postgres.dictionary import Dictionary, Entries
+from storage.postgres.error import translated
+from storage.postgres.partition import Partitions
+from storage.postgres.row import encode_row, origin_of
+from storage.postgres.statement import load_statements
+from storage.postgres.writer import copy_rows, day_of
+from tracedata import Span
+
+_STATEMENTS = load_statements("ceiling.sql")
+
+
+class Ceiling:
+    """Encodes on construction, writes in ``measure``; ``reset`` empties the tables, ``size`` says how large they are."""
+
+    def __init__(self, dsn: str, spans: Sequence[Span], *, workspace_id: int, group_rows: int) -> None:
+        self._dsn = dsn
+        self._entries = Entries()
+        self._days = {day_of(span) for span in spans}
+        rows: list[bytes] = []
+        for span in spans:
+            origin = origin_of(span.resource, span.scope, workspace_id=workspace_id)
+            self._entries.add_origin(span.resource, span.scope, origin)
+            rows.append(encode_row(span, origin))
+        self._groups = [rows[start : start + group_rows] for start in range(0, len(rows), group_rows)]
+
+    async def measure(self) -> float:
+        """Rows per second, commits included."""
+        with translated("ceiling"):
+            async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
+                await Partitions().ensure(connection, self._days)
+                await Dictionary().ensure(connection, self._entries)
+                start = time.perf_counter()
+                for group in self._groups:
+                    await copy_rows(connection, group)
+                return sum(map(len, self._groups)) / (time.perf_counter() - start)
+
+
+async def reset(dsn: str) -> None:
+    """Empties the spans table and writes everything out, so that every measurement starts alike."""
+    with translated("reset"):
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute(_STATEMENTS["empty"])
+            await connection.execute(_STATEMENTS["settle"])
+
+
+async def stored(dsn: str) -> tuple[int, int]:
+    """Spans in the table, and the bytes they take with indexes and TOAST."""
+    with translated("size"):
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            row = await (await connection.execute(_STATEMENTS["stored"])).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
