@@ -20,7 +20,9 @@ from relayscope.api.app import create_app
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
+from storage.inspection import Inspector
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
+from storage.postgres.inspection import PostgresInspector
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
@@ -49,6 +51,11 @@ def build_database(settings: Settings) -> Database:
     """The embedded PostgreSQL."""
     storage = settings.storage
     return EmbeddedServer(EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb))
+
+
+def build_inspector() -> Inspector:
+    """What looks at the database and its place, for ``relayscope doctor``."""
+    return PostgresInspector()
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
