@@ -22,6 +22,8 @@ DataDir = Annotated[
         show_default="relayscope-data",
         envvar="RELAYSCOPE_DATA_DIR",
         rich_help_panel=_STORAGE,
+        # Whether it can be used is said by those who use it, with advice.
+        readable=False,
     ),
 ]
 DatabaseUrl = Annotated[

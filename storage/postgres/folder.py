@@ -13,12 +13,10 @@ import msgspec
 import psutil
 
 from storage.inspection import Account, FolderState
-from storage.postgres.account import own_user_name
+from storage.postgres.account import ACCOUNT_NAME, own_user_name
 from storage.postgres.embedded import DATABASE, ROLE
 from tracedata import PermanentError
 
-# The account that storage.postgres.account makes for root. A test proves that the two agree.
-BORROWED_ACCOUNT = "relayscope"
 CLUSTER_VERSION = "18"
 _SOCKET_FOLDER_LINE = 4
 
@@ -40,10 +38,10 @@ def inspect_account() -> Account:
     if os.geteuid() != 0:
         return Account(name=own_user_name(), exists=True)
     try:
-        pwd.getpwnam(BORROWED_ACCOUNT)
+        pwd.getpwnam(ACCOUNT_NAME)
     except KeyError:
-        return Account(name=BORROWED_ACCOUNT, exists=False)
-    return Account(name=BORROWED_ACCOUNT, exists=True)
+        return Account(name=ACCOUNT_NAME, exists=False)
+    return Account(name=ACCOUNT_NAME, exists=True)
 
 
 def inspect_folder(path: Path) -> FolderState:

@@ -25,8 +25,6 @@ from relayscope.doctor.program import check_driver, check_packages, check_python
 from relayscope.doctor.system import check_health, check_nothing_answers, check_ready, local_url
 from relayscope.settings import Settings
 from storage.inspection import DEFAULT_SPANS_LIMIT, Account, DatabaseState, Driver, FolderState
-from storage.postgres import account
-from storage.postgres.folder import BORROWED_ACCOUNT
 from storage.postgres.inspection import PostgresInspector
 
 GIB = 1 << 30
@@ -327,10 +325,6 @@ def test_nothing_answers(asked: str | None, holder: int | None, status: Status, 
     finding = check_nothing_answers(asked=asked, holder=holder)
     assert finding.status == status
     assert says in finding.detail
-
-
-def test_the_account_of_root_has_one_name() -> None:
-    assert account._ACCOUNT_NAME == BORROWED_ACCOUNT
 
 
 @pytest.mark.parametrize(
