@@ -17,9 +17,12 @@ from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import create_app
+from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
+from storage.inspection import Inspector
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
+from storage.postgres.inspection import PostgresInspector
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
@@ -49,6 +52,11 @@ def build_database(settings: Settings, *, on_restart: Callable[[], None] | None 
     storage = settings.storage
     config = EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb)
     return EmbeddedServer(config, on_restart=on_restart)
+
+
+def build_inspector() -> Inspector:
+    """What looks at the database and its place, for ``relayscope doctor``."""
+    return PostgresInspector()
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -116,7 +124,7 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
 
 
 def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
-    """The process that answers: REST and Jaeger's JSON, on both of their ports."""
+    """The process that answers: REST and Jaeger's JSON on both of their ports, and gRPC."""
     reader = build_reader(settings, dsn)
     endpoints = (settings.service.http.endpoint, settings.service.jaeger.http)
     config = GuestConfig(
@@ -125,4 +133,8 @@ def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
         reuse_port=True,
         grace_period_s=settings.service.shutdown_grace_s,
     )
-    return [reader, GuestServer(config, create_app(reader))]
+    grpc_host, grpc_port = split_endpoint(settings.service.jaeger.grpc)
+    grpc = GrpcQueryServer(
+        GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
+    )
+    return [reader, GuestServer(config, create_app(reader)), grpc]

@@ -14,7 +14,13 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from tracedata import CallerError
 
@@ -171,6 +177,9 @@ def load_settings(*, config: Path | None = None, flags: Tree | None = None) -> S
         return Settings(**_merged(_merged(file, environment), flags or {}))
     except ValidationError as exc:
         raise CallerError(_explain(exc)) from exc
+    except SettingsError as exc:
+        # The library's sentence names the field, not the value.
+        raise CallerError(f"environment: {exc}") from exc
 
 
 def _read(path: Path) -> Tree:

@@ -27,7 +27,8 @@ def create_app(reader: SpanReader, *, clock: Callable[[], int] = time.time_ns) -
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds.
     """
     version = _installed_version()
-    app = _Application(title="Relayscope", version=version, description=_DESCRIPTION)
+    # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
+    app = _Application(title="Relayscope", version=version, description=_DESCRIPTION, docs_url=None, redoc_url=None)
     install_problem_handlers(app)
     app.include_router(landing.create_router(version=version))
     app.include_router(health.create_router(reader, version=version))

@@ -16,7 +16,6 @@ _LINKS: Sequence[tuple[str, str]] = (
     ("/api/v1/telemetry/health", "Health of the store"),
     ("/readyz", "Readiness"),
     ("/openapi.json", "OpenAPI document"),
-    ("/docs", "API reference"),
 )
 _PAGE = Template("""<!doctype html>
 <html lang="en">

@@ -18,9 +18,12 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        help="Folder of the embedded PostgreSQL  [default: relayscope-data]",
+        help="Folder of the embedded PostgreSQL",
+        show_default="relayscope-data",
         envvar="RELAYSCOPE_DATA_DIR",
         rich_help_panel=_STORAGE,
+        # Whether it can be used is said by those who use it, with advice.
+        readable=False,
     ),
 ]
 DatabaseUrl = Annotated[
@@ -34,27 +37,67 @@ DatabaseUrl = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Ingest processes  [default: one a core]", envvar="RELAYSCOPE_WORKERS"),
+    typer.Option("--workers", min=1, help="Ingest processes", show_default="one a core", envvar="RELAYSCOPE_WORKERS"),
 ]
 Host = Annotated[
     str | None,
-    typer.Option("--host", help="Listen here on all ports  [default: 127.0.0.1]", rich_help_panel=_NETWORK),
+    typer.Option(
+        "--host",
+        help="Listen here on all ports",
+        show_default="127.0.0.1",
+        envvar="RELAYSCOPE_HOST",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 HttpPort = Annotated[
-    int | None, typer.Option("--http-port", help="Page and REST API  [default: 8000]", rich_help_panel=_NETWORK)
+    int | None,
+    typer.Option(
+        "--http-port",
+        help="Page and REST API",
+        show_default="8000",
+        envvar="RELAYSCOPE_HTTP_PORT",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 JaegerHttpPort = Annotated[
     int | None,
-    typer.Option("--jaeger-http-port", help="Jaeger's HTTP API  [default: 16686]", rich_help_panel=_NETWORK),
+    typer.Option(
+        "--jaeger-http-port",
+        help="Jaeger's HTTP API",
+        show_default="16686",
+        envvar="RELAYSCOPE_JAEGER_HTTP_PORT",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 JaegerGrpcPort = Annotated[
-    int | None, typer.Option("--jaeger-grpc-port", help="gRPC queries  [default: 16685]", rich_help_panel=_NETWORK)
+    int | None,
+    typer.Option(
+        "--jaeger-grpc-port",
+        help="gRPC queries",
+        show_default="16685",
+        envvar="RELAYSCOPE_JAEGER_GRPC_PORT",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 OtlpGrpcPort = Annotated[
-    int | None, typer.Option("--otlp-grpc-port", help="OTLP/gRPC  [default: 4317]", rich_help_panel=_NETWORK)
+    int | None,
+    typer.Option(
+        "--otlp-grpc-port",
+        help="OTLP/gRPC",
+        show_default="4317",
+        envvar="RELAYSCOPE_OTLP_GRPC_PORT",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 OtlpHttpPort = Annotated[
-    int | None, typer.Option("--otlp-http-port", help="OTLP/HTTP  [default: 4318]", rich_help_panel=_NETWORK)
+    int | None,
+    typer.Option(
+        "--otlp-http-port",
+        help="OTLP/HTTP",
+        show_default="4318",
+        envvar="RELAYSCOPE_OTLP_HTTP_PORT",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 ReadyFile = Annotated[
     Path | None,

@@ -165,6 +165,7 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
         ("[bold green]Relayscope is ready.[/]", ""),
         ("  REST API, page", f"http://{host}:{ready.http}"),
         ("  Jaeger HTTP", f"http://{host}:{ready.jaeger_http}"),
+        ("  gRPC queries", f"{host}:{ready.jaeger_grpc}"),
         ("  OTLP/gRPC", f"http://{host}:{ready.otlp_grpc}"),
         ("  OTLP/HTTP", f"http://{host}:{ready.otlp_http}/v1/traces"),
         ("  Data", "your PostgreSQL" if settings.storage.database_url else str(settings.storage.data_dir)),
@@ -176,7 +177,13 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
 
 def _run_until_stopped(job: Coroutine[Any, Any, _Result]) -> _Result | None:
     """Runs the job; the first SIGINT or SIGTERM cancels it, at any point of it, so that it can end in order."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(job)
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        return asyncio.run(_cancelled_by_sigterm(job))
     return None
+
+
+async def _cancelled_by_sigterm(job: Coroutine[Any, Any, _Result]) -> _Result:
+    """Does for SIGTERM what ``asyncio.run`` does for SIGINT."""
+    task = asyncio.ensure_future(job)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task

@@ -14,7 +14,7 @@ import msgspec
 
 from tracedata import PermanentError
 
-_ACCOUNT_NAME = "relayscope"
+ACCOUNT_NAME = "relayscope"
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +51,7 @@ def server_account() -> Account:
     if os.geteuid() != 0:
         return _account(_own_entry(), borrowed=False)
     try:
-        entry = pwd.getpwnam(_ACCOUNT_NAME)
+        entry = pwd.getpwnam(ACCOUNT_NAME)
     except KeyError:
         entry = _make_account()
     return _account(entry, borrowed=True)
@@ -80,18 +80,18 @@ def _make_account() -> pwd.struct_passwd:
     useradd = shutil.which("useradd") or shutil.which("useradd", path="/usr/sbin:/sbin")
     if useradd is None:
         raise PermanentError(
-            f"PostgreSQL does not run as root and there is no useradd to make the account {_ACCOUNT_NAME!r}; "
+            f"PostgreSQL does not run as root and there is no useradd to make the account {ACCOUNT_NAME!r}; "
             "run as an ordinary user, or use --database-url"
         )
     command = [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     made = subprocess.run(  # noqa: S603 - a fixed command
-        [*command, "--shell", "/usr/sbin/nologin", _ACCOUNT_NAME], capture_output=True, text=True, check=False
+        [*command, "--shell", "/usr/sbin/nologin", ACCOUNT_NAME], capture_output=True, text=True, check=False
     )
     try:
         # Another process may have made it in the meantime, so the outcome counts, not the exit code.
-        return pwd.getpwnam(_ACCOUNT_NAME)
+        return pwd.getpwnam(ACCOUNT_NAME)
     except KeyError as exc:
-        raise PermanentError(f"cannot make the account {_ACCOUNT_NAME!r}: {made.stderr.strip()}") from exc
+        raise PermanentError(f"cannot make the account {ACCOUNT_NAME!r}: {made.stderr.strip()}") from exc
 
 
 def give(path: Path, account: Account) -> None:

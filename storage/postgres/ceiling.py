@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import psycopg
-
+from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.error import translated
 from storage.postgres.partition import Partitions
@@ -39,7 +38,7 @@ class Ceiling:
     async def measure(self) -> float:
         """Rows per second, commits included."""
         with translated("ceiling"):
-            async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
+            async with await connect(self._dsn, autocommit=True) as connection:
                 await Partitions().ensure(connection, self._days)
                 await Dictionary().ensure(connection, self._entries)
                 start = time.perf_counter()
@@ -51,7 +50,7 @@ class Ceiling:
 async def reset(dsn: str) -> None:
     """Empties the spans table and writes everything out, so that every measurement starts alike."""
     with translated("reset"):
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        async with await connect(dsn, autocommit=True) as connection:
             await connection.execute(_STATEMENTS["empty"])
             await connection.execute(_STATEMENTS["settle"])
 
@@ -59,6 +58,6 @@ async def reset(dsn: str) -> None:
 async def stored(dsn: str) -> tuple[int, int]:
     """Spans in the table, and the bytes they take with indexes and TOAST."""
     with translated("size"):
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        async with await connect(dsn, autocommit=True) as connection:
             row = await (await connection.execute(_STATEMENTS["stored"])).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)

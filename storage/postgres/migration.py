@@ -10,6 +10,7 @@ from typing import LiteralString
 import msgspec
 import psycopg
 
+from storage.postgres.connection import connect
 from storage.postgres.error import translated
 from storage.postgres.statement import load_statements
 from tracedata import PermanentError
@@ -55,7 +56,7 @@ async def migrate(dsn: str) -> Sequence[Migration]:
         RetryableError: the database cannot be reached.
     """
     with translated("migrate"):
-        async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=10) as connection:
+        async with await connect(dsn) as connection:
             if connection.info.server_version < MINIMUM_SERVER_VERSION:
                 raise PermanentError("PostgreSQL 15 or newer is needed")
             async with connection.transaction():

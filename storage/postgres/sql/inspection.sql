@@ -1,0 +1,25 @@
+-- limits: nothing is changed, nobody waits long for us
+SET TRANSACTION READ ONLY;
+SET LOCAL statement_timeout = '10s';
+
+-- server: version, durability, rights and size; works on any server and without our schema
+SELECT current_setting('server_version') AS server_version,
+       current_setting('fsync') = 'on' AS fsync,
+       current_setting('full_page_writes') = 'on' AS full_page_writes,
+       current_setting('synchronous_commit') NOT IN ('off', 'local') AS synchronous_commit,
+       has_database_privilege(current_database(), 'CREATE') AS can_create_schema,
+       coalesce(has_schema_privilege(to_regnamespace('relayscope')::oid, 'CREATE'),
+                has_database_privilege(current_database(), 'CREATE')) AS can_create_tables,
+       coalesce((SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('relayscope.spans')),
+                true) AS owns_tables,
+       pg_database_size(current_database()) AS size_bytes,
+       to_regclass('relayscope.migrations') IS NOT NULL AS has_migrations,
+       to_regclass('relayscope.spans_default') IS NOT NULL AS has_spans;
+
+-- schema_version: the newest migration that was applied
+SELECT max(version) AS schema_version FROM relayscope.migrations;
+
+-- spans: daily partitions, and the spans that are in none, counted up to a limit since there can be many
+SELECT (SELECT count(*) FROM pg_inherits
+        WHERE inhparent = 'relayscope.spans'::regclass AND inhrelid <> 'relayscope.spans_default'::regclass) AS partitions,
+       (SELECT count(*) FROM (SELECT FROM relayscope.spans_default LIMIT %(limit)s) AS counted) AS default_spans;
