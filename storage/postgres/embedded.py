@@ -321,7 +321,14 @@ async def _run(*command: str, account: Account) -> None:
         group=account.run_as_gid,
         extra_groups=account.run_as_groups,
     )
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        # Left alone it would go on writing while the next start clears the folder.
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        raise
     if process.returncode:
         lines = output.decode(errors="replace").strip().splitlines() or [""]
         raise PermanentError(f"{Path(command[0]).name} failed: {lines[-1]}")
