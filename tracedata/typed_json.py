@@ -61,7 +61,8 @@ def _double_to_json(value: float) -> object:
     if _is_plain(value):
         return value
     if math.isfinite(value) and value != 0.0:
-        return msgspec.Raw(format(Decimal(repr(value)), "f").encode() + b".0")
+        digits = format(Decimal(repr(value)), "f")
+        return msgspec.Raw((digits if "." in digits else f"{digits}.0").encode())
     return {_DOUBLE: _double_name(value)}
 
 
