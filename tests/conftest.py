@@ -30,10 +30,17 @@ def postgres_dsn(postgres_cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-async def postgres_store(postgres_dsn: str) -> AsyncIterator[Store]:
+def shared_postgres_dsn(postgres_cluster: Cluster) -> Iterator[str]:
+    """The URL of a database that was emptied after the test before; for tests that leave the schema alone."""
+    with postgres_cluster.shared_database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
     """The PostgreSQL store over an empty database."""
-    writer = PostgresSpanWriter(WriterConfig(dsn=postgres_dsn))
-    reader = PostgresSpanReader(ReaderConfig(dsn=postgres_dsn, max_connections=2), compile_search=compile_search)
+    writer = PostgresSpanWriter(WriterConfig(dsn=shared_postgres_dsn))
+    reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
     yield Store(writer=writer, reader=reader)

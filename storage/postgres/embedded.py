@@ -18,8 +18,9 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 from urllib.parse import quote
 
@@ -43,14 +44,20 @@ _MAX_BACKOFF_S = 5.0
 _MAX_SOCKET_FOLDER_BYTES = 88
 _MAX_LOG_BYTES = 10 << 20
 _PR_SET_PDEATHSIG = 1
+NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 _HBA = f"local all {ROLE} peer map={ROLE}\n"
 
 
 class EmbeddedConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """``data_dir`` holds everything; ``shared_buffers_mb`` overrides what the machine's memory suggests."""
+    """``data_dir`` holds everything; ``shared_buffers_mb`` overrides what the machine's memory suggests.
+
+    ``overrides`` are settings of PostgreSQL that win over ours. A test cluster gives up durability with them; a
+    production server has none.
+    """
 
     data_dir: Path
     shared_buffers_mb: int | None = None
+    overrides: Mapping[str, str] = NO_OVERRIDES
 
 
 def binary_folder() -> Path:
@@ -184,6 +191,7 @@ class EmbeddedServer:
     def _write_configuration(self, account: Account) -> None:
         settings = server_settings(memory_mb=machine_memory_mb(), shared_buffers_mb=self._config.shared_buffers_mb)
         settings["unix_socket_directories"] = f"'{self._socket_folder}'"
+        settings.update(self._config.overrides)
         names = {own_user_name(), account.name}
         files = {
             "relayscope.conf": render(settings),
