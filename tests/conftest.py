@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +15,27 @@ from tests.support.postgres import Cluster
 from tests.support.store import Store
 
 
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """An empty folder for an embedded server.
+
+    Not pytest's own: run by root, the server has an account that must pass through the folders above, and every run
+    of pytest closes its folder to others again, in the middle of another run too.
+    """
+    with tempfile.TemporaryDirectory(prefix="relayscope-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def postgres_cluster() -> Iterator[Cluster]:
     """The server that all tests of a run share."""
-    cluster = Cluster(tmp_path_factory.mktemp("postgres"))
-    cluster.start()
-    yield cluster
-    cluster.close()
+    with tempfile.TemporaryDirectory(prefix="relayscope-") as folder:
+        cluster = Cluster(Path(folder))
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ class Cluster:
     """An embedded server that lives on an event loop of its own, so that tests can use it from any other."""
 
     def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._server = EmbeddedServer(EmbeddedConfig(data_dir=data_dir, shared_buffers_mb=64, overrides=_NOT_DURABLE))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="postgresql")
@@ -72,6 +73,10 @@ class Cluster:
             yield self._dsn(_SHARED)
         finally:
             _empty(self._dsn(_SHARED))
+
+    def log(self) -> str:
+        """What the server has logged so far."""
+        return (self._data_dir / "postgres.log").read_text()
 
     def _clone(self, name: str) -> None:
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
