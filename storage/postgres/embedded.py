@@ -321,7 +321,9 @@ async def _run(*command: str, account: Account) -> None:
     output, _ = await process.communicate()
     if process.returncode:
         lines = output.decode(errors="replace").strip().splitlines() or [""]
-        raise PermanentError(f"{Path(command[0]).name} failed: {lines[-1]}")
+        # What follows the first error is often about the clearing up.
+        cause = next((line for line in lines if "error:" in line), lines[-1])
+        raise PermanentError(f"{Path(command[0]).name} failed: {cause.rpartition('error:')[2].strip()}")
 
 
 async def _stop(process: Process) -> None:
