@@ -13,6 +13,7 @@ import fcntl
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -42,6 +43,8 @@ _POLL_S = 0.05
 _MAX_BACKOFF_S = 5.0
 # sun_path holds 104 bytes on macOS and 108 on Linux; the socket's own name takes 14.
 _MAX_SOCKET_FOLDER_BYTES = 88
+# Others mean something in the setting, which is a list of folders, or in the configuration file.
+_PLAIN_PATH = re.compile(r"[\w/.+-]+")
 _MAX_LOG_BYTES = 10 << 20
 _PR_SET_PDEATHSIG = 1
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
@@ -148,7 +151,7 @@ class EmbeddedServer:
         except OSError as exc:
             raise PermanentError(f"cannot use the data folder {self._data_dir}: {exc.strerror}") from exc
         folder = self._data_dir / "run"
-        if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER_BYTES:
+        if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER_BYTES and _PLAIN_PATH.fullmatch(str(folder)):
             folder.mkdir(exist_ok=True, mode=0o700)
         else:
             folder = Path(tempfile.mkdtemp(prefix="relayscope-", dir="/tmp"))
@@ -159,18 +162,25 @@ class EmbeddedServer:
         """Ends a server that outlived the process which started it, and removes a lock file that names a stranger."""
         pid_file = self._cluster / "postmaster.pid"
         try:
-            pid = int(pid_file.read_text().partition("\n")[0])
-            process = psutil.Process(pid)
-            is_ours = process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
-        except (FileNotFoundError, ValueError, psutil.Error):
+            process = psutil.Process(int(pid_file.read_text().partition("\n")[0]))
+        except (FileNotFoundError, psutil.NoSuchProcess):
             return
-        if not is_ours:
-            _log.warning("removing a stale lock file: its process id belongs to another program now")
+        except (ValueError, OverflowError):
+            process = None
+        if process is not None and self._is_ours(process):
+            _log.warning("stopping a PostgreSQL that an earlier run left behind")
+            process.send_signal(signal.SIGINT)
+            await asyncio.to_thread(psutil.wait_procs, [process], _STOP_TIMEOUT_S)
+        elif process is not None or not any(map(self._is_ours, psutil.process_iter())):
+            _log.warning("removing a stale lock file of PostgreSQL: it names another program, or is damaged")
             pid_file.unlink(missing_ok=True)
-            return
-        _log.warning("stopping a PostgreSQL that an earlier run left behind")
-        process.send_signal(signal.SIGINT)
-        await asyncio.to_thread(psutil.wait_procs, [process], _STOP_TIMEOUT_S)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        """Whether this is a process of a server that runs on our cluster."""
+        try:
+            return process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
+        except psutil.Error:
+            return False
 
     async def _ensure_cluster(self, account: Account) -> None:
         if (self._cluster / "PG_VERSION").is_file():

@@ -48,7 +48,7 @@ class Cluster:
         self._run(self._server.start())
         self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
         self._run(migrate(self._dsn(_TEMPLATE)))
-        self._clone(_SHARED)
+        self._clone(_SHARED, _TEMPLATE)
 
     def close(self) -> None:
         self._run(self._server.aclose())
@@ -57,10 +57,10 @@ class Cluster:
         self._loop.close()
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a fresh, migrated database, which is dropped at the end."""
+    def database(self, *, template: str = _TEMPLATE) -> Iterator[str]:
+        """The URL of a fresh database, migrated by default, which is dropped at the end."""
         name = f"test_{next(self._numbers)}"
-        self._clone(name)
+        self._clone(name, template)
         try:
             yield self._dsn(name)
         finally:
@@ -78,8 +78,8 @@ class Cluster:
         """What the server has logged so far."""
         return (self._data_dir / "postgres.log").read_text()
 
-    def _clone(self, name: str) -> None:
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
+    def _clone(self, name: str, template: str) -> None:
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
 
     def _dsn(self, database: str) -> str:
         return self._server.dsn.replace("/relayscope?", f"/{database}?")
