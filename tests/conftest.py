@@ -11,8 +11,19 @@ import pytest
 from query.search import compile_search
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from tests.support.golden import Golden
 from tests.support.postgres import Cluster
 from tests.support.store import Store
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write golden files anew; review the difference.")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares text with the files in the folder ``golden`` beside the test."""
+    return Golden(request.path.parent / "golden", update=request.config.getoption("--update-golden"))
 
 
 @pytest.fixture
