@@ -25,6 +25,7 @@ from pydantic_settings import (
 from tracedata import CallerError
 
 _VARIABLE = re.compile(r"\$\{env:(\w+)\}")
+_PREFIX = "RELAYSCOPE_"
 _LOOPBACK = "127.0.0.1"
 
 # A nested mapping as it comes from YAML or from flags.
@@ -147,7 +148,7 @@ class ServiceSettings(_Section):
 class Settings(BaseSettings):
     """Everything that can be set."""
 
-    model_config = SettingsConfigDict(env_prefix="RELAYSCOPE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     receivers: ReceiverSettings = ReceiverSettings()
     processors: ProcessorSettings = ProcessorSettings()
@@ -173,12 +174,22 @@ def load_settings(*, config: Path | None = None, flags: Tree | None = None) -> S
         CallerError: the file cannot be read, or a value is wrong; the message names the place.
     """
     try:
-        file, environment = _read(config) if config else {}, EnvSettingsSource(Settings)()
-        return Settings(**_merged(_merged(file, environment), flags or {}))
+        file = _read(config) if config else {}
+        return Settings(**_merged(_merged(file, _environment()), flags or {}))
     except ValidationError as exc:
         raise CallerError(_explain(exc)) from exc
+
+
+def _environment() -> Tree:
+    """What the environment sets. A name without a double underscore belongs to a flag, or to nothing of ours."""
+    for name in os.environ:
+        section, separator, _ = name.lower().removeprefix(_PREFIX.lower()).partition("__")
+        if separator and name.upper().startswith(_PREFIX) and section not in Settings.model_fields:
+            raise CallerError(f"the environment variable {name} names no setting")
+    try:
+        return EnvSettingsSource(Settings)()
     except SettingsError as exc:
-        # The library's sentence names the field, not the value.
+        # The library's message names the section and leaves out the value.
         raise CallerError(f"environment: {exc}") from exc
 
 
@@ -188,15 +199,15 @@ def _read(path: Path) -> Tree:
     except (OSError, UnicodeDecodeError) as exc:
         raise CallerError(f"cannot read {path}: {exc}") from exc
     except yaml.YAMLError as exc:
-        raise CallerError(f"{path} is not YAML{_place_of(exc)}") from exc
+        raise CallerError(f"{path} is not YAML{_position(exc)}") from exc
     if not isinstance(tree, dict | None):
         raise CallerError(f"{path}: expected a mapping at the top")
     expanded: Tree = _expanded(tree or {}, place=str(path))
     return expanded
 
 
-def _place_of(error: yaml.YAMLError) -> str:
-    """Where the file stops making sense, without the text there: it may be a password."""
+def _position(error: yaml.YAMLError) -> str:
+    """Where the reader gave up. Its own words quote the file, in which a password may stand."""
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 

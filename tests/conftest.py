@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from query.search import compile_search
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from tests.support.golden import Golden
 from tests.support.postgres import Cluster
 from tests.support.store import Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write golden files anew; review the difference.")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares text with the files in the folder ``golden`` beside the test."""
+    return Golden(request.path.parent / "golden", update=request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """An empty folder for an embedded server.
+
+    Not pytest's own: run by root, the server has an account that must pass through the folders above, and every run
+    of pytest closes its folder to others again, in the middle of another run too.
+    """
+    with tempfile.TemporaryDirectory(prefix="relayscope-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def postgres_cluster() -> Iterator[Cluster]:
     """The server that all tests of a run share."""
-    cluster = Cluster(tmp_path_factory.mktemp("postgres"))
-    cluster.start()
-    yield cluster
-    cluster.close()
+    with tempfile.TemporaryDirectory(prefix="relayscope-") as folder:
+        cluster = Cluster(Path(folder))
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
 
 @pytest.fixture
@@ -30,10 +57,17 @@ def postgres_dsn(postgres_cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-async def postgres_store(postgres_dsn: str) -> AsyncIterator[Store]:
+def shared_postgres_dsn(postgres_cluster: Cluster) -> Iterator[str]:
+    """The URL of a database that was emptied after the test before; for tests that leave the schema alone."""
+    with postgres_cluster.shared_database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
     """The PostgreSQL store over an empty database."""
-    writer = PostgresSpanWriter(WriterConfig(dsn=postgres_dsn))
-    reader = PostgresSpanReader(ReaderConfig(dsn=postgres_dsn, max_connections=2), compile_search=compile_search)
+    writer = PostgresSpanWriter(WriterConfig(dsn=shared_postgres_dsn))
+    reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
     yield Store(writer=writer, reader=reader)

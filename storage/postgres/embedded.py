@@ -13,13 +13,15 @@ import fcntl
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 from urllib.parse import quote
 
@@ -41,16 +43,24 @@ _POLL_S = 0.05
 _MAX_BACKOFF_S = 5.0
 # sun_path holds 104 bytes on macOS and 108 on Linux; the socket's own name takes 14.
 _MAX_SOCKET_FOLDER_BYTES = 88
+# Others mean something in the setting, which is a list of folders, or in the configuration file.
+_PLAIN_PATH = re.compile(r"[\w/.+-]+")
 _MAX_LOG_BYTES = 10 << 20
 _PR_SET_PDEATHSIG = 1
+NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 _HBA = f"local all {ROLE} peer map={ROLE}\n"
 
 
 class EmbeddedConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """``data_dir`` holds everything; ``shared_buffers_mb`` overrides what the machine's memory suggests."""
+    """``data_dir`` holds everything; ``shared_buffers_mb`` overrides what the machine's memory suggests.
+
+    ``overrides`` are settings of PostgreSQL that win over ours. A test cluster gives up durability with them; a
+    production server has none.
+    """
 
     data_dir: Path
     shared_buffers_mb: int | None = None
+    overrides: Mapping[str, str] = NO_OVERRIDES
 
 
 def binary_folder() -> Path:
@@ -145,7 +155,7 @@ class EmbeddedServer:
         except OSError as exc:
             raise PermanentError(f"cannot use the data folder {self._data_dir}: {exc.strerror}") from exc
         folder = self._data_dir / "run"
-        if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER_BYTES:
+        if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER_BYTES and _PLAIN_PATH.fullmatch(str(folder)):
             folder.mkdir(exist_ok=True, mode=0o700)
         else:
             folder = Path(tempfile.mkdtemp(prefix="relayscope-", dir="/tmp"))
@@ -156,22 +166,29 @@ class EmbeddedServer:
         """Ends a server that outlived the process which started it, and removes lock files that name a stranger."""
         pid_file = self._cluster / "postmaster.pid"
         try:
-            pid = int(pid_file.read_text().partition("\n")[0])
-            process = psutil.Process(pid)
-            # An init that is slow to collect the dead, or never does, keeps the id in use; PostgreSQL takes it for alive.
-            is_dead = process.status() == psutil.STATUS_ZOMBIE
-            is_ours = not is_dead and process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
-        except (FileNotFoundError, ValueError, psutil.Error):
+            process = psutil.Process(int(pid_file.read_text().partition("\n")[0]))
+        except (FileNotFoundError, psutil.NoSuchProcess):
             return
-        if not is_ours:
+        except (ValueError, OverflowError):
+            process = None
+        if process is not None and self._is_ours(process):
+            _log.warning("stopping a PostgreSQL that an earlier run left behind")
+            process.send_signal(signal.SIGINT)
+            await asyncio.to_thread(psutil.wait_procs, [process], _STOP_TIMEOUT_S)
+        elif process is not None or not any(map(self._is_ours, psutil.process_iter())):
             # Should children of a dead server still be around, PostgreSQL sees that by its shared memory.
-            _log.warning("removing stale lock files: their process has ended, or is another program")
+            _log.warning("removing stale lock files of PostgreSQL: they name another program, or are damaged")
             for lock in (pid_file, *(self._data_dir / "run").glob(".s.PGSQL.*.lock")):
                 lock.unlink(missing_ok=True)
-            return
-        _log.warning("stopping a PostgreSQL that an earlier run left behind")
-        process.send_signal(signal.SIGINT)
-        await asyncio.to_thread(psutil.wait_procs, [process], _STOP_TIMEOUT_S)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        """Whether this is a live process of a server that runs on our cluster."""
+        try:
+            # An init that is slow to collect the dead, or never does, keeps their ids in use.
+            is_dead = process.status() == psutil.STATUS_ZOMBIE
+            return not is_dead and process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
+        except psutil.Error:
+            return False
 
     async def _ensure_cluster(self, account: Account) -> None:
         if (self._cluster / "PG_VERSION").is_file():
@@ -192,6 +209,7 @@ class EmbeddedServer:
     def _write_configuration(self, account: Account) -> None:
         settings = server_settings(memory_mb=machine_memory_mb(), shared_buffers_mb=self._config.shared_buffers_mb)
         settings["unix_socket_directories"] = f"'{self._socket_folder}'"
+        settings.update(self._config.overrides)
         names = {own_user_name(), account.name}
         files = {
             "relayscope.conf": render(settings),
@@ -331,7 +349,9 @@ async def _run(*command: str, account: Account) -> None:
         raise
     if process.returncode:
         lines = output.decode(errors="replace").strip().splitlines() or [""]
-        raise PermanentError(f"{Path(command[0]).name} failed: {lines[-1]}")
+        # What follows the first error is often about the clearing up.
+        cause = next((line for line in lines if "error:" in line), lines[-1])
+        raise PermanentError(f"{Path(command[0]).name} failed: {cause.rpartition('error:')[2].strip()}")
 
 
 async def _stop(process: Process) -> None:

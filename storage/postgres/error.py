@@ -28,12 +28,12 @@ def translated(action: str) -> Iterator[None]:
     """Turns database errors into ours; messages name the action and the class, never data.
 
     Raises:
-        CallerError: a parameter is none that PostgreSQL can hold, such as text with a NUL character.
+        CallerError: a parameter is none that PostgreSQL can hold, such as text with a NUL or a lone surrogate.
         RetryableError: everything else.
     """
     try:
         yield
-    except psycopg.DataError as exc:
+    except (psycopg.DataError, UnicodeEncodeError) as exc:
         raise CallerError(f"{action}: a parameter has a value that cannot be stored or compared") from exc
     except (PoolTimeout, TooManyRequests) as exc:
         raise RetryableError(f"{action}: the database does not answer") from exc

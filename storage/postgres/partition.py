@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 
 from storage.postgres.statement import load_statements
 
@@ -37,9 +38,10 @@ class Partitions:
 
 async def _make(connection: AsyncConnection, day: date) -> None:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    async with connection.transaction():
-        await connection.execute(_STATEMENTS["limit_waiting"])
-        await connection.execute(
-            _STATEMENTS["ensure_partition"],
-            {"name": f"spans_{day:%Y%m%d}", "start": start, "end": start + timedelta(days=1)},
-        )
+    parameters = {"name": f"spans_{day:%Y%m%d}", "start": start, "end": start + timedelta(days=1)}
+    # A session that has waited for another one to make the partition may look for it in a catalog cache that is out of
+    # date, since waiting for an advisory lock does not refresh it. Then the partition is there, attached and committed.
+    with suppress(errors.DuplicateTable):
+        async with connection.transaction():
+            await connection.execute(_STATEMENTS["limit_waiting"])
+            await connection.execute(_STATEMENTS["ensure_partition"], parameters)

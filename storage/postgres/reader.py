@@ -139,7 +139,8 @@ class PostgresSpanReader:
         below: SearchCursor | None = None
         limit = min(max(search.limit * _ROWS_PER_TRACE, 1), _MAX_ROWS)
         while len(found) <= search.limit:
-            statement = self._compile_search(search, below=below)
+            with translated("search"):
+                statement = self._compile_search(search, below=below)
             rows = await self._fetch(statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search")
             for row in rows:
                 found.setdefault(row.trace_id, row.start_time)

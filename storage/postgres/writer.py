@@ -53,13 +53,15 @@ class WriterConfig(msgspec.Struct, frozen=True, kw_only=True):
 class _Parcel:
     """The encoded rows of one batch, and the future that its sender waits for."""
 
-    __slots__ = ("days", "entries", "outcome", "rejections", "rows", "size")
+    __slots__ = ("days", "entries", "outcome", "refused", "rejections", "rows", "size")
 
     def __init__(self, batch: Batch) -> None:
         self.rows: list[bytes] = []
         self.entries = Entries()
         self.days: set[int] = set()
         self.rejections: Mapping[str, int] = batch.rejections
+        # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
+        self.refused = 0
         self._encode(batch)
         self.size = sum(map(len, self.rows))
         self.outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
@@ -77,14 +79,13 @@ class _Parcel:
             self.entries.add_operation(span, origin)
             self.days.add(day_of(span))
 
-    def reject(self, count: int) -> None:
-        """Notes that so many of the rows were left out."""
-        self.rejections = {**self.rejections, UNSTORABLE: self.rejections.get(UNSTORABLE, 0) + count}
-
     def settle(self) -> None:
-        if not self.outcome.done():
-            accepted = len(self.rows) - self.rejections.get(UNSTORABLE, 0)
-            self.outcome.set_result(Receipt(accepted=accepted, rejections=self.rejections))
+        if self.outcome.done():
+            return
+        rejections = self.rejections
+        if self.refused:
+            rejections = {**rejections, UNSTORABLE: rejections.get(UNSTORABLE, 0) + self.refused}
+        self.outcome.set_result(Receipt(accepted=len(self.rows) - self.refused, rejections=rejections))
 
     def fail(self, message: str) -> None:
         if not self.outcome.done():
@@ -188,17 +189,28 @@ class PostgresSpanWriter:
         return await self._store(connection, group)
 
     async def _store(self, connection: AsyncConnection, group: Sequence[_Parcel]) -> None:
-        entries = group[0].entries
-        for parcel in group[1:]:
-            entries.merge(parcel.entries)
+        # Apart from the rest: what fails here is not the fault of a row.
         await self._partitions.ensure(connection, set[int]().union(*(parcel.days for parcel in group)))
-        await self._dictionary.ensure(connection, entries)
+        entries = Entries()
+        for parcel in group:
+            parcel.refused = 0
+            entries.merge(parcel.entries)
         try:
+            await self._dictionary.ensure(connection, entries)
             await _insert_rows(connection, [row for parcel in group for row in parcel.rows])
         except ROW_ERRORS as exc:
             _log.warning("a group holds rows that cannot be stored (%s); storing the others", describe(exc))
             for parcel in group:
-                parcel.reject(await _store_all_but_the_bad(connection, parcel.rows))
+                parcel.refused = await self._store_all_but_the_bad(connection, parcel)
+
+    async def _store_all_but_the_bad(self, connection: AsyncConnection, parcel: _Parcel) -> int:
+        """Stores what can be stored of one batch; returns how many rows that leaves out."""
+        try:
+            await self._dictionary.ensure(connection, parcel.entries)
+        except ROW_ERRORS:
+            # Which of the rows refer to the bad entry is not known any more.
+            return len(parcel.rows)
+        return await _insert_all_but_the_bad(connection, parcel.rows)
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
@@ -248,7 +260,7 @@ async def _insert_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> No
             await cursor.execute(_FROM_STAGING)
 
 
-async def _store_all_but_the_bad(connection: AsyncConnection, rows: Sequence[bytes]) -> int:
+async def _insert_all_but_the_bad(connection: AsyncConnection, rows: Sequence[bytes]) -> int:
     """Stores what can be stored, halving until the bad rows stand alone; returns how many those are."""
     try:
         await _insert_rows(connection, rows)
@@ -258,6 +270,6 @@ async def _store_all_but_the_bad(connection: AsyncConnection, rows: Sequence[byt
     else:
         return 0
     middle = len(rows) // 2
-    return await _store_all_but_the_bad(connection, rows[:middle]) + await _store_all_but_the_bad(
+    return await _insert_all_but_the_bad(connection, rows[:middle]) + await _insert_all_but_the_bad(
         connection, rows[middle:]
     )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import LiteralString
+
+import pytest
+
+from storage.postgres.migration import SCHEMA_VERSION, available_migrations, migrate
+from storage.postgres.writer import WriterConfig
+from tests.support.database import rows, value, writing
+from tests.support.factory import batch, span
+from tests.support.postgres import Cluster
+from tracedata import PermanentError, RetryableError
+
+_APPLIED = "SELECT version, name, checksum FROM relayscope.migrations ORDER BY version"
+_ALL = [(one.version, one.name, one.checksum) for one in available_migrations()]
+_SPOILED: dict[str, tuple[LiteralString, str]] = {
+    "changed file": ("UPDATE relayscope.migrations SET checksum = 'other' WHERE version = 1", "changed"),
+    "newer schema": ("INSERT INTO relayscope.migrations VALUES (999, 'later', 'x')", "upgrade the program"),
+}
+
+
+@pytest.fixture
+def bare_dsn(postgres_cluster: Cluster) -> Iterator[str]:
+    """The URL of a database without a schema of ours."""
+    with postgres_cluster.database(template="template0") as dsn:
+        yield dsn
+
+
+async def test_a_fresh_database_gets_every_migration(bare_dsn: str) -> None:
+    assert list(await migrate(bare_dsn)) == list(available_migrations())
+    assert await rows(bare_dsn, _APPLIED) == _ALL
+    async with writing(WriterConfig(dsn=bare_dsn)) as writer:
+        assert (await writer.consume(batch(span()))).accepted == 1
+
+
+async def test_a_second_time_changes_nothing(postgres_dsn: str) -> None:
+    before = await rows(postgres_dsn, "SELECT * FROM relayscope.migrations")
+    assert list(await migrate(postgres_dsn)) == []
+    assert await rows(postgres_dsn, "SELECT * FROM relayscope.migrations") == before
+
+
+async def test_many_at_once_apply_each_migration_once(bare_dsn: str) -> None:
+    applied = await asyncio.gather(*(migrate(bare_dsn) for _ in range(8)))
+    assert sorted(len(one) for one in applied) == [0] * 7 + [len(_ALL)]
+    assert await rows(bare_dsn, _APPLIED) == _ALL
+
+
+@pytest.mark.parametrize(("spoil", "reason"), _SPOILED.values(), ids=_SPOILED.keys())
+async def test_a_schema_that_is_not_ours_is_refused(postgres_dsn: str, spoil: LiteralString, reason: str) -> None:
+    await rows(postgres_dsn, spoil)
+    with pytest.raises(PermanentError, match=reason):
+        await migrate(postgres_dsn)
+
+
+async def test_a_failed_migration_leaves_nothing_behind(bare_dsn: str) -> None:
+    await rows(bare_dsn, "CREATE SCHEMA relayscope CREATE TABLE relayscope.operations (x integer)")
+    with pytest.raises(RetryableError):
+        await migrate(bare_dsn)
+    query = "SELECT count(*) FROM pg_class WHERE relnamespace = 'relayscope'::regnamespace"
+    assert await value(bare_dsn, query) == 1
+
+
+async def test_an_unreachable_database_is_retryable_and_keeps_its_password() -> None:
+    with pytest.raises(RetryableError) as refused:
+        await migrate("postgresql://user:canary@127.0.0.1:1/none")
+    assert "canary" not in str(refused.value)
+
+
+def test_versions_are_numbered_without_gaps() -> None:
+    assert [version for version, _, _ in _ALL] == list(range(1, SCHEMA_VERSION + 1))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer.main
+from pydantic import BaseModel
+from typer.core import TyperGroup
+
+from relayscope.cli import app
+from relayscope.settings import Settings, load_settings
+from tests.support.repository import document
+
+_PAGE = "docs/configuration.md"
+_ROW = re.compile(r"^\| `([a-z_.]+\.[a-z_]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
+_EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+# Defaults that follow from the machine, in words.
+_WORDS = {
+    "storage.database_url": "the embedded PostgreSQL",
+    "storage.shared_buffers_mb": "from the machine's memory",
+    "service.workers": "from the number of cores",
+}
+
+
+def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:
+    """Each setting: its path, its default as the page writes it, and what it means."""
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _settings(field.annotation, f"{path}.")
+        else:
+            yield path, _WORDS.get(path, f"`{field.default}`"), field.description
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    assert _ROW.findall(document(_PAGE)) == list(_settings(Settings))
+
+
+def test_the_example_of_a_file_is_valid(tmp_path: Path) -> None:
+    (example,) = _EXAMPLE.findall(document(_PAGE))
+    path = tmp_path / "relayscope.yaml"
+    path.write_text(example.replace("${env:DATABASE_URL}", "postgresql:///x"))
+    assert load_settings(config=path).storage.database_url == "postgresql:///x"
+
+
+def test_every_variable_of_a_flag_is_documented() -> None:
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    variables = {
+        (param.opts[0], str(param.envvar)) for one in root.commands.values() for param in one.params if param.envvar
+    }
+    assert variables
+    text = document(_PAGE)
+    assert {pair for pair in variables if not re.search(rf"`{pair[0]}`.*`{pair[1]}`", text)} == set()
+    stated = set(re.findall(r"^\| `(--[a-z-]+)` \| `(RELAYSCOPE_[A-Z_]+)`", text, re.MULTILINE))
+    assert stated <= variables

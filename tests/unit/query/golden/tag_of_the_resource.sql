@@ -1,0 +1,26 @@
+SELECT
+  s.trace_id,
+  s.start_time
+FROM relayscope.spans AS s
+WHERE
+  (
+    s.workspace_id = %(workspace_id)s
+    AND s.start_time >= %(start_0)s
+    AND s.start_time <= %(end_0)s
+  )
+  AND s.resource_id IN (
+    SELECT
+      r.resource_id
+    FROM relayscope.resources AS r
+    WHERE
+      r.workspace_id = %(workspace_id)s
+      AND (
+        r.attributes -> CAST(%(key_1)s AS TEXT)
+      ) = ANY(
+        CAST(CAST(%(values_1)s AS TEXT[]) AS JSONB[])
+      )
+  )
+ORDER BY
+  s.start_time DESC,
+  s.trace_id DESC
+LIMIT %(rows)s
