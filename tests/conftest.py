@@ -50,6 +50,18 @@ def postgres_cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
+def durable_dsn(data_folder: Path) -> Iterator[str]:
+    """The URL of an empty database on a server of its own, with the durability that users get."""
+    cluster = Cluster(data_folder, overrides={})
+    cluster.start()
+    try:
+        with cluster.database() as dsn:
+            yield dsn
+    finally:
+        cluster.close()
+
+
+@pytest.fixture
 def postgres_dsn(postgres_cluster: Cluster) -> Iterator[str]:
     """The URL of an empty database with the current schema."""
     with postgres_cluster.database() as dsn:

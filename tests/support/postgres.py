@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,7 @@ from storage.postgres.migration import migrate
 _TEMPLATE = "template_relayscope"
 _SHARED = "shared_relayscope"
 # What a crash of the machine would do to the data of tests is nobody's concern.
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname),
            c.relispartition AND c.relname <> 'spans_default'
@@ -36,9 +36,9 @@ _Result = TypeVar("_Result")
 class Cluster:
     """An embedded server that lives on an event loop of its own, so that tests can use it from any other."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, overrides: Mapping[str, str] = NOT_DURABLE) -> None:
         self._data_dir = data_dir
-        self._server = EmbeddedServer(EmbeddedConfig(data_dir=data_dir, shared_buffers_mb=64, overrides=_NOT_DURABLE))
+        self._server = EmbeddedServer(EmbeddedConfig(data_dir=data_dir, shared_buffers_mb=64, overrides=overrides))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="postgresql")
         self._numbers = itertools.count(1)

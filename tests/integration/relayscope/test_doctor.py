@@ -122,8 +122,8 @@ def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
     assert "not looked at" in found["database"].detail
 
 
-def test_a_database_with_the_current_schema(postgres_dsn: str) -> None:
-    code, _, found = examine("--database-url", postgres_dsn, *ANY_PORTS)
+def test_a_database_with_the_current_schema(durable_dsn: str) -> None:
+    code, _, found = examine("--database-url", durable_dsn, *ANY_PORTS)
     assert code == 0
     assert found["database"].detail.startswith("PostgreSQL 18")
     assert found["schema"].detail == f"version {SCHEMA_VERSION}"
@@ -158,11 +158,11 @@ def test_partitions_and_stray_spans_are_counted(postgres_dsn: str) -> None:
     assert found["partitions"].detail == "1 days, 3 spans with a time outside them"
 
 
-def test_durability_that_was_turned_off(postgres_dsn: str) -> None:
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+def test_durability_that_was_turned_off(durable_dsn: str) -> None:
+    with psycopg.connect(durable_dsn, autocommit=True) as connection:
         name = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
-    code, _, found = examine("--database-url", postgres_dsn, *ANY_PORTS)
+    code, _, found = examine("--database-url", durable_dsn, *ANY_PORTS)
     assert (code, found["durability"].detail) == (1, "off: synchronous_commit")
 
 
