@@ -161,7 +161,7 @@ class System:
 
 
 def _ask(port: int, path: str, parameters: dict[str, Any]) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{port}{path}", params=parameters, timeout=30.0, trust_env=False)
+    return httpx.get(f"http://127.0.0.1:{port}{path}", params=parameters or None, timeout=30.0, trust_env=False)
 
 
 def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
