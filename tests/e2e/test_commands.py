@@ -103,7 +103,6 @@ def test_jaeger_agrees_with_the_map(system: System, loaded: DemoSummary) -> None
     ("arguments", "code", "said"),
     [
         pytest.param(("trace", "00000000000000000000000000000bad"), 1, "no trace with this id", id="unknown-trace"),
-        pytest.param(("trace", "nonsense"), 2, "traceId", id="malformed-id"),
         pytest.param(("traces", "--min-duration", "soon"), 2, "minDuration", id="malformed-duration"),
         pytest.param(("traces", "--colour", "red"), 2, "--colour", id="unknown-flag"),
     ],

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +15,17 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system whose children are killed one after the other."""
+def _crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with System(tmp_path_factory.mktemp("crashing")) as running:
         yield running
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    """A system of its own for a test that ends it."""
-    with System(tmp_path) as running:
-        yield running
+def system(_crashing: System) -> System:
+    """Not the one that other tests share. A test that failed may have left it in pieces."""
+    if not _crashing.is_running:
+        _crashing.start()
+    return _crashing
 
 
 def _all_pids(system: System) -> set[int]:
@@ -34,29 +33,29 @@ def _all_pids(system: System) -> set[int]:
     return {pids.supervisor, *pids.workers, *filter(None, (pids.postgres, pids.api))}
 
 
-def test_postgres_is_killed(crashing: System) -> None:
-    killed = crashing.ready.pids.postgres
+def test_postgres_is_killed(system: System) -> None:
+    killed = system.ready.pids.postgres
     assert killed is not None
-    with Load(crashing.ready) as load:
+    with Load(system.ready) as load:
         load.wait_for_more()
         os.kill(killed, signal.SIGKILL)
         load.wait_for_more()
 
-    load.check(crashing)
+    load.check(system)
     assert load.refusals.keys() <= {"UNAVAILABLE", "503"}
-    wait_until(lambda: crashing.ready.pids.postgres not in (killed, None), "the ready file names the new server")
+    wait_until(lambda: system.ready.pids.postgres not in (killed, None), "the ready file names the new server")
 
 
-def test_a_worker_is_killed(crashing: System) -> None:
-    before = crashing.ready.pids
-    with Load(crashing.ready) as load:
+def test_a_worker_is_killed(system: System) -> None:
+    before = system.ready.pids
+    with Load(system.ready) as load:
         load.wait_for_more()
         os.kill(before.workers[0], signal.SIGKILL)
-        wait_until(lambda: _is_replaced(crashing, before.workers[0]), "the worker is replaced")
+        wait_until(lambda: _is_replaced(system, before.workers[0]), "the worker is replaced")
         load.wait_for_more()
 
-    load.check(crashing)
-    now = crashing.ready.pids
+    load.check(system)
+    now = system.ready.pids
     assert before.workers[1] in now.workers
     assert (now.postgres, now.api) == (before.postgres, before.api)
 
@@ -66,16 +65,16 @@ def _is_replaced(system: System, worker: int) -> bool:
     return worker not in now and len(now) == 2
 
 
-def test_the_api_is_killed(crashing: System) -> None:
-    before = crashing.ready.pids
+def test_the_api_is_killed(system: System) -> None:
+    before = system.ready.pids
     assert before.api is not None
-    with Load(crashing.ready) as load:
+    with Load(system.ready) as load:
         os.kill(before.api, signal.SIGKILL)
-        wait_until(lambda: crashing.ready.pids.api not in (before.api, None), "the API is replaced")
+        wait_until(lambda: system.ready.pids.api not in (before.api, None), "the API is replaced")
         load.wait_for_more()
 
     assert not load.refusals
-    load.check(crashing)
+    load.check(system)
 
 
 def test_the_supervisor_is_killed(system: System) -> None:
@@ -83,10 +82,10 @@ def test_the_supervisor_is_killed(system: System) -> None:
     with Load(system.ready) as load:
         load.wait_for_more()
         system.kill()
-        wait_until(lambda: not any(map(is_alive, children)), "the children end by themselves")
+        # At once, while the children still find out.
+        system.start()
 
-    system.start()
-
+    wait_until(lambda: not any(map(is_alive, children)), "the children end by themselves")
     load.check(system)
     with Load(system.ready) as more:
         more.wait_for_more()

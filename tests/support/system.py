@@ -85,6 +85,15 @@ class System:
 
     def start(self) -> None:
         """Returns when the ready file is there."""
+        self.launch()
+        try:
+            wait_until(self._is_ready, "the system is ready", timeout_s=_START_TIMEOUT_S)
+        except BaseException:
+            self.kill()
+            raise
+
+    def launch(self) -> None:
+        """Returns at once."""
         # A supervisor that was killed left its own behind.
         self._ready_file.unlink(missing_ok=True)
         self._log = self._log_path.open("ab")
@@ -95,16 +104,16 @@ class System:
             stdout=self._log,
             stderr=self._log,
         )
-        try:
-            wait_until(self._is_ready, "the system is ready", timeout_s=_START_TIMEOUT_S)
-        except BaseException:
-            self.kill()
-            raise
 
     def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"ended with {self._process.returncode}:\n{self.log}"
         return self._ready_file.exists()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not yet stopped."""
+        return self._process is not None
 
     @property
     def ready(self) -> Ready:
@@ -152,7 +161,7 @@ class System:
 
 
 def _ask(port: int, path: str, parameters: dict[str, Any]) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{port}{path}", params=parameters, timeout=30.0, trust_env=False)
+    return httpx.get(f"http://127.0.0.1:{port}{path}", params=parameters or None, timeout=30.0, trust_env=False)
 
 
 def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
