@@ -53,11 +53,14 @@ def _is_free(port: int) -> bool:
 
 def _children() -> set[int]:
     """Our processes that run a role."""
-    return {
-        child.pid
-        for child in psutil.Process().children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE and "relayscope.process" in child.cmdline()
-    }
+    return {child.pid for child in psutil.Process().children() if _runs_a_role(child)}
+
+
+def _runs_a_role(process: psutil.Process) -> bool:
+    try:
+        return "relayscope.process" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
 
 
 @contextmanager
