@@ -88,11 +88,12 @@ CREATE TABLE relayscope.spans_default PARTITION OF relayscope.spans DEFAULT;
 CREATE FUNCTION relayscope.ensure_span_partition(partition_name text, from_time timestamptz, to_time timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF to_regclass(format('relayscope.%I', partition_name)) IS NOT NULL THEN
-        RETURN;
-    END IF;
     PERFORM pg_advisory_xact_lock(hashtext('relayscope.ensure_span_partition'));
-    IF to_regclass(format('relayscope.%I', partition_name)) IS NOT NULL THEN
+    -- Not to_regclass: it may answer from a cache that is older than the lock.
+    IF EXISTS (
+        SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'relayscope' AND c.relname = partition_name
+    ) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE relayscope.%I (LIKE relayscope.spans INCLUDING ALL)', partition_name);
