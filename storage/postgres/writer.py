@@ -67,14 +67,17 @@ class _Parcel:
         self.outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
     def _encode(self, batch: Batch) -> None:
-        # Spans of one request share their resource and scope objects, so identity is the fast key.
+        # Spans of one request share their resource and scope objects, mostly in runs, so identity is the fast key.
         origins: dict[tuple[int, int], Origin] = {}
+        resource, scope, origin = None, None, None
         for span in batch.spans:
-            key = (id(span.resource), id(span.scope))
-            origin = origins.get(key)
-            if origin is None:
-                origin = origins[key] = origin_of(span.resource, span.scope, workspace_id=batch.workspace_id)
-                self.entries.add_origin(span.resource, span.scope, origin)
+            if origin is None or span.resource is not resource or span.scope is not scope:
+                resource, scope = span.resource, span.scope
+                origin = origins.get((id(resource), id(scope)))
+                if origin is None:
+                    origin = origin_of(resource, scope, workspace_id=batch.workspace_id)
+                    origins[id(resource), id(scope)] = origin
+                    self.entries.add_origin(resource, scope, origin)
             self.rows.append(encode_row(span, origin))
             self.entries.add_operation(span, origin)
             self.days.add(day_of(span))
