@@ -155,7 +155,7 @@ def test_partitions_and_stray_spans_are_counted(postgres_dsn: str) -> None:
         "SELECT '1990-01-01Z', 1, number, 1, 1, 1, 0, 1, 0, '', '', '', '' FROM generate_series(1, 3) AS number",
     )
     _, _, found = examine("--database-url", postgres_dsn, *ANY_PORTS)
-    assert found["partitions"].detail == "1 days, 3 spans with a time outside them"
+    assert found["partitions"].detail == "1 partitions, 3 spans with a time outside them"
 
 
 def test_durability_that_was_turned_off(durable_dsn: str) -> None:

@@ -13,7 +13,7 @@ from storage.postgres.reader import ReaderConfig
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, encode_row, origin_of
 from storage.postgres.writer import WriterConfig
 from tests.support.canonical import same_spans
-from tests.support.database import reading, rows, transaction, until_blocked, value, writing
+from tests.support.database import reading, rows, transaction, value, writing
 from tests.support.factory import MAX_UINT64, batch, full_span, trace_id
 from tracedata import Span
 
@@ -57,14 +57,21 @@ async def test_a_day_gets_its_partition_with_its_first_span(shared_postgres_dsn:
 
 
 @pytest.mark.parametrize(
-    "moment",
-    [0, 1, _days(-120), _days(3), 2**63 - 1, MAX_UINT64],
+    ("moment", "place"),
+    [
+        (0, "spans_past"),
+        (1, "spans_past"),
+        (_days(-120), "spans_past"),
+        (_days(3), _DEFAULT),
+        (2**63 - 1, "spans_future"),
+        (MAX_UINT64, "spans_future"),
+    ],
     ids=["zero", "first nanosecond", "last year", "in some days", "largest int", "the last time there is"],
 )
-async def test_absurd_times_make_no_partition(shared_postgres_dsn: str, moment: int) -> None:
+async def test_absurd_times_make_no_partition(shared_postgres_dsn: str, moment: int, place: str) -> None:
     async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
         await writer.consume(batch(_at(moment)))
-    assert await rows(shared_postgres_dsn, _PLACES) == [(_DEFAULT, 1)]
+    assert await rows(shared_postgres_dsn, _PLACES) == [(place, 1)]
 
 
 async def test_a_batch_over_midnight_fills_two_partitions(shared_postgres_dsn: str) -> None:
@@ -92,32 +99,35 @@ async def test_spans_in_the_default_partition_move_when_theirs_is_made(shared_po
     early, stranger, late = _at(now, shared), _at(0, shared), _at(now + 1, shared)
     # The dictionary entries of the direct ones come with a redelivery.
     await _insert_directly(shared_postgres_dsn, [early, stranger])
-    assert await rows(shared_postgres_dsn, _PLACES) == [(_DEFAULT, 2)]
+    assert await rows(shared_postgres_dsn, _PLACES) == [(_DEFAULT, 1), ("spans_past", 1)]
     async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
         assert (await writer.consume(batch(late, early, stranger))).accepted == 3
-    assert await rows(shared_postgres_dsn, _PLACES) == [(_partition(now), 2), (_DEFAULT, 1)]
+    assert await rows(shared_postgres_dsn, _PLACES) == [(_partition(now), 2), ("spans_past", 1)]
     async with reading(ReaderConfig(dsn=shared_postgres_dsn)) as reader:
         found = await reader.get_traces(1, [shared])
     assert same_spans(found[shared], [early, stranger, late])
 
 
-async def test_a_partition_waits_for_a_long_query_and_is_made(shared_postgres_dsn: str) -> None:
+async def test_a_long_query_keeps_no_writer_and_the_partition_is_made_after_it(shared_postgres_dsn: str) -> None:
     now = _days(0)
     async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
         async with transaction(shared_postgres_dsn) as question:
             await question.execute("SELECT count(*) FROM relayscope.spans")
-            waiting = asyncio.create_task(writer.consume(batch(_at(now))))
-            await until_blocked(shared_postgres_dsn)
-        assert (await waiting).accepted == 1
-    assert await rows(shared_postgres_dsn, _PLACES) == [(_partition(now), 1)]
+            assert (await writer.consume(batch(_at(now)))).accepted == 1
+            assert await rows(shared_postgres_dsn, _PLACES) == [(_DEFAULT, 1)]
+        # As once the pause is over.
+        writer._partitions._resume_at.clear()
+        assert (await writer.consume(batch(_at(now)))).accepted == 1
+    assert await rows(shared_postgres_dsn, _PLACES) == [(_partition(now), 2)]
 
 
 async def test_partitions_have_every_index_and_meet_without_gap(shared_postgres_dsn: str) -> None:
     async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
         await writer.consume(batch(_at(_days(0)), _at(_days(-1))))
     per_partition = """
-        SELECT DISTINCT count(*) FROM pg_index AS i JOIN pg_inherits AS p ON p.inhrelid = i.indrelid
-        WHERE p.inhparent = 'relayscope.spans'::regclass GROUP BY i.indrelid
+        SELECT DISTINCT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_inherits AS p ON p.inhrelid = i.indrelid
+        WHERE p.inhparent = 'relayscope.spans'::regclass AND c.relispartition GROUP BY i.indrelid
     """
     whole = "SELECT count(*) FROM pg_index WHERE indrelid = 'relayscope.spans'::regclass"
     assert await value(shared_postgres_dsn, per_partition) == await value(shared_postgres_dsn, whole)
