@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection, errors, sql
@@ -20,6 +21,7 @@ from storage.postgres.error import translated
 from storage.postgres.partition import SIGNALS, Clock, Signal, utc_now
 from storage.postgres.statement import load_statements
 from storage.retention import EXPIRED_ROWS_LIMIT, Periods, Removal, StoredPartition, Survey
+from tracedata import PermanentError, RetryableError
 
 _log = logging.getLogger(__name__)
 
@@ -97,9 +99,9 @@ class Retention:
         """All signals.
 
         Raises:
-            RelayscopeError: the database cannot be reached or asked.
+            RelayscopeError: the database cannot be reached, or has no schema of this version.
         """
-        with translated("retention"):
+        with _translated():
             async with await connect(self._dsn, autocommit=True) as connection:
                 cutoffs = cutoffs_of(self._periods, now=self._clock())
                 return [await survey(connection, signal=one, cutoff=cutoffs.get(one.name)) for one in SIGNALS]
@@ -108,11 +110,22 @@ class Retention:
         """Removes what is too old of every signal that is not kept for ever.
 
         Raises:
-            RelayscopeError: the database cannot be reached or asked.
+            RelayscopeError: the database cannot be reached, or has no schema of this version.
         """
-        with translated("retention"):
+        with _translated():
             async with await connect(self._dsn, autocommit=True) as connection:
                 return await remove_all(connection, self._periods, now=self._clock())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        with translated("retention"):
+            yield
+    except RetryableError as exc:
+        if isinstance(exc.__cause__, errors.UndefinedTable | errors.InvalidSchemaName):
+            raise PermanentError("the schema is missing or old: run relayscope migrate") from exc
+        raise
 
 
 async def remove_all(

@@ -15,7 +15,7 @@ from storage.retention import Removal, StoredPartition
 from tests.support.canonical import same_spans
 from tests.support.database import reading, rows, transaction, until_blocked, value, writing
 from tests.support.factory import batch, span
-from tracedata import RetryableError, Span
+from tracedata import PermanentError, RetryableError, Span
 
 _NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 _IDS = "SELECT trace_id FROM relayscope.spans"
@@ -214,3 +214,9 @@ async def test_a_database_that_does_not_answer_is_one_sentence() -> None:
     with pytest.raises(RetryableError) as refused:
         await Retention("postgresql://user:canary@127.0.0.1:1/none", {}).survey()
     assert "canary" not in str(refused.value)
+
+
+async def test_a_database_without_the_schema_is_told_apart(postgres_dsn: str) -> None:
+    await rows(postgres_dsn, "DROP SCHEMA relayscope CASCADE")
+    with pytest.raises(PermanentError, match="relayscope migrate"):
+        await Retention(postgres_dsn, {}).survey()
