@@ -7,6 +7,7 @@ that a receiver takes nothing more before the writer behind it commits what it h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import msgspec
@@ -18,13 +19,16 @@ from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import create_app
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings, parse_age, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
+from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
+from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.retention import Retention
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import Pipeline
 
@@ -82,6 +86,29 @@ def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
     return PostgresSpanReader(ReaderConfig(dsn=dsn, statement_timeout_s=timeout_s), compile_search=compile_search)
 
 
+def build_retention(settings: Settings, dsn: str) -> Retention:
+    """What shows and removes what is too old."""
+    return Retention(dsn, _periods(settings))
+
+
+def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
+    """The work that one process does for all. Every API process brings it, and one at a time leads."""
+    storage = settings.storage
+    return Maintenance(
+        MaintenanceConfig(
+            dsn=dsn,
+            upkeep=Upkeep(width=storage.partition_width, ahead=storage.partitions_ahead),
+            periods=_periods(settings),
+            retention_interval_s=storage.retention.interval_s,
+        )
+    )
+
+
+def _periods(settings: Settings) -> dict[str, timedelta]:
+    spans = settings.storage.retention.spans
+    return {"spans": parse_age(spans)} if spans else {}
+
+
 def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
     """An ingest worker: receivers, processors, writer."""
     storage = settings.storage
@@ -91,6 +118,7 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             max_group_rows=storage.max_group_rows,
             max_queued_rows=storage.max_queued_rows,
             max_queued_bytes=storage.max_queued_bytes,
+            partition_width=storage.partition_width,
         )
     )
     pipeline = Pipeline([Sanitise()], writer)
@@ -137,4 +165,4 @@ def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
     grpc = GrpcQueryServer(
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
-    return [reader, GuestServer(config, create_app(reader)), grpc]
+    return [reader, build_maintenance(settings, dsn), GuestServer(config, create_app(reader)), grpc]

@@ -85,7 +85,7 @@ def check_rights(state: DatabaseState) -> Finding:
 def check_partitions(state: DatabaseState) -> Finding:
     is_many = state.default_spans >= DEFAULT_SPANS_LIMIT
     outside = f"{state.default_spans:,}{' or more' if is_many else ''}"
-    detail = f"{state.partitions} days, {outside} spans with a time outside them"
+    detail = f"{state.partitions} partitions, {outside} spans with a time outside them"
     if is_many:
         advice = "Senders' clocks are wrong, or they send old data: searches over those times are slow."
         return warning(_PARTITIONS, detail, advice=advice)

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, errors, sql
 
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
-from storage.postgres.partition import US_PER_DAY, Partitions
+from storage.postgres.partition import NS_PER_HOUR, Partitions, Width
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.statement import load_statements
 from tracedata import Batch, Receipt, RetryableError, Span
@@ -34,7 +34,6 @@ _FROM_STAGING = sql.SQL(
     "INSERT INTO relayscope.spans ({columns}) SELECT {columns} FROM spans_staging "
     "ORDER BY trace_id, span_id, start_time, fingerprint ON CONFLICT DO NOTHING"
 ).format(columns=_COLUMNS)
-_NS_PER_DAY = US_PER_DAY * 1000
 _MAX_CONFLICTS = 5
 UNSTORABLE = "unstorable"
 
@@ -48,17 +47,18 @@ class WriterConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_queued_bytes: int = 64 << 20
     connect_timeout_s: int = 5
     application_name: str = "relayscope-writer"
+    partition_width: Width = "day"
 
 
 class _Parcel:
     """The encoded rows of one batch, and the future that its sender waits for."""
 
-    __slots__ = ("days", "entries", "outcome", "refused", "rejections", "rows", "size")
+    __slots__ = ("entries", "hours", "outcome", "refused", "rejections", "rows", "size")
 
     def __init__(self, batch: Batch) -> None:
         self.rows: list[bytes] = []
         self.entries = Entries()
-        self.days: set[int] = set()
+        self.hours: set[int] = set()
         self.rejections: Mapping[str, int] = batch.rejections
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused = 0
@@ -80,7 +80,7 @@ class _Parcel:
                     self.entries.add_origin(resource, scope, origin)
             self.rows.append(encode_row(span, origin))
             self.entries.add_operation(span, origin)
-            self.days.add(day_of(span))
+            self.hours.add(hour_of_span(span))
 
     def settle(self) -> None:
         if self.outcome.done():
@@ -108,7 +108,7 @@ class PostgresSpanWriter:
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
         self._dictionary = Dictionary()
-        self._partitions = Partitions()
+        self._partitions = Partitions(width=config.partition_width)
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="span-writer")
@@ -193,7 +193,7 @@ class PostgresSpanWriter:
 
     async def _store(self, connection: AsyncConnection, group: Sequence[_Parcel]) -> None:
         # Apart from the rest: what fails here is not the fault of a row.
-        await self._partitions.ensure(connection, set[int]().union(*(parcel.days for parcel in group)))
+        await self._partitions.ensure(connection, set[int]().union(*(parcel.hours for parcel in group)))
         entries = Entries()
         for parcel in group:
             parcel.refused = 0
@@ -217,7 +217,8 @@ class PostgresSpanWriter:
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
-            self._dictionary, self._partitions = Dictionary(), Partitions()
+            self._dictionary = Dictionary()
+            self._partitions = Partitions(width=self._config.partition_width)
             self._connection = await AsyncConnection.connect(
                 self._config.dsn,
                 autocommit=True,
@@ -238,9 +239,9 @@ def _fail(group: Sequence[_Parcel], message: str) -> None:
         parcel.fail(message)
 
 
-def day_of(span: Span) -> int:
-    """The day on which a span starts, counted from the epoch."""
-    return span.start_time_unix_nano // _NS_PER_DAY
+def hour_of_span(span: Span) -> int:
+    """The hour in which a span starts, counted from the epoch."""
+    return span.start_time_unix_nano // NS_PER_HOUR
 
 
 async def copy_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> None:

@@ -241,7 +241,7 @@ def test_disk(free: int, total: int, status: Status) -> None:
         (check_rights(changed(DATABASE, can_create_schema=False)), "failed", "schema in the database"),
         (check_rights(changed(DATABASE, can_create_tables=False)), "failed", "create tables"),
         (check_rights(changed(DATABASE, owns_tables=False)), "failed", "add partitions"),
-        (check_partitions(DATABASE), "ok", "4 days, 12 spans"),
+        (check_partitions(DATABASE), "ok", "4 partitions, 12 spans"),
         (check_partitions(changed(DATABASE, default_spans=DEFAULT_SPANS_LIMIT)), "warning", "100,000 or more"),
     ],
 )
