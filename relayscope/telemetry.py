@@ -12,6 +12,7 @@ import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from ipaddress import ip_address
 
 import msgspec
 import psutil
@@ -49,7 +50,7 @@ class Telemetry:
     def __init__(self, config: TelemetryConfig, *, exporter: SpanExporter | None = None) -> None:
         self._config = config
         self._exporter = exporter
-        attributes = {
+        attributes: dict[str, str | bool] = {
             "service.name": "relayscope",
             "service.version": config.version,
             "service.instance.id": str(uuid.uuid4()),
@@ -111,9 +112,13 @@ def _is_here(host: str) -> bool:
         # A name that means nothing now is not ours; the exporter will say so in the log.
         return False
     here = {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
-    return any(
-        address in here or address.startswith("127.") or address in ("0.0.0.0", "::", "::1") for address in found
-    )  # noqa: S104 - compared, not listened on
+    return any(address in here or _is_ours(address) for address in found)
+
+
+def _is_ours(address: str) -> bool:
+    """Loopback, and the address that means all of them. A link-local one names its interface after a percent sign."""
+    parsed = ip_address(address.partition("%")[0])
+    return parsed.is_loopback or parsed.is_unspecified
 
 
 class _ButNotOurOwn(SpanProcessor):
@@ -151,7 +156,7 @@ class _TracedIngest:
 
     @contextmanager
     def _request(self, transport: str, size: int) -> Iterator[RequestProbe]:
-        attributes = {"relayscope.transport": transport, "relayscope.request.size": size}
+        attributes: dict[str, str | int] = {"relayscope.transport": transport, "relayscope.request.size": size}
         with (
             self._inner.request(transport=transport, size=size) as probe,
             _current(self._tracer.start_span("export", kind=SpanKind.SERVER, attributes=attributes)) as span,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, Self
 
 from tracedata.pipeline import Receipt
 from tracedata.span import Batch
@@ -69,7 +69,7 @@ class IngestInstruments(ReceiverInstruments, WriterInstruments, Protocol):
 class _Silence:
     """Takes everything, does nothing; its own context manager, so that it costs next to nothing."""
 
-    def __enter__(self) -> _Silence:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

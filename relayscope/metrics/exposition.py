@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from relayscope.api.rest.schema import IngestFigures
 from relayscope.metrics.catalogue import CATALOGUE
@@ -99,7 +100,9 @@ class Exposition:
     def _shared(self) -> Sequence[Family]:
         if not self._folder.is_dir():
             return []
-        return list(MultiProcessCollector(None, path=str(self._folder)).collect())
+        path = str(self._folder)
+        collector: Collector = MultiProcessCollector(None, path=path)  # type: ignore[no-untyped-call]  # no types there
+        return list(collector.collect())
 
 
 class _Fixed:

@@ -21,9 +21,9 @@ def share(folder: Path, *, slot: str) -> None:
     # The library knows no other way than its variable and this name of its module; hence a call of the process's
     # main function, and not of a component.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    values.ValueClass = values.MultiProcessValue(lambda: slot)
+    values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]  # no types there
 
 
 def forget_gauges(folder: Path, *, slot: str) -> None:
     """What a process had in its hands is gone with it; what it has counted stays."""
-    multiprocess.mark_process_dead(slot, str(folder))
+    multiprocess.mark_process_dead(slot, str(folder))  # type: ignore[no-untyped-call]  # no types there

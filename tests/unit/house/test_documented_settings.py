@@ -19,6 +19,8 @@ _EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 _WORDS = {
     "storage.database_url": "the embedded PostgreSQL",
     "storage.shared_buffers_mb": "from the machine's memory",
+    "service.logs.file": "none",
+    "service.telemetry.traces.endpoint": "none",
     "service.workers": "from the number of cores",
 }
 
