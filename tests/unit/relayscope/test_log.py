@@ -34,12 +34,16 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
+def fail() -> None:
+    try:
+        int(_CANARY)
+    except ValueError as exc:
+        raise KeyError(_CANARY) from exc
+
+
 def log_failure(name: str) -> None:
     try:
-        try:
-            raise ValueError(_CANARY)
-        except ValueError as exc:
-            raise KeyError(_CANARY) from exc
+        fail()
     except KeyError:
         logging.getLogger(name).exception("it fails")
 
