@@ -12,7 +12,7 @@ from receiver.error import ListenFailedError
 from receiver.intake import Intake, response_of
 from receiver.protobuf import decode_traces
 from receiver.status import Failure, failure_of
-from tracedata import Consumer
+from tracedata import UNOBSERVED, Consumer, ReceiverInstruments
 
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 _DETAILS = "grpc-status-details-bin"
@@ -34,9 +34,11 @@ class OtlpGrpcConfig(msgspec.Struct, frozen=True, kw_only=True):
 class OtlpGrpcServer:
     """Answers exports once the consumer has made their spans durable."""
 
-    def __init__(self, config: OtlpGrpcConfig, consumer: Consumer) -> None:
+    def __init__(
+        self, config: OtlpGrpcConfig, consumer: Consumer, *, instruments: ReceiverInstruments = UNOBSERVED
+    ) -> None:
         self._config = config
-        self._intake = Intake(consumer, workspace_id=config.workspace_id)
+        self._intake = Intake(consumer, workspace_id=config.workspace_id, transport="grpc", instruments=instruments)
         self._server: aio.Server | None = None
         self._port = 0
 
@@ -86,7 +88,9 @@ class OtlpGrpcServer:
         try:
             receipt = await self._intake.accept(request, decode_traces)
         except Exception as exc:  # noqa: BLE001  # The top of a task: whatever happens becomes a code.
-            _fail(context, failure_of(exc))
+            failure = failure_of(exc)
+            self._intake.refused(failure.grpc_code.name)
+            _fail(context, failure)
             return b""
         return response_of(receipt).SerializeToString()
 

@@ -62,6 +62,7 @@ class OtlpHttpApp:
             answer = await self._answer(request, receive)
         except Exception as exc:  # noqa: BLE001  # The top of a task: whatever happens becomes a code.
             answer = _refusal(request, exc)
+            self._intake.refused(str(answer.status))
         if answer is not None:
             await _respond(answer, send)
 

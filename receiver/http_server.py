@@ -7,7 +7,7 @@ import msgspec
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_app import OtlpHttpApp
 from receiver.intake import Intake
-from tracedata import Consumer
+from tracedata import UNOBSERVED, Consumer, ReceiverInstruments
 
 
 class OtlpHttpConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +24,11 @@ class OtlpHttpConfig(msgspec.Struct, frozen=True, kw_only=True):
 class OtlpHttpServer:
     """Answers exports once the consumer has made their spans durable."""
 
-    def __init__(self, config: OtlpHttpConfig, consumer: Consumer) -> None:
+    def __init__(
+        self, config: OtlpHttpConfig, consumer: Consumer, *, instruments: ReceiverInstruments = UNOBSERVED
+    ) -> None:
         self._config = config
-        self._intake = Intake(consumer, workspace_id=config.workspace_id)
+        self._intake = Intake(consumer, workspace_id=config.workspace_id, transport="http", instruments=instruments)
         app = OtlpHttpApp(self._intake, max_request_bytes=config.max_request_bytes)
         guest = GuestConfig(
             name="OTLP/HTTP",

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from receiver.status import rejection_message
-from tracedata import Batch, Consumer, Receipt
+from tracedata import UNOBSERVED, Batch, Consumer, Receipt, ReceiverInstruments
 
 Decode: TypeAlias = Callable[[bytes, int], Batch]
 
@@ -20,8 +20,17 @@ class Intake:
     A sender that goes away does not cancel the consumer: others may wait for the same commit.
     """
 
-    def __init__(self, consumer: Consumer, *, workspace_id: int) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        *,
+        workspace_id: int,
+        transport: str = "grpc",
+        instruments: ReceiverInstruments = UNOBSERVED,
+    ) -> None:
         self._consumer = consumer
+        self._transport = transport
+        self._instruments = instruments
         self._workspace_id = workspace_id
         self._running: set[asyncio.Task[Receipt]] = set()
 
@@ -32,7 +41,18 @@ class Intake:
             DecodeFailedError: the bytes are not what ``decode`` reads.
             RetryableError, PermanentError: from the consumer.
         """
-        batch = decode(data, self._workspace_id)
+        with self._instruments.request(transport=self._transport, size=len(data)) as request:
+            batch = decode(data, self._workspace_id)
+            request.decoded(batch)
+            receipt = await self._store(batch)
+            request.accepted(receipt)
+        return receipt
+
+    def refused(self, code: str) -> None:
+        """Counts a request that is answered with an error; ``code`` is gRPC's name or HTTP's number."""
+        self._instruments.refused(transport=self._transport, code=code)
+
+    async def _store(self, batch: Batch) -> Receipt:
         if not batch.spans:
             # Nothing needs to become durable, so this succeeds even while the store is away.
             return Receipt(accepted=0, rejections=batch.rejections)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -17,20 +18,24 @@ from query.search import compile_search
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from relayscope.api.app import create_app
+from relayscope.api.app import create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
+from relayscope.api.observation import ApiInstruments
+from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
 from relayscope.settings import Settings, parse_age, split_endpoint
+from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig
+from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import Pipeline
+from tracedata import IngestInstruments, Pipeline
 
 
 class Component(Protocol):
@@ -104,13 +109,29 @@ def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
     )
 
 
+def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
+    """What sends spans of our own, when somebody wants them."""
+    traces = settings.service.telemetry.traces
+    if traces.endpoint is None:
+        return None
+    return Telemetry(
+        TelemetryConfig(
+            endpoint=traces.endpoint, tls=traces.tls, ratio=traces.ratio, version=installed_version(), role=role
+        )
+    )
+
+
 def _periods(settings: Settings) -> dict[str, timedelta]:
     spans = settings.storage.retention.spans
     return {"spans": parse_age(spans)} if spans else {}
 
 
-def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
+def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
     """An ingest worker: receivers, processors, writer."""
+    telemetry = build_telemetry(settings, role=slot)
+    instruments: IngestInstruments = IngestMetrics()
+    if telemetry is not None:
+        instruments = telemetry.ingest(instruments)
     storage = settings.storage
     writer = PostgresSpanWriter(
         WriterConfig(
@@ -119,7 +140,8 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             max_queued_rows=storage.max_queued_rows,
             max_queued_bytes=storage.max_queued_bytes,
             partition_width=storage.partition_width,
-        )
+        ),
+        instruments=instruments,
     )
     pipeline = Pipeline([Sanitise()], writer)
     grace_s = settings.service.shutdown_grace_s
@@ -136,6 +158,7 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             grace_period_s=grace_s,
         ),
         pipeline,
+        instruments=instruments,
     )
     http = OtlpHttpServer(
         OtlpHttpConfig(
@@ -147,12 +170,19 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             grace_period_s=grace_s,
         ),
         pipeline,
+        instruments=instruments,
     )
-    return [writer, grpc, http]
+    return [*([telemetry] if telemetry else []), writer, grpc, http]
 
 
-def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
+def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:
     """The process that answers: REST and Jaeger's JSON on both of their ports, and gRPC."""
+    telemetry = build_telemetry(settings, role=slot)
+    instruments: ApiInstruments = ApiMetrics()
+    if telemetry is not None:
+        instruments = telemetry.api(instruments)
+    meter = PostgresMeter(PostgresMeterConfig(dsn=dsn))
+    system = Exposition(run, meter=meter, version=installed_version())
     reader = build_reader(settings, dsn)
     endpoints = (settings.service.http.endpoint, settings.service.jaeger.http)
     config = GuestConfig(
@@ -165,4 +195,6 @@ def build_api(settings: Settings, dsn: str) -> Sequence[Component]:
     grpc = GrpcQueryServer(
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
-    return [reader, build_maintenance(settings, dsn), GuestServer(config, create_app(reader)), grpc]
+    app = create_app(reader, system=system, instruments=instruments)
+    server = GuestServer(config, app)
+    return [*([telemetry] if telemetry else []), reader, build_maintenance(settings, dsn), server, grpc]

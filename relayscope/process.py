@@ -13,6 +13,7 @@ import gc
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -20,6 +21,7 @@ import uvloop
 
 from relayscope.app import Component, build_api, build_ingest
 from relayscope.log import configure_logging
+from relayscope.metrics import share
 from relayscope.settings import Settings
 from tracedata import RelayscopeError
 
@@ -29,11 +31,16 @@ Role = Literal["ingest", "api"]
 
 
 class Specification(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child is told. ``settings`` is the JSON form of ``Settings`` with ports that are free and reserved."""
+    """What a child is told. ``settings`` is the JSON form of ``Settings`` with ports that are free and reserved.
+
+    ``slot`` is the process's place among its like (``ingest-0``); ``run_dir`` is the run folder.
+    """
 
     role: Role
     settings: str
     dsn: str
+    slot: str
+    run_dir: str
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,7 +54,13 @@ def main() -> int:
     """Runs the role that standard input names; returns the exit code."""
     specification = msgspec.json.decode(sys.stdin.buffer.readline(), type=Specification)
     settings = Settings.model_validate_json(specification.settings)
-    configure_logging(settings.service.logs.level)
+    logs = settings.service.logs
+    try:
+        configure_logging(logs.level, log_format=logs.format, file=logs.file, role=specification.slot)
+    except RelayscopeError as exc:
+        _announce(Announcement(ready=False, error=str(exc)))
+        return 1
+    share(Path(specification.run_dir), slot=specification.slot)
     _calm_garbage_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(specification, settings))
@@ -69,7 +82,8 @@ async def _serve(specification: Specification, settings: Settings) -> int:
     supervisor.add_done_callback(lambda _: stop.set())
     async with contextlib.AsyncExitStack() as stack:
         try:
-            for component in build(settings, specification.dsn):
+            run = Path(specification.run_dir)
+            for component in build(settings, specification.dsn, slot=specification.slot, run=run):
                 await _start(component, stack)
         except RelayscopeError as exc:
             _announce(Announcement(ready=False, error=str(exc)))

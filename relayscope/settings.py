@@ -165,6 +165,28 @@ class LogSettings(_Section):
     """What is logged."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Lines on standard error; `auto` is text on a terminal and JSON elsewhere."
+    )
+    file: Path | None = Field(
+        None, description="A file that gets the log as JSON lines besides; `relayscope doctor` reads it."
+    )
+
+
+class TraceTelemetrySettings(_Section):
+    """Spans of our own."""
+
+    endpoint: Endpoint | None = Field(
+        None, description="Spans about Relayscope itself go to this OTLP/gRPC endpoint, which must be another system."
+    )
+    tls: bool = Field(default=False, description="Whether that endpoint speaks TLS.")
+    ratio: float = Field(0.1, ge=0, le=1, description="The share of requests of which spans are sent.")
+
+
+class TelemetrySettings(_Section):
+    """What Relayscope tells about itself, besides logs and `/metrics`."""
+
+    traces: TraceTelemetrySettings = TraceTelemetrySettings()
 
 
 class ServiceSettings(_Section):
@@ -173,6 +195,7 @@ class ServiceSettings(_Section):
     http: HttpSettings = HttpSettings()
     jaeger: JaegerSettings = JaegerSettings()
     logs: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=64, description="Ingest processes; one a core."
     )

@@ -15,8 +15,11 @@ from pathlib import Path
 import msgspec
 
 from relayscope.app import Database, build_database, migrate_schema
+from relayscope.metrics import forget_gauges
 from relayscope.process import Announcement, Role, Specification
+from relayscope.run import ChildState, RunFolder, RunState
 from relayscope.settings import Settings, split_endpoint
+from relayscope.telemetry import refuse_own_ports
 from tracedata import PermanentError, RelayscopeError
 
 _log = logging.getLogger(__name__)
@@ -67,6 +70,7 @@ class Supervisor:
         self._dsn = settings.storage.database_url or ""
         self._reserved: dict[str, socket.socket] = {}
         self._children: list[_Child] = []
+        self._run = RunFolder()
         self._is_ready = False
 
     @property
@@ -87,19 +91,16 @@ class Supervisor:
         """
         try:
             settings = self._reserve_ports()
+            refuse_own_ports(settings)
             if not self._dsn:
                 self._database = build_database(self._settings, on_restart=self._announce)
                 await self._database.start()
                 self._dsn = self._database.dsn
             for name in (await migrate_schema(self._dsn)).applied:
                 _log.info("applied migration %s", name)
-            roles: list[Role] = ["api"]
-            roles += ["ingest"] * settings.service.workers
-            json = settings.model_dump_json()
-            self._children = [
-                _Child(Specification(role=role, settings=json, dsn=self._dsn), on_start=self._announce)
-                for role in roles
-            ]
+            self._run.start()
+            self._children = self._make_children(settings)
+            self._tell_state()
             async with asyncio.TaskGroup() as starts:
                 for child in self._children:
                     starts.create_task(child.start())
@@ -110,7 +111,21 @@ class Supervisor:
             await self.aclose()
             raise
         self._is_ready = True
+        self._tell_state()
         self._announce()
+
+    def _make_children(self, settings: Settings) -> list[_Child]:
+        places: list[tuple[Role, str]] = [("api", "api")]
+        places += [("ingest", f"ingest-{number}") for number in range(settings.service.workers)]
+        json, run_dir = settings.model_dump_json(), str(self._run.path)
+        return [
+            _Child(
+                Specification(role=role, settings=json, dsn=self._dsn, slot=slot, run_dir=run_dir),
+                on_start=self._announce,
+                on_change=self._tell_state,
+            )
+            for role, slot in places
+        ]
 
     async def aclose(self) -> None:
         """Workers drain and commit, then the API ends, then PostgreSQL. Idempotent."""
@@ -121,6 +136,7 @@ class Supervisor:
         for role in ("ingest", "api"):
             await asyncio.gather(*(child.aclose(timeout_s) for child in self._children if child.role == role))
         self._children = []
+        self._run.close()
         if self._database is not None:
             await self._database.aclose()
             self._database = None
@@ -131,6 +147,11 @@ class Supervisor:
     def _announce(self) -> None:
         if self._is_ready and self._on_change is not None:
             self._on_change(self.ready)
+
+    def _tell_state(self) -> None:
+        """Lets the API know who is up."""
+        if self._run.is_open:
+            self._run.write(RunState(children=[child.state for child in self._children]))
 
     def _reserve_ports(self) -> Settings:
         """Holds every port for our children, who share it; returns settings in which no port is 0 any more."""
@@ -150,10 +171,15 @@ class Supervisor:
 class _Child:
     """One process, kept alive."""
 
-    def __init__(self, specification: Specification, *, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, specification: Specification, *, on_start: Callable[[], None], on_change: Callable[[], None]
+    ) -> None:
         self.role = specification.role
         self._specification = specification
         self._on_start = on_start
+        self._on_change = on_change
+        self._is_up = False
+        self._restarts = 0
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -161,8 +187,14 @@ class _Child:
     def pid(self) -> int | None:
         return self._process.pid if self._process and self._process.returncode is None else None
 
+    @property
+    def state(self) -> ChildState:
+        slot = self._specification.slot
+        return ChildState(slot=slot, role=self.role, is_up=self._is_up, restarts=self._restarts)
+
     async def start(self) -> None:
         await self._launch()
+        self._is_up = True
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.role}")
 
     async def let_go(self) -> None:
@@ -211,6 +243,9 @@ class _Child:
             code = await self._process.wait()
             if asyncio.get_running_loop().time() - born > _MAX_BACKOFF_S:
                 backoff_s = _FIRST_BACKOFF_S
+            self._is_up = False
+            forget_gauges(Path(self._specification.run_dir), slot=self._specification.slot)
+            self._on_change()
             _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, backoff_s)
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
@@ -219,6 +254,9 @@ class _Child:
             except (RelayscopeError, OSError) as exc:
                 _log.error("%s", exc)
             else:
+                self._is_up = True
+                self._restarts += 1
+                self._on_change()
                 self._on_start()
 
 

@@ -10,6 +10,14 @@ from tracedata.error import (
     RelayscopeError,
     RetryableError,
 )
+from tracedata.instrument import (
+    UNOBSERVED,
+    GroupProbe,
+    IngestInstruments,
+    ReceiverInstruments,
+    RequestProbe,
+    WriterInstruments,
+)
 from tracedata.pipeline import Consumer, Pipeline, Processor, Receipt
 from tracedata.span import (
     NO_REJECTIONS,
@@ -27,18 +35,23 @@ from tracedata.span import (
 
 __all__ = [
     "NO_REJECTIONS",
+    "UNOBSERVED",
     "Attributes",
     "Batch",
     "CallerError",
     "Consumer",
     "Event",
+    "GroupProbe",
+    "IngestInstruments",
     "Link",
     "NotFoundError",
     "PermanentError",
     "Pipeline",
     "Processor",
     "Receipt",
+    "ReceiverInstruments",
     "RelayscopeError",
+    "RequestProbe",
     "Resource",
     "RetryableError",
     "Scope",
@@ -46,4 +59,5 @@ __all__ = [
     "SpanKind",
     "StatusCode",
     "Value",
+    "WriterInstruments",
 ]

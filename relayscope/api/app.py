@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from relayscope.api import jaeger, landing
+from relayscope.api import jaeger, landing, metrics
+from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import health, services, traces
 from relayscope.api.rest.answer import component_schemas
@@ -21,17 +22,28 @@ Attributes, those of events included, are lists of `{"key", "value"}` in OTLP/JS
 """
 
 
-def create_app(reader: SpanReader, *, clock: Callable[[], int] = time.time_ns) -> FastAPI:
+def create_app(
+    reader: SpanReader,
+    *,
+    clock: Callable[[], int] = time.time_ns,
+    system: SystemView | None = None,
+    instruments: ApiInstruments | None = None,
+) -> FastAPI:
     """The application over a store.
 
-    ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds.
+    ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
+    application belongs to: without it, there are no metrics, and readiness is the store's.
     """
-    version = _installed_version()
+    version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
     app = _Application(title="Relayscope", version=version, description=_DESCRIPTION, docs_url=None, redoc_url=None)
     install_problem_handlers(app)
+    if instruments is not None:
+        app.add_middleware(ObservedRequests, instruments=instruments)
     app.include_router(landing.create_router(version=version))
-    app.include_router(health.create_router(reader, version=version))
+    if system is not None:
+        app.include_router(metrics.create_router(system))
+    app.include_router(health.create_router(reader, version=version, system=system))
     # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
@@ -53,7 +65,8 @@ class _Application(FastAPI):
         return super().openapi()
 
 
-def _installed_version() -> str:
+def installed_version() -> str:
+    """What runs; 0 in a checkout that was not installed."""
     try:
         return metadata.version("relayscope")
     except metadata.PackageNotFoundError:

@@ -59,7 +59,8 @@ def up(
     settings = option.settings_from(
         config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
     )
-    configure_logging(settings.service.logs.level)
+    logs = settings.service.logs
+    configure_logging(logs.level, log_format=logs.format, file=logs.file, role="supervisor")
     _run_until_stopped(_serve(settings, ready_file))
 
 

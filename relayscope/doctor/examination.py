@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from relayscope.doctor.configuration import check_environment, check_settings
 from relayscope.doctor.database import check_database, check_nothing_runs
 from relayscope.doctor.finding import Finding, Report, failed, ok, report
 from relayscope.doctor.folder import check_embedded, look_into
+from relayscope.doctor.log import check_log
 from relayscope.doctor.port import check_ports
 from relayscope.doctor.program import check_program, installed_version
 from relayscope.doctor.system import check_nothing_answers, check_system, is_alive, local_url
@@ -50,6 +52,7 @@ async def examine(question: Question, inspector: Inspector) -> Report:
             *_folder(inspector, state),
             *await _database(inspector, settings.storage.database_url, state),
             *check_ports(settings, is_running=is_running_here),
+            check_log(settings.service.logs.file, now=datetime.now(UTC)),
             *_system(question.url, local=local if is_running_here else None, state=state),
         ]
     )

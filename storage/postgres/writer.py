@@ -21,7 +21,7 @@ from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.partition import NS_PER_HOUR, Partitions, Width
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.statement import load_statements
-from tracedata import Batch, Receipt, RetryableError, Span
+from tracedata import UNOBSERVED, Batch, Receipt, RetryableError, Span, WriterInstruments
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +53,10 @@ class WriterConfig(msgspec.Struct, frozen=True, kw_only=True):
 class _Parcel:
     """The encoded rows of one batch, and the future that its sender waits for."""
 
-    __slots__ = ("entries", "hours", "outcome", "refused", "rejections", "rows", "size")
+    __slots__ = ("entries", "hours", "origin", "outcome", "refused", "rejections", "rows", "size")
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, *, origin: object | None) -> None:
+        self.origin = origin
         self.rows: list[bytes] = []
         self.entries = Entries()
         self.hours: set[int] = set()
@@ -98,8 +99,9 @@ class _Parcel:
 class PostgresSpanWriter:
     """``storage.api.SpanWriter`` over one connection, which is made anew whenever it is lost."""
 
-    def __init__(self, config: WriterConfig) -> None:
+    def __init__(self, config: WriterConfig, *, instruments: WriterInstruments = UNOBSERVED) -> None:
         self._config = config
+        self._instruments = instruments
         self._queue: deque[_Parcel] = deque()
         self._queued_rows = 0
         self._queued_bytes = 0
@@ -129,10 +131,11 @@ class PostgresSpanWriter:
             raise RetryableError("the write queue is full")
         if not batch.spans:
             return Receipt(accepted=0, rejections=batch.rejections)
-        parcel = _Parcel(batch)
+        parcel = _Parcel(batch, origin=self._instruments.origin())
         self._queue.append(parcel)
         self._queued_rows += len(parcel.rows)
         self._queued_bytes += parcel.size
+        self._tell_queue()
         self._arrived.set()
         # A sender that goes away must not take its neighbours' group with it.
         return await asyncio.shield(parcel.outcome)
@@ -147,7 +150,7 @@ class PostgresSpanWriter:
                 self._arrived.clear()
                 continue
             try:
-                await self._write(group)
+                await self._write_observed(group)
             except psycopg.Error as exc:
                 _fail(group, f"write: {describe(exc)}")
                 await self._disconnect()
@@ -166,7 +169,20 @@ class PostgresSpanWriter:
             self._queued_bytes -= parcel.size
             group.append(parcel)
         self._queued_rows -= rows
+        if group:
+            self._tell_queue()
         return group
+
+    def _tell_queue(self) -> None:
+        self._instruments.queued(spans=self._queued_rows, size=self._queued_bytes)
+
+    async def _write_observed(self, group: Sequence[_Parcel]) -> None:
+        rows = sum(len(parcel.rows) for parcel in group)
+        origins = [parcel.origin for parcel in group if parcel.origin is not None]
+        with self._instruments.group(spans=rows, origins=origins) as probe:
+            await self._write(group)
+            # Told before any waiter runs, so that what was acknowledged is always counted.
+            probe.committed(rows - sum(parcel.refused for parcel in group))
 
     async def _write(self, group: Sequence[_Parcel]) -> None:
         is_fresh = self._connection is None

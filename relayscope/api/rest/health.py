@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from relayscope.api.observation import SystemView
 from relayscope.api.rest import schema
 from relayscope.api.rest.answer import StructResponse, describe
 from storage.api import SpanReader, StoreHealth
@@ -18,8 +19,9 @@ _PATIENCE_S = 5.0
 class HealthEndpoints:
     """Answers for the state of the process and its store."""
 
-    def __init__(self, reader: SpanReader, *, version: str) -> None:
+    def __init__(self, reader: SpanReader, *, version: str, system: SystemView | None) -> None:
         self._reader = reader
+        self._system = system
         self._version = version
 
     async def live(self) -> Response:
@@ -27,12 +29,15 @@ class HealthEndpoints:
         return StructResponse(schema.Liveness(status="ok"))
 
     async def ready(self) -> Response:
-        """The store answers, so requests can be served."""
+        """All processes are up and the store answers, so requests can be served."""
+        missing = self._system.missing() if self._system else ()
+        if missing:
+            raise RetryableError(f"Not everything is up: {', '.join(missing)}.")
         await self._health()
         return StructResponse(schema.Liveness(status="ready"))
 
     async def telemetry(self) -> Response:
-        """Versions, and whether the store keeps its promise that acknowledged spans survive a crash."""
+        """Versions, ingest figures, and whether the store keeps what was acknowledged through a crash."""
         health = await self._health()
         durability = schema.Durability(
             fsync=health.fsync,
@@ -43,8 +48,13 @@ class HealthEndpoints:
         store = schema.Store(
             server_version=health.server_version, schema_version=health.schema_version, durability=durability
         )
-        status = schema.TelemetryHealth(status="ok" if is_durable else "degraded", version=self._version, store=store)
-        return StructResponse(status)
+        answer = schema.TelemetryHealth(
+            status="ok" if is_durable else "degraded",
+            version=self._version,
+            store=store,
+            ingest=await self._system.ingest() if self._system else None,
+        )
+        return StructResponse(answer)
 
     async def _health(self) -> StoreHealth:
         try:
@@ -54,17 +64,17 @@ class HealthEndpoints:
             raise RetryableError("The store did not answer in time.") from exc
 
 
-def create_router(reader: SpanReader, *, version: str) -> APIRouter:
+def create_router(reader: SpanReader, *, version: str, system: SystemView | None = None) -> APIRouter:
     """The router of ``/healthz``, ``/readyz`` and ``/api/v1/telemetry/health``."""
     router = APIRouter(tags=["Health"], default_response_class=StructResponse)
-    endpoints = HealthEndpoints(reader, version=version)
+    endpoints = HealthEndpoints(reader, version=version, system=system)
     router.add_api_route("/healthz", endpoints.live, summary="Alive", responses=describe(schema.Liveness))
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
     router.add_api_route("/readyz", endpoints.ready, summary="Ready", responses=describe(schema.Liveness, unavailable))
     router.add_api_route(
         "/api/v1/telemetry/health",
         endpoints.telemetry,
-        summary="Health of the store",
+        summary="Health of the system",
         responses=describe(schema.TelemetryHealth, unavailable),
     )
     return router

@@ -261,6 +261,21 @@ class Store(_Json, frozen=True, kw_only=True):
     durability: Durability
 
 
+class IngestFigures(_Json, frozen=True, kw_only=True):
+    """What all ingest workers of this run have done, those included that were replaced."""
+
+    workers: Annotated[int, Meta(description="Ingest workers that should run.")]
+    workers_up: Annotated[int, Meta(description="Ingest workers that are ready.")]
+    restarts: Annotated[int, Meta(description="Processes that ended by themselves and were started again.")]
+    accepted_spans: Annotated[int, Meta(description="Spans acknowledged to their senders.")]
+    rejected_spans: Annotated[int, Meta(description="Spans left out of accepted requests.")]
+    committed_spans: Annotated[int, Meta(description="Spans in committed groups.")]
+    refused_requests: Annotated[int, Meta(description="Requests answered with an error.")]
+    failed_commits: Annotated[int, Meta(description="Groups whose senders were told to try again.")]
+    queued_spans: Annotated[int, Meta(description="Spans that wait for a commit now.")]
+    queued_bytes: Annotated[int, Meta(description="Bytes that wait for a commit now.")]
+
+
 class TelemetryHealth(_Json, frozen=True, kw_only=True):
     """Whether the system can be trusted with traces."""
 
@@ -269,6 +284,7 @@ class TelemetryHealth(_Json, frozen=True, kw_only=True):
     ]
     version: Annotated[str, Meta(description="The version of Relayscope.")]
     store: Store
+    ingest: Annotated[IngestFigures | None, Meta(description="null when this API stands alone.")]
 
 
 class Liveness(_Json, frozen=True, kw_only=True):

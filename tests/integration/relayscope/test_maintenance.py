@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from relayscope.app import build_api, build_maintenance
 from relayscope.settings import Settings, Tree, load_settings
 from storage.postgres.maintenance import Maintenance
@@ -32,6 +34,6 @@ async def test_the_settings_reach_the_partitions(postgres_dsn: str) -> None:
         await maintenance.aclose()
 
 
-def test_the_api_process_stands_for_election() -> None:
-    components = build_api(_settings(), "postgresql://127.0.0.1:1/none")
+def test_the_api_process_stands_for_election(tmp_path: Path) -> None:
+    components = build_api(_settings(), "postgresql://127.0.0.1:1/none", slot="api", run=tmp_path)
     assert [type(one) for one in components].count(Maintenance) == 1

@@ -1,0 +1,19 @@
+"""Metrics in Prometheus' format: what there is, who counts it, and how the processes' figures become one answer.
+
+The one room that knows ``prometheus_client``.
+"""
+
+from relayscope.metrics.catalogue import CATALOGUE, Metric
+from relayscope.metrics.exposition import Exposition
+from relayscope.metrics.instrument import ApiMetrics, IngestMetrics
+from relayscope.metrics.share import forget_gauges, share
+
+__all__ = [
+    "CATALOGUE",
+    "ApiMetrics",
+    "Exposition",
+    "IngestMetrics",
+    "Metric",
+    "forget_gauges",
+    "share",
+]

@@ -1,0 +1,135 @@
+"""Every metric by its name, as data: what is counted, how, and by which labels.
+
+``docs/observability.md`` holds the same as a table; a test compares the two. Labels have few values, and all of them
+come from our own code: no name, path or id that was sent to us becomes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+_FAST_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_WAIT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SPANS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 20_000, 50_000, 100_000)
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric. ``buckets`` are the upper ends of a histogram, in its unit."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: Sequence[str] = ()
+    buckets: Sequence[float] = ()
+
+
+_METRICS = (
+    # Receivers.
+    Metric(
+        name="relayscope_received_bytes_total",
+        kind="counter",
+        labels=("transport",),
+        help="Bytes of export requests, decompressed.",
+    ),
+    Metric(
+        name="relayscope_spans_accepted_total",
+        kind="counter",
+        labels=("transport",),
+        help="Spans acknowledged to their senders, after their commit.",
+    ),
+    Metric(
+        name="relayscope_spans_rejected_total",
+        kind="counter",
+        labels=("reason",),
+        help="Spans left out of an accepted request, by reason class.",
+    ),
+    Metric(
+        name="relayscope_requests_refused_total",
+        kind="counter",
+        labels=("transport", "code"),
+        help="Export requests answered with an error, by gRPC code or HTTP status.",
+    ),
+    Metric(name="relayscope_requests_in_flight", kind="gauge", help="Export requests being handled."),
+    Metric(
+        name="relayscope_decode_seconds",
+        kind="histogram",
+        buckets=_FAST_S,
+        help="Time from the bytes of a request to its spans.",
+    ),
+    Metric(
+        name="relayscope_ingest_lag_seconds",
+        kind="histogram",
+        buckets=_WAIT_S,
+        help="Time from the bytes of a request until its spans are committed, and so can be queried.",
+    ),
+    # Writers.
+    Metric(
+        name="relayscope_spans_committed_total",
+        kind="counter",
+        help="Spans in committed groups, those included that were stored already.",
+    ),
+    Metric(name="relayscope_commits_total", kind="counter", help="Groups committed."),
+    Metric(
+        name="relayscope_commit_failures_total",
+        kind="counter",
+        help="Groups that failed; their senders were told to try again.",
+    ),
+    Metric(name="relayscope_group_spans", kind="histogram", buckets=_SPANS, help="Spans a committed group."),
+    Metric(
+        name="relayscope_commit_seconds",
+        kind="histogram",
+        buckets=_WAIT_S,
+        help="Time to write and commit a group.",
+    ),
+    Metric(
+        name="relayscope_last_commit_timestamp_seconds",
+        kind="gauge",
+        help="When a group was last committed, in Unix time.",
+    ),
+    Metric(name="relayscope_queue_spans", kind="gauge", help="Spans that wait for a commit."),
+    Metric(name="relayscope_queue_bytes", kind="gauge", help="Bytes of the rows that wait for a commit."),
+    # API.
+    Metric(
+        name="relayscope_api_request_seconds",
+        kind="histogram",
+        labels=("method", "route", "status"),
+        buckets=_WAIT_S,
+        help="Time to answer a request of the HTTP API, by route template and class of status.",
+    ),
+    # System.
+    Metric(
+        name="relayscope_build_info",
+        kind="gauge",
+        labels=("version", "python_version"),
+        help="Always 1; the labels say what runs.",
+    ),
+    Metric(name="relayscope_processes", kind="gauge", labels=("role",), help="Child processes that should run."),
+    Metric(name="relayscope_processes_up", kind="gauge", labels=("role",), help="Child processes that are ready."),
+    Metric(
+        name="relayscope_process_restarts_total",
+        kind="counter",
+        labels=("role",),
+        help="Child processes that ended by themselves and were started again.",
+    ),
+    # Store.
+    Metric(name="relayscope_store_up", kind="gauge", help="Whether the database answered when it was last measured."),
+    Metric(name="relayscope_store_bytes", kind="gauge", help="Size of the database."),
+    Metric(name="relayscope_store_spans_bytes", kind="gauge", help="Size of the spans with their indexes."),
+    Metric(name="relayscope_store_spans", kind="gauge", help="Spans stored, as the database estimates it."),
+    Metric(name="relayscope_store_partitions", kind="gauge", help="Partitions of the spans, without the default one."),
+    Metric(
+        name="relayscope_store_partition_bytes",
+        kind="gauge",
+        labels=("partition",),
+        help="Size of the largest partition, and of the default one for times outside all others.",
+    ),
+    Metric(
+        name="relayscope_store_newest_span_age_seconds",
+        kind="gauge",
+        help="Time since the newest span started, at most an hour ahead of the clock.",
+    ),
+)
+CATALOGUE: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}

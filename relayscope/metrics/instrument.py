@@ -1,0 +1,172 @@
+"""Counts what ingest workers and the API tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from relayscope.metrics.catalogue import CATALOGUE
+from tracedata import Batch, Receipt
+
+# More reason classes than we have; beyond it, somebody has made a label of data.
+_MAX_REASONS = 64
+_OTHER = "other"
+
+
+class IngestMetrics:
+    """``tracedata.IngestInstruments`` as metrics. One instance a registry; by default one of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self.accepted = _by_transport(registry, "relayscope_spans_accepted_total")
+        self.received_bytes = _by_transport(registry, "relayscope_received_bytes_total")
+        self.rejected = _counter(registry, "relayscope_spans_rejected_total")
+        self.refused_requests = _counter(registry, "relayscope_requests_refused_total")
+        self.in_flight = _gauge(registry, "relayscope_requests_in_flight", mode="livesum")
+        self.decode_seconds = _histogram(registry, "relayscope_decode_seconds")
+        self.lag_seconds = _histogram(registry, "relayscope_ingest_lag_seconds")
+        self.committed = _counter(registry, "relayscope_spans_committed_total")
+        self.commits = _counter(registry, "relayscope_commits_total")
+        self.commit_failures = _counter(registry, "relayscope_commit_failures_total")
+        self.group_spans = _histogram(registry, "relayscope_group_spans")
+        self.commit_seconds = _histogram(registry, "relayscope_commit_seconds")
+        self.last_commit = _gauge(registry, "relayscope_last_commit_timestamp_seconds", mode="max")
+        self.queue_spans = _gauge(registry, "relayscope_queue_spans", mode="livesum")
+        self.queue_bytes = _gauge(registry, "relayscope_queue_bytes", mode="livesum")
+        self._reasons: set[str] = set()
+
+    def request(self, *, transport: str, size: int) -> _Request:
+        self.received_bytes[transport].inc(size)
+        return _Request(self, transport)
+
+    def refused(self, *, transport: str, code: str) -> None:
+        self.refused_requests.labels(transport, code).inc()
+
+    def queued(self, *, spans: int, size: int) -> None:
+        self.queue_spans.set(spans)
+        self.queue_bytes.set(size)
+
+    def origin(self) -> object | None:
+        return None
+
+    def group(self, *, spans: int, origins: Sequence[object]) -> _Group:  # noqa: ARG002 - for who follows requests
+        return _Group(self, spans)
+
+    def reject(self, rejections: Mapping[str, int]) -> None:
+        for reason, count in rejections.items():
+            if len(self._reasons) < _MAX_REASONS:
+                self._reasons.add(reason)
+            self.rejected.labels(reason if reason in self._reasons else _OTHER).inc(count)
+
+
+class _Request:
+    __slots__ = ("_born", "_metrics", "_transport")
+
+    def __init__(self, metrics: IngestMetrics, transport: str) -> None:
+        self._metrics = metrics
+        self._transport = transport
+        self._born = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        self._metrics.in_flight.inc()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._metrics.in_flight.dec()
+
+    def decoded(self, batch: Batch) -> None:  # noqa: ARG002 - only when, not what
+        self._metrics.decode_seconds.observe(time.perf_counter() - self._born)
+
+    def accepted(self, receipt: Receipt) -> None:
+        if receipt.accepted:
+            self._metrics.accepted[self._transport].inc(receipt.accepted)
+            self._metrics.lag_seconds.observe(time.perf_counter() - self._born)
+        if receipt.rejections:
+            self._metrics.reject(receipt.rejections)
+
+
+class _Group:
+    __slots__ = ("_born", "_metrics", "_spans")
+
+    def __init__(self, metrics: IngestMetrics, spans: int) -> None:
+        self._metrics = metrics
+        self._spans = spans
+        self._born = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._metrics.commit_failures.inc()
+
+    def committed(self, spans: int) -> None:
+        metrics = self._metrics
+        metrics.committed.inc(spans)
+        metrics.commits.inc()
+        metrics.group_spans.observe(self._spans)
+        metrics.commit_seconds.observe(time.perf_counter() - self._born)
+        metrics.last_commit.set(time.time())
+
+
+class ApiMetrics:
+    """``relayscope.api.observation.ApiInstruments`` as metrics. One instance a registry; by default one of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self.request_seconds = _histogram(registry, "relayscope_api_request_seconds")
+
+    def request(self, *, method: str) -> _ApiRequest:
+        return _ApiRequest(self, method)
+
+
+class _ApiRequest:
+    __slots__ = ("_born", "_method", "_metrics", "_route", "_status")
+
+    def __init__(self, metrics: ApiMetrics, method: str) -> None:
+        self._metrics = metrics
+        self._method = method
+        self._route = _OTHER
+        self._status = 500
+        self._born = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        labels = (self._method, self._route, f"{self._status // 100}xx")
+        self._metrics.request_seconds.labels(*labels).observe(time.perf_counter() - self._born)
+
+    def routed(self, template: str) -> None:
+        self._route = template
+
+    def answered(self, status: int) -> None:
+        self._status = status
+
+
+def _by_transport(registry: CollectorRegistry, name: str) -> Mapping[str, Counter]:
+    counter = _counter(registry, name)
+    return {transport: counter.labels(transport) for transport in ("grpc", "http")}
+
+
+def _counter(registry: CollectorRegistry, name: str) -> Counter:
+    metric = CATALOGUE[name]
+    return Counter(name, metric.help, metric.labels, registry=registry)
+
+
+def _gauge(registry: CollectorRegistry, name: str, *, mode: str) -> Gauge:
+    """``mode`` says how the values of several processes become one, and whether they go with their process."""
+    metric = CATALOGUE[name]
+    # The library's own type for modes is private.
+    return Gauge(name, metric.help, metric.labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
+
+
+def _histogram(registry: CollectorRegistry, name: str) -> Histogram:
+    metric = CATALOGUE[name]
+    return Histogram(name, metric.help, metric.labels, registry=registry, buckets=metric.buckets)

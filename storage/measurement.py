@@ -1,0 +1,34 @@
+"""How much is stored, for metrics: asked now and then, never in the way of reads and writes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class StoreMeasurement(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, indexes included. ``spans`` is an estimate; the default partition is not in ``partitions``.
+
+    ``newest_span_age_s`` is none when no span started within the last two days.
+    """
+
+    database_bytes: int
+    spans_bytes: int
+    spans: int
+    partitions: int
+    largest_partition_bytes: int
+    default_partition_bytes: int
+    newest_span_age_s: float | None
+
+
+class StoreMeter(Protocol):
+    """Measures a store."""
+
+    async def measure(self) -> StoreMeasurement:
+        """The figures of now.
+
+        Raises:
+            RelayscopeError: the store cannot be reached or asked.
+        """
+        ...

@@ -1,0 +1,28 @@
+-- limits: nothing is changed, nobody waits long for us, and we wait for no lock of others
+SET TRANSACTION READ ONLY;
+SET LOCAL statement_timeout = '2s';
+SET LOCAL lock_timeout = '500ms';
+
+-- sizes: of the database, of the spans and of their partitions; reltuples is -1 until a first vacuum or analyze
+SELECT pg_database_size(current_database()) AS database_bytes,
+       coalesce(sum(p.bytes), 0)::bigint AS spans_bytes,
+       coalesce(sum(greatest(p.rows, 0)), 0)::bigint AS spans,
+       count(*) FILTER (WHERE NOT p.is_default) AS partitions,
+       coalesce(max(p.bytes) FILTER (WHERE NOT p.is_default), 0)::bigint AS largest_partition_bytes,
+       coalesce(max(p.bytes) FILTER (WHERE p.is_default), 0)::bigint AS default_partition_bytes
+FROM (
+    SELECT coalesce(pg_total_relation_size(c.oid), 0) AS bytes, c.reltuples AS rows,
+           pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' AS is_default
+    FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'relayscope.spans'::regclass
+) AS p;
+
+-- newest: seconds since the newest span started; one probe of an index a partition of the last days
+SELECT extract(epoch FROM now() - max(newest.start_time))::double precision AS newest_span_age_s
+FROM relayscope.workspaces AS w
+CROSS JOIN LATERAL (
+    SELECT s.start_time FROM relayscope.spans AS s
+    WHERE s.workspace_id = w.workspace_id
+      AND s.start_time BETWEEN now() - interval '2 days' AND now() + interval '1 hour'
+    ORDER BY s.start_time DESC LIMIT 1
+) AS newest;

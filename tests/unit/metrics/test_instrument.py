@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from relayscope.metrics import ApiMetrics, IngestMetrics
+from tests.support.factory import batch, span
+from tracedata import Receipt, RetryableError
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+def test_a_request_from_start_to_end(registry: CollectorRegistry) -> None:
+    metrics = IngestMetrics(registry)
+    with metrics.request(transport="http", size=100) as request:
+        assert registry.get_sample_value("relayscope_requests_in_flight") == 1
+        request.decoded(batch(span()))
+        request.accepted(Receipt(accepted=3, rejections={"unstorable": 2}))
+    found = {
+        name: registry.get_sample_value(name, labels)
+        for name, labels in (
+            ("relayscope_requests_in_flight", {}),
+            ("relayscope_received_bytes_total", {"transport": "http"}),
+            ("relayscope_spans_accepted_total", {"transport": "http"}),
+            ("relayscope_spans_rejected_total", {"reason": "unstorable"}),
+            ("relayscope_decode_seconds_count", {}),
+            ("relayscope_ingest_lag_seconds_count", {}),
+        )
+    }
+    assert list(found.values()) == [0, 100, 3, 2, 1, 1]
+
+
+def test_a_request_that_fails_is_not_in_flight_any_more(registry: CollectorRegistry) -> None:
+    metrics = IngestMetrics(registry)
+    with pytest.raises(RetryableError), metrics.request(transport="grpc", size=1):
+        raise RetryableError("full")
+    metrics.refused(transport="grpc", code="UNAVAILABLE")
+    refused = {"transport": "grpc", "code": "UNAVAILABLE"}
+    assert registry.get_sample_value("relayscope_requests_in_flight") == 0
+    assert registry.get_sample_value("relayscope_requests_refused_total", refused) == 1
+    assert registry.get_sample_value("relayscope_ingest_lag_seconds_count") == 0
+
+
+def test_groups(registry: CollectorRegistry) -> None:
+    metrics = IngestMetrics(registry)
+    metrics.queued(spans=12, size=345)
+    with metrics.group(spans=10, origins=()) as group:
+        group.committed(9)
+    with pytest.raises(RetryableError), metrics.group(spans=2, origins=()):
+        raise RetryableError("gone")
+    names = ("spans_committed_total", "commits_total", "commit_failures_total", "group_spans_sum", "queue_bytes")
+    assert [registry.get_sample_value(f"relayscope_{name}") for name in names] == [9, 1, 1, 10, 345]
+    assert registry.get_sample_value("relayscope_commit_seconds_count") == 1
+
+
+def test_reasons_are_bounded(registry: CollectorRegistry) -> None:
+    metrics = IngestMetrics(registry)
+    for number in range(1000):
+        metrics.reject({f"reason_{number}": 1})
+    samples = [sample for family in registry.collect() for sample in family.samples]
+    counted = [sample for sample in samples if sample.name == "relayscope_spans_rejected_total"]
+    assert len(counted) == 65
+    assert sum(sample.value for sample in counted) == 1000
+
+
+def test_a_request_of_the_api_that_is_never_answered_counts_as_our_failure(registry: CollectorRegistry) -> None:
+    with ApiMetrics(registry).request(method="GET") as request:
+        request.routed("/x/{id}")
+    labels = {"method": "GET", "route": "/x/{id}", "status": "5xx"}
+    assert registry.get_sample_value("relayscope_api_request_seconds_count", labels) == 1

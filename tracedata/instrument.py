@@ -1,0 +1,103 @@
+"""What receivers and writers tell about their work, for metrics and for spans of our own.
+
+Everything is told once a request or once a group, never once a span, and nothing told is a data value: counts, sizes,
+seconds, and words from our own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, Self
+
+from tracedata.pipeline import Receipt
+from tracedata.span import Batch
+
+
+class RequestProbe(Protocol):
+    """One export while it is handled."""
+
+    def decoded(self, batch: Batch) -> None:
+        """The bytes are a batch now. Called once at most."""
+        ...
+
+    def accepted(self, receipt: Receipt) -> None:
+        """Its spans are durable. Called once at most."""
+        ...
+
+
+class GroupProbe(Protocol):
+    """One commit while it is made."""
+
+    def committed(self, spans: int) -> None:
+        """That many spans are durable. Not called for a group that fails."""
+        ...
+
+
+class ReceiverInstruments(Protocol):
+    """What a receiver tells. Must not raise."""
+
+    def request(self, *, transport: str, size: int) -> AbstractContextManager[RequestProbe]:
+        """Around the handling of one export of ``size`` bytes; ``transport`` is ``grpc`` or ``http``."""
+        ...
+
+    def refused(self, *, transport: str, code: str) -> None:
+        """A request was answered with an error; ``code`` is gRPC's name or HTTP's number."""
+        ...
+
+
+class WriterInstruments(Protocol):
+    """What a writer tells. Must not raise."""
+
+    def queued(self, *, spans: int, size: int) -> None:
+        """What waits for a commit now: spans, and bytes of their rows."""
+        ...
+
+    def origin(self) -> object | None:
+        """What stands for the request that is being handled, to be given to ``group``; none when nobody wants it."""
+        ...
+
+    def group(self, *, spans: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
+        """Around the writing of one group, up to its commit."""
+        ...
+
+
+class IngestInstruments(ReceiverInstruments, WriterInstruments, Protocol):
+    """What an ingest worker tells."""
+
+
+class _Silence:
+    """Takes everything, does nothing; its own context manager, so that it costs next to nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def decoded(self, batch: Batch) -> None:
+        """Nobody listens."""
+
+    def accepted(self, receipt: Receipt) -> None:
+        """Nobody listens."""
+
+    def committed(self, spans: int) -> None:
+        """Nobody listens."""
+
+    def request(self, *, transport: str, size: int) -> _Silence:  # noqa: ARG002 - nobody listens
+        return self
+
+    def refused(self, *, transport: str, code: str) -> None:
+        """Nobody listens."""
+
+    def queued(self, *, spans: int, size: int) -> None:
+        """Nobody listens."""
+
+    def origin(self) -> object | None:
+        return None
+
+    def group(self, *, spans: int, origins: Sequence[object]) -> _Silence:  # noqa: ARG002 - nobody listens
+        return self
+
+
+UNOBSERVED: IngestInstruments = _Silence()
