@@ -25,6 +25,8 @@ _START_TIMEOUT_S = 60.0
 _STOP_MARGIN_S = 15.0
 _FIRST_BACKOFF_S = 0.1
 _MAX_BACKOFF_S = 10.0
+# A process that has served this long was not started in vain: whatever ended it, the next one starts at once.
+_SETTLED_S = 1.0
 
 # Where each port stands in the settings, and the flag that changes it.
 _PORTS = {
@@ -58,7 +60,10 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supervisor:
-    """Owns every process of a running system. A child that ends by itself is started again, with growing pauses."""
+    """Owns every process of a running system.
+
+    A child that ends by itself is started again: at once when it had served for a while, with growing pauses when not.
+    """
 
     def __init__(self, settings: Settings, *, on_change: Callable[[Ready], None] | None = None) -> None:
         self._settings = settings
@@ -204,21 +209,24 @@ class _Child:
             raise PermanentError(announcement.error)
 
     async def _keep(self) -> None:
+        now = asyncio.get_running_loop().time
         backoff_s = _FIRST_BACKOFF_S
+        ready_at: float | None = now()
         while True:
             assert self._process is not None  # noqa: S101 - set by start, which made this task
-            born = asyncio.get_running_loop().time()
             code = await self._process.wait()
-            if asyncio.get_running_loop().time() - born > _MAX_BACKOFF_S:
-                backoff_s = _FIRST_BACKOFF_S
-            _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, backoff_s)
-            await asyncio.sleep(backoff_s)
-            backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
+            is_settled = ready_at is not None and now() - ready_at >= _SETTLED_S
+            pause_s = 0.0 if is_settled else backoff_s
+            backoff_s = _FIRST_BACKOFF_S if is_settled else min(backoff_s * 2, _MAX_BACKOFF_S)
+            _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, pause_s)
+            await asyncio.sleep(pause_s)
             try:
                 await self._launch()
             except (RelayscopeError, OSError) as exc:
+                ready_at = None
                 _log.error("%s", exc)
             else:
+                ready_at = now()
                 self._on_start()
 
 
