@@ -21,12 +21,13 @@ from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import Pipeline
+from tracedata import PermanentError, Pipeline
 
 
 class Component(Protocol):
@@ -74,6 +75,21 @@ async def migrate_schema(dsn: str) -> Schema:
     """
     applied = [f"{migration.version:04d}_{migration.name}" for migration in await migrate(dsn)]
     return Schema(schema_version=SCHEMA_VERSION, applied=applied)
+
+
+async def assert_durable(dsn: str) -> None:
+    """Refuses a database that can lose what it has committed.
+
+    Raises:
+        PermanentError: settings are off without which a crash loses spans that were acknowledged.
+        RetryableError: the database cannot be asked.
+    """
+    unsafe = await unsafe_settings(dsn)
+    if unsafe:
+        raise PermanentError(
+            f"the database has {' and '.join(unsafe)} off, so a crash could lose spans that were acknowledged; turn it "
+            "on in postgresql.conf, or accept the loss with --allow-data-loss-on-crash"
+        )
 
 
 def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from relayscope.app import Database, build_database, migrate_schema
+from relayscope.app import Database, assert_durable, build_database, migrate_schema
 from relayscope.process import Announcement, Role, Specification
 from relayscope.settings import Settings, split_endpoint
 from tracedata import PermanentError, RelayscopeError
@@ -96,6 +96,8 @@ class Supervisor:
                 self._database = build_database(self._settings, on_restart=self._announce)
                 await self._database.start()
                 self._dsn = self._database.dsn
+            if not settings.storage.allow_data_loss_on_crash:
+                await assert_durable(self._dsn)
             for name in (await migrate_schema(self._dsn)).applied:
                 _log.info("applied migration %s", name)
             roles: list[Role] = ["api"]

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, errors, sql
 
 from storage.postgres.dictionary import Dictionary, Entries
+from storage.postgres.durability import commit_durably
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.partition import US_PER_DAY, Partitions
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
@@ -221,6 +222,7 @@ class PostgresSpanWriter:
                 connect_timeout=self._config.connect_timeout_s,
                 application_name=self._config.application_name,
             )
+            await commit_durably(self._connection)
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -29,7 +29,7 @@ def _settings(database_url: str, **endpoints: int) -> Settings:
         "receivers": {
             "otlp": {"protocols": {"grpc": {"endpoint": at["otlp_grpc"]}, "http": {"endpoint": at["otlp_http"]}}}
         },
-        "storage": {"database_url": database_url},
+        "storage": {"database_url": database_url, "allow_data_loss_on_crash": True},
         "service": {
             "http": {"endpoint": at["http"]},
             "jaeger": {"http": at["jaeger_http"], "grpc": at["jaeger_grpc"]},
