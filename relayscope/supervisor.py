@@ -59,6 +59,22 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     pids: Pids
 
 
+class Backoff:
+    """How long to wait before a process that has ended is started again."""
+
+    def __init__(self) -> None:
+        self._next_s = _FIRST_BACKOFF_S
+
+    def pause_after(self, served_s: float) -> float:
+        """Nothing after a process that has served for a while; else twice as long as the time before, up to a bound."""
+        if served_s >= _SETTLED_S:
+            self._next_s = _FIRST_BACKOFF_S
+            return 0.0
+        pause_s = self._next_s
+        self._next_s = min(pause_s * 2, _MAX_BACKOFF_S)
+        return pause_s
+
+
 class Supervisor:
     """Owns every process of a running system.
 
@@ -212,14 +228,12 @@ class _Child:
 
     async def _keep(self) -> None:
         now = asyncio.get_running_loop().time
-        backoff_s = _FIRST_BACKOFF_S
+        backoff = Backoff()
         ready_at: float | None = now()
         while True:
             assert self._process is not None  # noqa: S101 - set by start, which made this task
             code = await self._process.wait()
-            is_settled = ready_at is not None and now() - ready_at >= _SETTLED_S
-            pause_s = 0.0 if is_settled else backoff_s
-            backoff_s = _FIRST_BACKOFF_S if is_settled else min(backoff_s * 2, _MAX_BACKOFF_S)
+            pause_s = backoff.pause_after(0.0 if ready_at is None else now() - ready_at)
             _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, pause_s)
             await asyncio.sleep(pause_s)
             try:

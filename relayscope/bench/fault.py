@@ -6,12 +6,15 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from relayscope.bench.victim import Victim
+from relayscope.bench.victim import Victim, is_alive
 
 # Short enough that no sender gives up waiting for an answer, and longer than any commit.
 SHORT_OUTAGE_S = 1.5
+_END_TIMEOUT_S = 10.0
+_POLL_S = 0.005
 
 # Does its harm, and says whether there was anything to harm.
 Fault = Callable[[Victim, random.Random], Awaitable[bool]]
@@ -19,20 +22,20 @@ Fault = Callable[[Victim, random.Random], Awaitable[bool]]
 
 async def _kill_worker(victim: Victim, dice: random.Random) -> bool:
     workers = victim.living().workers
-    return bool(workers) and _signalled(dice.choice(workers), signal.SIGKILL)
+    return bool(workers) and await _ended(dice.choice(workers), signal.SIGKILL)
 
 
 async def _kill_api(victim: Victim, _: random.Random) -> bool:
-    return _signalled(victim.living().api, signal.SIGKILL)
+    return await _ended(victim.living().api, signal.SIGKILL)
 
 
 async def _stop_postgres(victim: Victim, _: random.Random) -> bool:
     """What ``pg_ctl -m immediate stop`` does: no checkpoint, no farewell, recovery at the next start."""
-    return _signalled(victim.living().postgres, signal.SIGQUIT)
+    return await _ended(victim.living().postgres, signal.SIGQUIT)
 
 
 async def _kill_postgres(victim: Victim, _: random.Random) -> bool:
-    return _signalled(victim.living().postgres, signal.SIGKILL)
+    return await _ended(victim.living().postgres, signal.SIGKILL)
 
 
 async def _kill_supervisor(victim: Victim, _: random.Random) -> bool:
@@ -57,6 +60,16 @@ def outage(seconds: float) -> Fault:
         return bool(frozen)
 
     return freeze
+
+
+async def _ended(pid: int | None, number: signal.Signals) -> bool:
+    """Returns when the process is gone, so that nobody takes it for the one that replaces it."""
+    if not _signalled(pid, number):
+        return False
+    deadline = time.monotonic() + _END_TIMEOUT_S
+    while pid is not None and is_alive(pid) and time.monotonic() < deadline:  # noqa: ASYNC110 - it is no child of ours
+        await asyncio.sleep(_POLL_S)
+    return True
 
 
 def _signalled(pid: int | None, number: signal.Signals) -> bool:

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from tracedata import PermanentError
 
 # Faults come this long after the one before, on purpose also while the system still recovers from it.
 _PAUSE_S = (0.05, 0.8)
-_NO_PATIENCE = 0.15
+_NO_PATIENCE = 0.5
 _RECOVERY_TIMEOUT_S = 60.0
 _POLL_S = 0.02
 _CHECKPOINTS = 4
@@ -46,7 +47,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a fault was made, and how long until all processes were there and spans acknowledged again."""
+    """How often a fault was made, and how long until all processes were there and spans acknowledged again.
+
+    Times are 0 when nobody has waited for that.
+    """
 
     count: int
     median_s: float
@@ -181,6 +185,7 @@ class _Run:
         self._dice = random.Random(plan.seed)
         self._faults = {**FAULTS, "database frozen": outage(plan.outage_s)}
         self._times: dict[str, list[float]] = {name: [] for name in FAULTS}
+        self._counts: Counter[str] = Counter()
         self.checkpoints = 0
 
     async def harm(self) -> None:
@@ -196,9 +201,10 @@ class _Run:
 
     def recoveries(self) -> dict[str, Recovery]:
         return {
-            name: Recovery(count=len(times), median_s=statistics.median(times), longest_s=max(times))
-            for name, times in self._times.items()
-            if times
+            name: Recovery(
+                count=count, median_s=_median(self._times[name]), longest_s=max(self._times[name], default=0.0)
+            )
+            for name, count in self._counts.items()
         }
 
     def _planned(self) -> Iterator[tuple[str, float]]:
@@ -214,8 +220,6 @@ class _Run:
             yield draw(), passed / (plan.minutes * 60)
 
     async def _make(self, name: str) -> None:
-        before = (await self._load.progress()).acknowledged
-        begun = time.monotonic()
         for _ in range(_ATTEMPTS):
             if await self._faults[name](self._victim, self._dice):
                 break
@@ -223,10 +227,14 @@ class _Run:
             await self._recover()
         else:
             raise PermanentError(f"there is nothing to harm: {name}")
+        begun = time.monotonic()
+        self._counts[name] += 1
         # A worker may be killed while the system still recovers from the fault before: it dies under others' feet.
-        if name != WORKER or self._dice.random() > _NO_PATIENCE:
-            await self._recover()
-            await self._until_acknowledged(before)
+        if name == WORKER and self._dice.random() < _NO_PATIENCE:
+            return
+        before = (await self._load.progress()).acknowledged
+        await self._recover()
+        await self._until_acknowledged(before)
         self._times[name].append(time.monotonic() - begun)
 
     async def _recover(self) -> None:
@@ -253,12 +261,16 @@ class _Run:
     async def _report(self, name: str, done: float) -> None:
         state = State(
             done=done,
-            faults=sum(map(len, self._times.values())),
-            worker_kills=len(self._times[WORKER]),
+            faults=self._counts.total(),
+            worker_kills=self._counts[WORKER],
             acknowledged=(await self._load.progress()).acknowledged,
             event=name,
         )
         self._tell(state)
+
+
+def _median(times: Sequence[float]) -> float:
+    return statistics.median(times) if times else 0.0
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -60,7 +60,7 @@ class Victim:
         """The processes that are there, which may be fewer than there should be."""
         pids = self.ready.pids
         # A process id that was freed may be anybody's; our own children's are not freed before they are replaced.
-        children = {child.pid for child in self._children() if child.is_running() and _lives(child)}
+        children = {child.pid for child in self._children() if is_alive(child.pid)}
         return Pids(
             supervisor=pids.supervisor,
             postgres=pids.postgres if pids.postgres in children else None,
@@ -162,8 +162,9 @@ class Victim:
         return lines[-1] if lines else "it says nothing"
 
 
-def _lives(process: psutil.Process) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and was not waited for does not."""
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

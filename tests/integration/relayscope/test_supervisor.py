@@ -172,6 +172,14 @@ async def test_a_database_that_cannot_be_reached_is_one_sentence_without_its_pas
     assert _children() == set()
 
 
+async def test_a_database_that_can_lose_data_is_refused_unless_told(shared_postgres_dsn: str) -> None:
+    settings = _settings(shared_postgres_dsn)
+    storage = settings.storage.model_copy(update={"allow_data_loss_on_crash": False})
+    with pytest.raises(PermanentError, match="--allow-data-loss-on-crash"):
+        await Supervisor(settings.model_copy(update={"storage": storage})).start()
+    assert _children() == set()
+
+
 async def test_closing_is_idempotent_and_safe_before_start(shared_postgres_dsn: str) -> None:
     supervisor = Supervisor(_settings(shared_postgres_dsn))
     await supervisor.aclose()
