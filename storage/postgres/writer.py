@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors, sql
 
+from storage.postgres.connection import noticing_silence
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
@@ -217,7 +218,7 @@ class PostgresSpanWriter:
         if self._connection is None or self._connection.closed:
             self._dictionary, self._partitions = Dictionary(), Partitions()
             self._connection = await AsyncConnection.connect(
-                self._config.dsn,
+                noticing_silence(self._config.dsn),
                 autocommit=True,
                 connect_timeout=self._config.connect_timeout_s,
                 application_name=self._config.application_name,
