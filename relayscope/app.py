@@ -26,6 +26,7 @@ from relayscope.settings import Settings, parse_age, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig
@@ -35,7 +36,7 @@ from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import IngestInstruments, Pipeline
+from tracedata import IngestInstruments, PermanentError, Pipeline
 
 
 class Component(Protocol):
@@ -83,6 +84,21 @@ async def migrate_schema(dsn: str) -> Schema:
     """
     applied = [f"{migration.version:04d}_{migration.name}" for migration in await migrate(dsn)]
     return Schema(schema_version=SCHEMA_VERSION, applied=applied)
+
+
+async def assert_durable(dsn: str) -> None:
+    """Refuses a database that can lose what it has committed.
+
+    Raises:
+        PermanentError: settings are off without which a crash loses spans that were acknowledged.
+        RetryableError: the database cannot be asked.
+    """
+    unsafe = await unsafe_settings(dsn)
+    if unsafe:
+        raise PermanentError(
+            f"the database has {' and '.join(unsafe)} off, so a crash could lose spans that were acknowledged; turn it "
+            "on in postgresql.conf, or accept the loss with --allow-data-loss-on-crash"
+        )
 
 
 def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:

@@ -142,6 +142,9 @@ class StorageSettings(_Section):
     max_group_rows: int = Field(20_000, ge=1, description="A commit takes about this many spans at most.")
     max_queued_rows: int = Field(200_000, ge=1, description="Spans a worker holds before it refuses more.")
     max_queued_bytes: int = Field(64 * _MIB, ge=_MIB, description="Bytes a worker holds before it refuses more.")
+    allow_data_loss_on_crash: bool = Field(
+        default=False, description="Start on a database that can lose acknowledged spans when it crashes."
+    )
     query_timeout_s: float = Field(30.0, gt=0, description="A query that takes longer is cancelled.")
     partition_width: Literal["hour", "day"] = Field("day", description="What one partition holds: `hour` or `day`.")
     partitions_ahead: int = Field(3, ge=1, le=100, description="Partitions that are made before their time comes.")

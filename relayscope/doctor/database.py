@@ -60,13 +60,19 @@ def check_durability(state: DatabaseState) -> Finding:
     settings = {
         "fsync": state.fsync,
         "full_page_writes": state.full_page_writes,
-        "synchronous_commit": state.synchronous_commit,
     }
     off = [name for name, is_on in settings.items() if not is_on]
     if off:
-        advice = "Turn them on in postgresql.conf: without them a crash can lose spans that were acknowledged."
+        advice = (
+            "Turn them on in postgresql.conf: without them a crash can lose spans that were acknowledged, and `up` starts "
+            "only with --allow-data-loss-on-crash."
+        )
         return failed(_DURABILITY, f"off: {', '.join(off)}", advice=advice)
-    return ok(_DURABILITY, f"{', '.join(settings)} are on")
+    if not state.synchronous_commit:
+        return ok(
+            _DURABILITY, "fsync, full_page_writes are on; synchronous_commit is off by default, on for our writers"
+        )
+    return ok(_DURABILITY, f"{', '.join(settings)}, synchronous_commit are on")
 
 
 def check_rights(state: DatabaseState) -> Finding:

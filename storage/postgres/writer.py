@@ -16,7 +16,9 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors, sql
 
+from storage.postgres.connection import noticing_silence
 from storage.postgres.dictionary import Dictionary, Entries
+from storage.postgres.durability import commit_durably
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.partition import NS_PER_HOUR, Partitions, Width
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
@@ -236,11 +238,12 @@ class PostgresSpanWriter:
             self._dictionary = Dictionary()
             self._partitions = Partitions(width=self._config.partition_width)
             self._connection = await AsyncConnection.connect(
-                self._config.dsn,
+                noticing_silence(self._config.dsn),
                 autocommit=True,
                 connect_timeout=self._config.connect_timeout_s,
                 application_name=self._config.application_name,
             )
+            await commit_durably(self._connection)
         return self._connection
 
     async def _disconnect(self) -> None:
