@@ -13,6 +13,7 @@ import msgspec
 
 from processors.sanitise import Sanitise
 from query.search import compile_search
+from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
@@ -95,7 +96,15 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
     )
     pipeline = Pipeline([Sanitise()], writer)
     grace_s = settings.service.shutdown_grace_s
-    protocols = settings.receivers.otlp.protocols
+    otlp = settings.receivers.otlp
+    admission = Admission(
+        AdmissionConfig(
+            max_bytes=otlp.max_bytes_in_flight,
+            max_requests=otlp.max_requests_in_flight,
+            read_timeout_s=otlp.read_timeout_s,
+        )
+    )
+    protocols = otlp.protocols
     grpc_host, grpc_port = split_endpoint(protocols.grpc.endpoint)
     http_host, http_port = split_endpoint(protocols.http.endpoint)
     grpc = OtlpGrpcServer(
@@ -105,9 +114,12 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             reuse_port=True,
             workspace_id=DEFAULT_WORKSPACE_ID,
             max_request_bytes=protocols.grpc.max_request_bytes,
+            max_objects=otlp.max_objects,
+            max_connection_idle_s=protocols.grpc.max_connection_idle_s,
             grace_period_s=grace_s,
         ),
         pipeline,
+        admission,
     )
     http = OtlpHttpServer(
         OtlpHttpConfig(
@@ -116,9 +128,11 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             reuse_port=True,
             workspace_id=DEFAULT_WORKSPACE_ID,
             max_request_bytes=protocols.http.max_request_bytes,
+            max_objects=otlp.max_objects,
             grace_period_s=grace_s,
         ),
         pipeline,
+        admission,
     )
     return [writer, grpc, http]
 

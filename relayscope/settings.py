@@ -62,6 +62,7 @@ class OtlpGrpcSettings(_Section):
 
     endpoint: Endpoint = Field(f"{_LOOPBACK}:4317", description="Where OTLP/gRPC listens.")
     max_request_bytes: int = Field(20 * _MIB, ge=1024, description="Larger requests are refused.")
+    max_connection_idle_s: float = Field(300.0, gt=0, description="Connections without calls for longer are closed.")
 
 
 class OtlpHttpSettings(_Section):
@@ -84,6 +85,16 @@ class OtlpSettings(_Section):
     """The OTLP receiver."""
 
     protocols: OtlpProtocolSettings = OtlpProtocolSettings()
+    max_bytes_in_flight: int = Field(
+        64 * _MIB, ge=_MIB, description="Bytes of unanswered requests that a worker holds before it refuses more."
+    )
+    max_requests_in_flight: int = Field(
+        1024, ge=1, description="Unanswered requests that a worker holds before it refuses more."
+    )
+    max_objects: int = Field(
+        1_250_000, ge=1000, description="Requests with more messages (spans, attributes, values, events) are refused."
+    )
+    read_timeout_s: float = Field(30.0, gt=0, description="A request that takes longer to arrive is refused.")
 
 
 class ReceiverSettings(_Section):
