@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search
 from receiver.admission import Admission, AdmissionConfig
@@ -94,7 +95,17 @@ def build_ingest(settings: Settings, dsn: str) -> Sequence[Component]:
             max_queued_bytes=storage.max_queued_bytes,
         )
     )
-    pipeline = Pipeline([Sanitise()], writer)
+    limits = settings.processors.limit
+    limit = Limit(
+        LimitConfig(
+            max_attributes=limits.max_attributes,
+            max_value_chars=limits.max_value_chars,
+            max_events=limits.max_events,
+            max_links=limits.max_links,
+            max_span_chars=limits.max_span_chars,
+        )
+    )
+    pipeline = Pipeline([limit, Sanitise()], writer)
     grace_s = settings.service.shutdown_grace_s
     otlp = settings.receivers.otlp
     admission = Admission(
