@@ -21,7 +21,7 @@ DEFAULT_READ_TIMEOUT_S = 30.0
 # gRPC does not tell the size of what it is about to read, so few calls read at a time. One that takes longer than a
 # moment gives its turn back and goes on among the slow ones, of which there are few as well: senders that stall hold up
 # nobody but each other.
-_MAX_PROMPT_READS = 4
+_MAX_PROMPT_READS = 2
 _MAX_SLOW_READS = 4
 _PROMPT_S = 0.1
 
