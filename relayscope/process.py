@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -52,7 +53,11 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 def main() -> int:
     """Runs the role that standard input names; returns the exit code."""
-    specification = msgspec.json.decode(sys.stdin.buffer.readline(), type=Specification)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        # The supervisor was killed before it could say what to do.
+        return 1
+    specification = msgspec.json.decode(line, type=Specification)
     settings = Settings.model_validate_json(specification.settings)
     logs = settings.service.logs
     try:
@@ -106,8 +111,9 @@ async def _wait_for_end_of_input() -> None:
 
 
 def _announce(announcement: Announcement) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(announcement) + b"\n")
-    sys.stdout.buffer.flush()
+    # A supervisor that was killed does not listen any more; the end of our input tells us so.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), msgspec.json.encode(announcement) + b"\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -32,6 +33,7 @@ _RECOVERY_TIMEOUT_S = 60.0
 _POLL_S = 0.02
 _CHECKPOINTS = 4
 _ATTEMPTS = 20
+_TRACEBACK = re.compile(r"^Traceback .*\n(?: .*\n)*.*", re.MULTILINE)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +70,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: int
     load: Progress
     sum: Reconciliation
-    tracebacks: int
+    tracebacks: Sequence[str]
     exit_code: int
 
     @property
@@ -111,7 +113,7 @@ async def soak(plan: Plan, *, tell: Callable[[State], None]) -> Report:
             exit_code = exit_code or await victim.stop()
         finally:
             await victim.stop()
-        tracebacks = victim.log.count("Traceback")
+        tracebacks = _tracebacks(victim.log)
     return Report(
         started=started,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -220,6 +222,7 @@ class _Run:
             yield draw(), passed / (plan.minutes * 60)
 
     async def _make(self, name: str) -> None:
+        begun = time.monotonic()
         for _ in range(_ATTEMPTS):
             if await self._faults[name](self._victim, self._dice):
                 break
@@ -227,7 +230,6 @@ class _Run:
             await self._recover()
         else:
             raise PermanentError(f"there is nothing to harm: {name}")
-        begun = time.monotonic()
         self._counts[name] += 1
         # A worker may be killed while the system still recovers from the fault before: it dies under others' feet.
         if name == WORKER and self._dice.random() < _NO_PATIENCE:
@@ -267,6 +269,11 @@ class _Run:
             event=name,
         )
         self._tell(state)
+
+
+def _tracebacks(log: str) -> list[str]:
+    """The stack traces in a log, each up to the line that names the error. A fault is no reason to print one."""
+    return [trace.group() for trace in _TRACEBACK.finditer(log)]
 
 
 def _median(times: Sequence[float]) -> float:

@@ -131,6 +131,7 @@ def _print(report: Report, console: Console) -> None:
         ("spans stored", total.stored),
         ("  of them not acknowledged", total.unacknowledged),
         ("  of them never sent", total.unaccounted),
+        ("stack traces in the log", len(report.tracebacks)),
         ("[bold]acknowledged and lost", total.lost),
         ("[bold]stored twice", total.duplicated),
     ):
