@@ -11,10 +11,10 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench soak fmt clean lock
+.PHONY: help setup demo test check bench bench-large soak fmt clean lock
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make .venv with everything in it; does nothing when that is done already
 
@@ -62,6 +62,9 @@ check: setup ## Lint, formatting, types and import contracts
 
 bench: setup ## Measure ingest against the COPY ceiling of this machine
 	@$(BIN)/relayscope bench ingest $(ARGS)
+
+bench-large: setup ## Fill a store with 10 million spans, twice, and measure it (an hour; 20 GB of temporary disk)
+	@$(BIN)/relayscope bench large $(ARGS)
 
 soak: setup ## Kill processes under load and account for every span (ARGS="--minutes 60" for longer)
 	@$(BIN)/relayscope bench soak $(ARGS)

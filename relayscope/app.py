@@ -28,6 +28,7 @@ from relayscope.settings import Settings, parse_age, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.citus import distribute
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
@@ -72,20 +73,22 @@ def build_inspector() -> Inspector:
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The schema's version, and the names of the migrations that were just applied."""
+    """The schema's version, the names of the migrations that were just applied, the tables that were just distributed."""
 
     schema_version: int
     applied: Sequence[str]
+    distributed: Sequence[str] = ()
 
 
-async def migrate_schema(dsn: str) -> Schema:
-    """Brings the schema up to date.
+async def migrate_schema(dsn: str, *, on_citus: bool = False) -> Schema:
+    """Brings the schema up to date; ``on_citus`` distributes its tables over the nodes as well.
 
     Raises:
         RelayscopeError: the database cannot be reached or used; the message says why.
     """
     applied = [f"{migration.version:04d}_{migration.name}" for migration in await migrate(dsn)]
-    return Schema(schema_version=SCHEMA_VERSION, applied=applied)
+    distributed = await distribute(dsn) if on_citus else ()
+    return Schema(schema_version=SCHEMA_VERSION, applied=applied, distributed=distributed)
 
 
 async def assert_durable(dsn: str) -> None:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 import statistics
-import sys
-import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from processors.sanitise import Sanitise
 from receiver.protobuf import decode_traces
+from relayscope.bench.figure import now, percentile
 from relayscope.bench.load import Order, Result
+from relayscope.bench.loader import running_loader
+from relayscope.bench.probe import Memory, Probe
+from relayscope.bench.system import fresh_system, machine
 from relayscope.bench.workload import requests
-from relayscope.settings import Settings, load_settings
-from relayscope.supervisor import Ready, running_system
+from relayscope.supervisor import Ready
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.postgres.ceiling import Ceiling, reset, stored
 from tracedata import PermanentError, Span
 
 _GROUP_ROWS = 5_000
-_ANY_PORT = "127.0.0.1:0"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,19 +37,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn of each: rows and spans per second, latencies in milliseconds, bytes per stored span."""
+    """One turn of each: rows and spans per second, latencies in milliseconds, bytes per stored span.
+
+    ``queryable_ms`` is, of each probe, the time from sending a span to reading it through the API, under the load.
+    ``worker_memory_mib`` is the most resident memory that any worker had.
+    """
 
     ceiling_rows_per_s: float
     ingest_spans_per_s: float
     ratio: float
     p50_ms: float
     p99_ms: float
+    queryable_ms: list[float]
+    worker_memory_mib: float
     retries: int
     bytes_per_span: float
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All rounds, and the median of each figure."""
+    """All rounds; the median of their rates, percentiles of all probes, the most memory."""
 
     started: str
     machine: str
@@ -62,6 +64,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ceiling_rows_per_s: float
     ingest_spans_per_s: float
     ratio: float
+    queryable_p50_ms: float
+    queryable_p99_ms: float
+    worker_memory_mib: float
 
 
 async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
@@ -70,22 +75,25 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
     Raises:
         RelayscopeError: the system cannot start, or a stored count does not equal the acknowledged one.
     """
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    with tempfile.TemporaryDirectory(prefix="relayscope-bench-") as folder:
-        tell("starting a system in a temporary folder")
-        async with running_system(_settings(Path(folder), plan)) as ready:
-            rounds = []
-            for number in range(plan.rounds):
-                rounds.append(await _round(plan, ready, number=number))
-                tell(_line(rounds[-1], number=number + 1, of=plan.rounds))
+    started = now()
+    tell("starting a system in a temporary folder")
+    async with fresh_system(workers=plan.workers) as ready:
+        rounds = []
+        for number in range(plan.rounds):
+            rounds.append(await _round(plan, ready, number=number))
+            tell(_line(rounds[-1], number=number + 1, of=plan.rounds))
+    queryable_ms = [latency for one in rounds for latency in one.queryable_ms]
     return Report(
         started=started,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        machine=machine(),
         plan=plan,
         rounds=rounds,
         ceiling_rows_per_s=statistics.median(one.ceiling_rows_per_s for one in rounds),
         ingest_spans_per_s=statistics.median(one.ingest_spans_per_s for one in rounds),
         ratio=statistics.median(one.ratio for one in rounds),
+        queryable_p50_ms=percentile(queryable_ms, 0.5),
+        queryable_p99_ms=percentile(queryable_ms, 0.99),
+        worker_memory_mib=max(one.worker_memory_mib for one in rounds),
     )
 
 
@@ -93,21 +101,6 @@ def _line(one: Round, *, number: int, of: int) -> str:
     return (
         f"round {number} of {of}: ceiling {one.ceiling_rows_per_s:,.0f} rows/s, "
         f"ingest {one.ingest_spans_per_s:,.0f} spans/s, ratio {one.ratio:.2f}"
-    )
-
-
-def _settings(folder: Path, plan: Plan) -> Settings:
-    protocols = {"grpc": {"endpoint": _ANY_PORT}, "http": {"endpoint": _ANY_PORT}}
-    return load_settings(
-        flags={
-            "receivers": {"otlp": {"protocols": protocols}},
-            "storage": {"data_dir": folder, "database_url": None},
-            "service": {
-                "http": {"endpoint": _ANY_PORT},
-                "jaeger": {"http": _ANY_PORT, "grpc": _ANY_PORT},
-                "workers": plan.workers,
-            },
-        }
     )
 
 
@@ -122,10 +115,12 @@ async def _round(plan: Plan, ready: Ready, *, number: int) -> Round:
     await reset(ready.database_url)
     ceiling_rate = await ceiling.measure()
     del ceiling
-    result = await _load(plan, ready, seed=seed + 1)
+    watch = _Watch(ready)
+    result = await _load(plan, ready, seed=seed + 1, watch=watch)
     spans, size = await stored(ready.database_url)
-    if spans != result.spans:
-        raise PermanentError(f"{result.spans} spans were acknowledged, {spans} are stored")
+    acknowledged = result.spans + len(watch.probe.latencies_ms)
+    if spans != acknowledged:
+        raise PermanentError(f"{acknowledged} spans were acknowledged, {spans} are stored")
     rate = result.spans / result.seconds
     return Round(
         ceiling_rows_per_s=ceiling_rate,
@@ -133,6 +128,8 @@ async def _round(plan: Plan, ready: Ready, *, number: int) -> Round:
         ratio=rate / ceiling_rate,
         p50_ms=result.p50_ms,
         p99_ms=result.p99_ms,
+        queryable_ms=watch.probe.latencies_ms,
+        worker_memory_mib=watch.memory.peak_mib,
         retries=result.retries,
         bytes_per_span=size / spans,
     )
@@ -148,16 +145,7 @@ def _spans(plan: Plan, *, seed: int) -> list[Span]:
     return [span for batch in batches for span in batch.spans]
 
 
-async def _load(plan: Plan, ready: Ready, *, seed: int) -> Result:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "relayscope.bench.load",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None  # noqa: S101 - both are pipes
-    assert process.stdout is not None  # noqa: S101
+async def _load(plan: Plan, ready: Ready, *, seed: int, watch: _Watch) -> Result:
     order = Order(
         target=f"127.0.0.1:{ready.otlp_grpc}",
         seed=seed,
@@ -166,11 +154,25 @@ async def _load(plan: Plan, ready: Ready, *, seed: int) -> Result:
         connections=plan.connections,
         concurrency=plan.concurrency,
     )
-    process.stdin.write(msgspec.json.encode(order) + b"\n")
-    await process.stdout.readline()
-    await reset(ready.database_url)
-    process.stdin.write(b"go\n")
-    line = await process.stdout.readline()
-    if await process.wait() or not line:
-        raise PermanentError("the load generator failed")
-    return msgspec.json.decode(line, type=Result)
+    async with running_loader() as loader:
+        await loader.prepare(order)
+        await reset(ready.database_url)
+        async with watch:
+            return await loader.send()
+
+
+class _Watch:
+    """Probes and measures memory for the time of an ``async with``."""
+
+    def __init__(self, ready: Ready) -> None:
+        self.probe = Probe(ready)
+        self.memory = Memory(ready.pids.workers)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> None:
+        self._tasks = [asyncio.create_task(self.probe.run()), asyncio.create_task(self.memory.run())]
+
+    async def __aexit__(self, *_: object) -> None:
+        self.probe.stop()
+        self.memory.stop()
+        await asyncio.gather(*self._tasks)

@@ -1,7 +1,7 @@
 """The load generator: a process of its own that sends requests it has encoded beforehand, and times the answers.
 
-One JSON line on standard input says what to do; ``ready`` on standard output says that everything is encoded; any further
-line starts the sending; one JSON line on standard output is the result.
+One JSON line on standard input is an order; ``ready`` on standard output says that everything is encoded; any further line
+starts the sending; one JSON line on standard output is the result. Then the next order may come; the end of input ends us.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import grpc
 import msgspec
 from grpc import aio
 
-from relayscope.bench.workload import Request, requests
+from relayscope.bench.figure import percentile
+from relayscope.bench.workload import Days, Request, requests
 
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _TIMEOUT_S = 60.0
 _RETRY_S = 0.05
+_SAMPLES = 64
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,33 +33,40 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sizes: tuple[int, int]
     connections: int
     concurrency: int
+    days: Days | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """Spans acknowledged, seconds until the last answer, refusals that were retried, latencies in milliseconds."""
+    """Spans acknowledged, seconds until the last answer, refusals that were retried, latencies in milliseconds.
+
+    ``trace_ids`` are some of the traces, spread over the whole load, in hex.
+    """
 
     spans: int
     seconds: float
     retries: int
     p50_ms: float
     p99_ms: float
+    trace_ids: list[str]
 
 
 def main() -> None:
-    """Runs one order."""
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-    load = requests(seed=order.seed, spans=order.spans, sizes=order.sizes)
-    print("ready", flush=True)  # noqa: T201 - the protocol with our parent
-    sys.stdin.buffer.readline()
-    result = asyncio.run(_send_all(order, load))
-    print(msgspec.json.encode(result).decode(), flush=True)  # noqa: T201
+    """Runs one order after the other."""
+    while line := sys.stdin.buffer.readline():
+        order = msgspec.json.decode(line, type=Order)
+        load = requests(seed=order.seed, spans=order.spans, sizes=order.sizes, days=order.days)
+        print("ready", flush=True)  # noqa: T201 - the protocol with our parent
+        if not sys.stdin.buffer.readline():
+            return
+        result = asyncio.run(_send_all(order, load))
+        print(msgspec.json.encode(result).decode(), flush=True)  # noqa: T201
 
 
 async def _send_all(order: Order, load: Sequence[Request]) -> Result:
     # Subchannels of their own, or all channels to one target would share a connection, and so one worker.
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [aio.insecure_channel(order.target, options=options) for _ in range(order.connections)]
-    sender = _Sender([channel.unary_unary(_EXPORT) for channel in channels])
+    sender = _Sender([channel.unary_unary(EXPORT) for channel in channels])
     pending = iter(load)
     start = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
@@ -65,13 +74,13 @@ async def _send_all(order: Order, load: Sequence[Request]) -> Result:
             tasks.create_task(sender.run(pending, number))
     seconds = time.perf_counter() - start
     await asyncio.gather(*(channel.close() for channel in channels))
-    latencies = sorted(sender.latencies)
     return Result(
         spans=sum(request.spans for request in load),
         seconds=seconds,
         retries=sender.retries,
-        p50_ms=latencies[len(latencies) // 2] * 1000,
-        p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
+        p50_ms=percentile(sender.latencies, 0.5) * 1000,
+        p99_ms=percentile(sender.latencies, 0.99) * 1000,
+        trace_ids=[request.trace_id.hex() for request in load[:: max(1, len(load) // _SAMPLES)]],
     )
 
 

@@ -2,6 +2,8 @@
 
 A 12-attribute span of about 520 bytes; every tenth span is an LLM call with prompt and answer; traces of 20 spans over five
 services. What repeats is encoded once; ids and times are put in front of it, since protobuf's fields may come in any order.
+
+Spans start within the last second, or, for a store that has been filled for days, anywhere in the days that are asked for.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ SERVICES = ("gateway", "router", "rule-engine", "provider", "billing")
 _SPANS_PER_TRACE = 20
 _LLM_EVERY = 10
 _TEMPLATES_PER_KIND = 40
+_MARK = "relayscope.bench.probe"
 _LLM_OPERATION = "chat gpt-4.1-mini"
 # trace_id, span_id, parent_span_id, start and end with their field tags: see opentelemetry/proto/trace/v1/trace.proto.
 _HEAD = struct.Struct("<2s16s2s8s2s8scQcQ")
 _RESOURCE_SPANS, _SPANS_OF_SCOPE, _SCOPE_SPANS = b"\x0a", b"\x12", b"\x12"
+_NS_PER_S = 1_000_000_000
+_S_PER_DAY = 86_400
 _WORDS = (
     "route request model budget latency cache provider token answer question policy limit region retry stream context "
     "summary invoice customer order shipment status refund delivery support agent search result document section"
@@ -31,33 +36,64 @@ _WORDS = (
 
 
 class Request(msgspec.Struct, frozen=True):
-    """An encoded ``ExportTraceServiceRequest`` and the number of spans in it."""
+    """An encoded ``ExportTraceServiceRequest``, the number of spans in it, and the id of its first trace."""
 
     data: bytes
     spans: int
+    trace_id: bytes
 
 
-def requests(*, seed: int, spans: int, sizes: tuple[int, int]) -> Sequence[Request]:
+class Days(msgspec.Struct, frozen=True, kw_only=True):
+    """When spans start: on one of ``count`` days from ``first`` on (counted from the epoch), drawn for each request.
+
+    The time of day goes from ``fractions[0]`` to ``fractions[1]`` of a day as the requests do, since that is how spans
+    arrive: in every partition near the newest ones.
+    """
+
+    first: int
+    count: int
+    fractions: tuple[float, float] = (0.0, 1.0)
+
+    def moment_ns(self, dice: random.Random, *, progress: float) -> int:
+        """A moment at least a second after the start of its day, and at least one before its end."""
+        low, high = self.fractions
+        of_day = 1 + (low + (high - low) * progress) * (_S_PER_DAY - 2)
+        return int(((self.first + dice.randrange(self.count)) * _S_PER_DAY + of_day) * _NS_PER_S)
+
+
+def requests(*, seed: int, spans: int, sizes: tuple[int, int], days: Days | None = None) -> Sequence[Request]:
     """Requests of ``sizes[0]`` to ``sizes[1]`` spans each, ``spans`` in all. Ids differ between seeds."""
     dice = random.Random(seed)
     templates = _Templates(dice)
     made: list[Request] = []
-    while spans > 0:
-        size = min(spans, dice.randint(*sizes))
-        made.append(Request(b"".join(_resource_spans(dice, templates, size)), size))
-        spans -= size
+    done = 0
+    while done < spans:
+        size = min(spans - done, dice.randint(*sizes))
+        now = days.moment_ns(dice, progress=done / spans) if days else time.time_ns()
+        made.append(_request(dice, templates, size=size, now=now))
+        done += size
     return made
 
 
-def _resource_spans(dice: random.Random, templates: _Templates, size: int) -> Iterator[bytes]:
-    by_service: dict[str, list[bytes]] = {service: [] for service in SERVICES}
+def marked_request(trace_id: bytes) -> bytes:
+    """An encoded request with one span, which is recognised by its trace."""
     now = time.time_ns()
-    trace_id, parent = b"", b""
+    span = Span(
+        trace_id=trace_id, span_id=trace_id[:8], name=_MARK, start_time_unix_nano=now, end_time_unix_nano=now + 1000
+    )
+    spans = ScopeSpans(spans=[span]).SerializeToString()
+    return _field(_RESOURCE_SPANS, _resource(_MARK) + _field(_SCOPE_SPANS, spans))
+
+
+def _request(dice: random.Random, templates: _Templates, *, size: int, now: int) -> Request:
+    by_service: dict[str, list[bytes]] = {service: [] for service in SERVICES}
+    first, trace_id, parent = b"", b"", b""
     for number in range(size):
         if number % _SPANS_PER_TRACE == 0:
             trace_id, parent = dice.randbytes(16), bytes(8)
+            first = first or trace_id
         span_id = dice.randbytes(8)
-        start = now - dice.randrange(1_000_000_000)
+        start = now - dice.randrange(_NS_PER_S)
         end = start + dice.randrange(1_000, 500_000_000)
         head = _HEAD.pack(
             b"\x0a\x10", trace_id, b"\x12\x08", span_id, b"\x22\x08", parent, b"\x39", start, b"\x41", end
@@ -66,6 +102,10 @@ def _resource_spans(dice: random.Random, templates: _Templates, size: int) -> It
         body = dice.choice(templates.llm if number % _LLM_EVERY == 0 else templates.plain)
         by_service[service].append(_field(_SPANS_OF_SCOPE, head + body))
         parent = span_id
+    return Request(b"".join(_resource_spans(templates, by_service)), size, first)
+
+
+def _resource_spans(templates: _Templates, by_service: Mapping[str, Sequence[bytes]]) -> Iterator[bytes]:
     for service, encoded in by_service.items():
         if encoded:
             scope_spans = templates.scope + b"".join(encoded)

@@ -9,15 +9,20 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from relayscope.bench.ingest import Plan, Report, measure
+from relayscope.bench.figure import write_result
+from relayscope.bench.ingest import Plan, measure
+from relayscope.bench.large import LargePlan, LargeReport, measure_large
 from relayscope.cli import option
+from relayscope.cli.render.bench import ingest_table, laps_table, queries_table
 from relayscope.cli.soak import soak
 from relayscope.log import configure_logging
 from tracedata import CallerError
 
 _DEFAULT = Plan()
+_LARGE = LargePlan()
+_DAYS = (1, 30)
 _RESULTS = Path("benchmarks/results")
 
 bench = typer.Typer(help="Measure this program on this machine.", no_args_is_help=True)
@@ -47,16 +52,67 @@ def ingest(
     configure_logging("warning")
     progress = Console(stderr=True, highlight=False)
     plan = Plan(rounds=rounds, spans=spans, sizes=_parsed(sizes), workers=workers, concurrency=concurrency, seed=seed)
-    report = asyncio.run(measure(plan, tell=lambda line: progress.print(f"bench: {line}")))
-    encoded = msgspec.json.format(msgspec.json.encode(report))
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"ingest-{report.started.replace(':', '').replace('+0000', 'Z')}.json"
-    path.write_bytes(encoded + b"\n")
+    report = asyncio.run(measure(plan, tell=lambda line: progress.print(f"bench: {line}", soft_wrap=True)))
+    path = write_result(output, name="ingest", started=report.started, report=report)
     if as_json:
-        typer.echo(encoded)
+        typer.echo(msgspec.json.encode(report))
         return
-    Console(highlight=False).print(_table(report))
-    progress.print(f"bench: written to {path}")
+    Console(highlight=False).print(ingest_table(report))
+    progress.print(f"bench: written to {path}", soft_wrap=True)
+
+
+@bench.command()
+def large(
+    *,
+    spans: Annotated[int, typer.Option("--spans", min=1000, help="Spans to load.")] = _LARGE.spans,
+    days: Annotated[
+        list[int] | None,
+        typer.Option("--days", min=1, max=90, help="Days they start on, repeatable.", show_default="1 and 30"),
+    ] = None,
+    lap_spans: Annotated[int, typer.Option("--lap", min=1000, help="Spans a measured lap.")] = _LARGE.lap_spans,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Questions a kind.")] = _LARGE.queries,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Ingest processes.")] = _LARGE.workers,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests in flight.")] = _LARGE.concurrency,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed sends the same spans.")] = _LARGE.seed,
+    output: Annotated[Path, typer.Option("--output", help="Folder for the results as JSON.")] = _RESULTS,
+    as_json: option.AsJson = False,
+) -> None:
+    """Fill a store with many spans: ingest rate against stored size, latency of queries, bytes on disk."""
+    configure_logging("warning")
+    for count in days or _DAYS:
+        plan = LargePlan(
+            spans=spans,
+            days=count,
+            lap_spans=lap_spans,
+            queries=queries,
+            workers=workers,
+            concurrency=concurrency,
+            seed=seed,
+        )
+        report = _measured(plan)
+        path = write_result(output, name=f"large-{count}d", started=report.started, report=report)
+        if as_json:
+            typer.echo(msgspec.json.encode(report))
+            continue
+        console = Console(highlight=False)
+        console.print(laps_table(report))
+        console.print(queries_table(report))
+        Console(stderr=True, highlight=False).print(f"bench: written to {path}", soft_wrap=True)
+
+
+def _measured(plan: LargePlan) -> LargeReport:
+    """Measures under a progress bar, which is shown when the output is a terminal."""
+    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True, highlight=False)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("spans", total=plan.spans)
+        return asyncio.run(
+            measure_large(
+                plan,
+                tell=lambda line: console.print(f"bench: {line}", soft_wrap=True),
+                advance=lambda count: progress.advance(task, count),
+            )
+        )
 
 
 def _parsed(sizes: str) -> tuple[int, int]:
@@ -64,26 +120,3 @@ def _parsed(sizes: str) -> tuple[int, int]:
     if not (fewest.isdecimal() and (most.isdecimal() or not dash)) or not 1 <= int(fewest) <= int(most or fewest):
         raise CallerError(f"--sizes: expected fewest-most, such as 100-1000, not {sizes!r}")
     return int(fewest), int(most or fewest)
-
-
-def _table(report: Report) -> Table:
-    table = Table(box=None, padding=(0, 2))
-    for heading in ("round", "ceiling/s", "ingest/s", "ratio", "p50 ms", "p99 ms", "B/span"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for number, one in enumerate(report.rounds, start=1):
-        table.add_row(
-            str(number),
-            f"{one.ceiling_rows_per_s:,.0f}",
-            f"{one.ingest_spans_per_s:,.0f}",
-            f"{one.ratio:.2f}",
-            f"{one.p50_ms:.0f}",
-            f"{one.p99_ms:.0f}",
-            f"{one.bytes_per_span:.0f}",
-        )
-    table.add_row(
-        "[bold]median",
-        f"{report.ceiling_rows_per_s:,.0f}",
-        f"{report.ingest_spans_per_s:,.0f}",
-        f"[bold]{report.ratio:.2f}",
-    )
-    return table

@@ -21,6 +21,7 @@ from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from relayscope.supervisor import Ready, running_system
+from tracedata import CallerError
 
 _Result = TypeVar("_Result")
 
@@ -148,23 +149,28 @@ def migrate_command(
     config: option.Config = None,
     data_dir: option.DataDir = None,
     database_url: option.DatabaseUrl = None,
+    citus: Annotated[bool, typer.Option("--citus", help="Distribute the tables over the nodes of Citus.")] = False,
     as_json: option.AsJson = False,
 ) -> None:
     """Bring the database's schema up to date (``up`` does so by itself)."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
-    schema = asyncio.run(_migrate(settings))
+    if citus and not settings.storage.database_url:
+        raise CallerError("--citus: the embedded PostgreSQL has no Citus; name the coordinator with --database-url")
+    schema = asyncio.run(_migrate(settings, on_citus=citus))
     if as_json:
         typer.echo(msgspec.json.encode(schema))
         return
     for name in schema.applied:
         typer.echo(f"applied {name}")
+    for name in schema.distributed:
+        typer.echo(f"distributed {name}")
     typer.echo(f"The schema is at version {schema.schema_version}.")
 
 
-async def _migrate(settings: Settings) -> Schema:
+async def _migrate(settings: Settings, *, on_citus: bool) -> Schema:
     if settings.storage.database_url:
-        return await migrate_schema(settings.storage.database_url)
+        return await migrate_schema(settings.storage.database_url, on_citus=on_citus)
     database = build_database(settings)
     await database.start()
     try:

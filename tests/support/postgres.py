@@ -72,7 +72,7 @@ class Cluster:
         try:
             yield self._dsn(_SHARED)
         finally:
-            _empty(self._dsn(_SHARED))
+            empty(self._dsn(_SHARED))
 
     def log(self) -> str:
         """What the server has logged so far."""
@@ -92,8 +92,11 @@ class Cluster:
         return asyncio.run_coroutine_threadsafe(job, self._loop).result()
 
 
-def _empty(dsn: str) -> None:
-    """Drops every partition but those for all other times, and deletes every row. Deleting a few rows is cheaper than TRUNCATE."""
+def empty(dsn: str) -> None:
+    """Drops every partition but those for all other times, and deletes every row.
+
+    Deleting a few rows is cheaper than TRUNCATE.
+    """
     # A test that leaves a transaction open is told, not waited for.
     with psycopg.connect(dsn, options="-c lock_timeout=10s") as connection:
         for name, is_made_by_a_test in connection.execute(_TABLES).fetchall():

@@ -8,3 +8,6 @@ CHECKPOINT;
 SELECT (SELECT count(*) FROM relayscope.spans) AS spans,
        (SELECT coalesce(sum(pg_total_relation_size(relid)), 0)
         FROM pg_partition_tree('relayscope.spans') WHERE isleaf)::bigint AS bytes;
+
+-- leaves: the partitions of the spans table, as text that is an identifier already
+SELECT relid::regclass::text FROM pg_partition_tree('relayscope.spans') WHERE isleaf;

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
+from query.search import compile_search
+from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from tests.support.citus import citus_url, prepare
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 
 # An implementation named X comes from the fixture ``X_store``: an object with a started ``writer`` and ``reader``.
-IMPLEMENTATIONS = ("memory", "postgres")
+IMPLEMENTATIONS = ("memory", "postgres", "citus")
 
 
 @pytest.fixture
@@ -16,6 +22,20 @@ async def memory_store() -> Store:
     """The double, empty."""
     double = MemoryStore()
     return Store(writer=double, reader=double)
+
+
+@pytest.fixture
+async def citus_store() -> AsyncIterator[Store]:
+    """The PostgreSQL store over a Citus cluster, empty."""
+    dsn = citus_url()
+    await prepare(dsn)
+    writer = PostgresSpanWriter(WriterConfig(dsn=dsn))
+    reader = PostgresSpanReader(ReaderConfig(dsn=dsn, max_connections=2), compile_search=compile_search)
+    await writer.start()
+    await reader.start()
+    yield Store(writer=writer, reader=reader)
+    await reader.aclose()
+    await writer.aclose()
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)

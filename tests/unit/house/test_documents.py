@@ -10,8 +10,8 @@ from tests.support.repository import ROOT, committed_files, document, pyproject
 DOCUMENTS = tuple(path for path in committed_files() if path.suffix == ".md")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
-_CALL = re.compile(r"\bmake ([a-z]+)\b")
+_TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
+_CALL = re.compile(r"\bmake ([a-z-]+)\b")
 
 
 def _prose(path: Path) -> str:

@@ -1,0 +1,154 @@
+"""A store filled with many spans through the real path: what ingest still does then, and how fast it answers.
+
+The load comes in laps. Each is encoded first and only its sending is measured, so that the rate of a lap is the
+server's; the pauses in between are short beside it.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from relayscope.bench.figure import now
+from relayscope.bench.load import Order, Result
+from relayscope.bench.loader import running_loader
+from relayscope.bench.query import Latency, QueryPlan, measure_queries
+from relayscope.bench.system import fresh_system, machine
+from relayscope.bench.workload import Days
+from relayscope.supervisor import Ready
+from storage.postgres.ceiling import gather_statistics, stored
+from tracedata import PermanentError
+
+_S_PER_DAY = 86_400
+# What the rate is averaged over at both ends, as a share of all laps.
+_ENDS = 10
+
+
+class LargePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to load, over how many days, and how many questions of each kind to ask then."""
+
+    spans: int = 10_000_000
+    days: int = 1
+    lap_spans: int = 100_000
+    sizes: tuple[int, int] = (100, 1000)
+    queries: int = 50
+    workers: int = 2
+    connections: int = 16
+    concurrency: int = 32
+    seed: int = 1
+
+
+class Lap(msgspec.Struct, frozen=True, kw_only=True):
+    """The rate at which a part of the load was taken, and how many spans were stored at the end of it."""
+
+    stored: int
+    spans_per_s: float
+    p99_ms: float
+    retries: int
+
+
+class LargeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All laps, what they come to, and the latencies of queries.
+
+    ``rate_empty`` and ``rate_full`` are medians over a tenth of the laps at either end. The very first lap counts for
+    neither: it makes the partitions and fills the caches of the workers.
+    """
+
+    started: str
+    machine: str
+    plan: LargePlan
+    laps: list[Lap]
+    rate_empty: float
+    rate_full: float
+    ratio: float
+    bytes_per_span: float
+    disk_bytes: int
+    queries: Sequence[Latency]
+
+
+async def measure_large(plan: LargePlan, *, tell: Callable[[str], None], advance: Callable[[int], None]) -> LargeReport:
+    """Fills a system of its own in a temporary folder and measures; ``advance`` is given the spans of every lap.
+
+    Raises:
+        RelayscopeError: the system cannot start, or a stored count does not equal the acknowledged one.
+    """
+    started = now()
+    days = Days(first=int(time.time()) // _S_PER_DAY - plan.days, count=plan.days)
+    async with fresh_system(workers=plan.workers) as ready:
+        tell(f"loading {plan.spans:,} spans over {_in_words(plan.days)}")
+        laps, trace_ids = await _load(plan, ready, days=days, advance=advance)
+        spans, size = await stored(ready.database_url)
+        if spans != laps[-1].stored:
+            raise PermanentError(f"{laps[-1].stored} spans were acknowledged, {spans} are stored")
+        empty, full = ends([lap.spans_per_s for lap in laps])
+        tell(f"{empty:,.0f} spans/s when empty, {full:,.0f} when full; {size / spans:.0f} bytes a span; asking")
+        # Without it, what is measured would depend on when autovacuum came by last.
+        await gather_statistics(ready.database_url)
+        url = f"http://127.0.0.1:{ready.http}"
+        asked = QueryPlan(url=url, trace_ids=trace_ids, days=days, count=plan.queries, seed=plan.seed)
+        queries = await measure_queries(asked, tell=tell)
+    return LargeReport(
+        started=started,
+        machine=machine(),
+        plan=plan,
+        laps=laps,
+        rate_empty=empty,
+        rate_full=full,
+        ratio=full / empty,
+        bytes_per_span=size / spans,
+        disk_bytes=size,
+        queries=queries,
+    )
+
+
+async def _load(
+    plan: LargePlan, ready: Ready, *, days: Days, advance: Callable[[int], None]
+) -> tuple[list[Lap], Sequence[str]]:
+    """The laps, and the ids of some traces in no order."""
+    laps: list[Lap] = []
+    trace_ids: list[str] = []
+    done = 0
+    async with running_loader() as loader:
+        while done < plan.spans:
+            await loader.prepare(_order(plan, ready, days=days, done=done))
+            result = await loader.send()
+            done += result.spans
+            laps.append(_lap(result, stored=done))
+            trace_ids += result.trace_ids
+            advance(result.spans)
+    random.Random(plan.seed).shuffle(trace_ids)
+    return laps, trace_ids
+
+
+def _order(plan: LargePlan, ready: Ready, *, days: Days, done: int) -> Order:
+    spans = min(plan.lap_spans, plan.spans - done)
+    fractions = (done / plan.spans, (done + spans) / plan.spans)
+    return Order(
+        target=f"127.0.0.1:{ready.otlp_grpc}",
+        seed=plan.seed + done,
+        spans=spans,
+        sizes=plan.sizes,
+        connections=plan.connections,
+        concurrency=plan.concurrency,
+        days=msgspec.structs.replace(days, fractions=fractions),
+    )
+
+
+def _lap(result: Result, *, stored: int) -> Lap:
+    rate = result.spans / result.seconds
+    return Lap(stored=stored, spans_per_s=rate, p99_ms=result.p99_ms, retries=result.retries)
+
+
+def ends(rates: Sequence[float]) -> tuple[float, float]:
+    """The rate at the beginning and at the end."""
+    counted = rates[1:] or rates
+    width = max(1, len(counted) // _ENDS)
+    return statistics.median(counted[:width]), statistics.median(counted[-width:])
+
+
+def _in_words(days: int) -> str:
+    return "one day" if days == 1 else f"{days} days"

@@ -1,0 +1,149 @@
+"""How fast the API answers the questions of the budget, asked one after the other over whatever is stored."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+
+from relayscope.bench.figure import percentile
+from relayscope.bench.workload import SERVICES, Days
+from tracedata import PermanentError
+
+_TIMEOUT_S = 120.0
+# A kind of question that the store cannot answer in time is not asked to the end.
+_MOST_SECONDS_A_KIND = 120.0
+_S_PER_DAY = 86_400
+_RARE = "request.id"
+_SAMPLED_TRACES = 20
+
+Parameters = Mapping[str, str | int]
+# The path and the parameters of a question.
+Question = tuple[str, Parameters]
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers to one kind of question; times in milliseconds include those of questions that failed."""
+
+    name: str
+    asked: int
+    failed: int
+    p50_ms: float
+    p95_ms: float
+
+
+class QueryPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked: of which traces (hex ids), over which days, how many questions a kind."""
+
+    url: str
+    trace_ids: Sequence[str]
+    days: Days
+    count: int
+    seed: int
+
+
+async def measure_queries(plan: QueryPlan, *, tell: Callable[[str], None]) -> Sequence[Latency]:
+    """Asks every kind of question; ``tell`` is given a line for each kind."""
+    # A proxy of the environment cannot reach this machine's loopback interface.
+    async with httpx.AsyncClient(base_url=plan.url, timeout=_TIMEOUT_S, trust_env=False) as client:
+        kinds = await _kinds(plan, client)
+        latencies = []
+        for name, ask in kinds.items():
+            latencies.append(await _measure(client, name=name, ask=ask, count=plan.count))
+            tell(_line(latencies[-1]))
+    return latencies
+
+
+async def _kinds(plan: QueryPlan, client: httpx.AsyncClient) -> Mapping[str, Callable[[], Question]]:
+    dice = random.Random(plan.seed)
+    rare = await _rare_values(plan, client)
+    operations = {service: await _operations(client, service) for service in SERVICES}
+    start, end = plan.days.first * _S_PER_DAY, (plan.days.first + plan.days.count) * _S_PER_DAY
+
+    def search(**predicates: str) -> Question:
+        return "/api/v1/traces", {"start": _iso(start), "end": _iso(end), "limit": 20, **predicates}
+
+    def by_service() -> Question:
+        service = dice.choice(SERVICES)
+        duration = f"{dice.randrange(50, 450)}ms"
+        return search(service=service, operation=dice.choice(operations[service]), minDuration=duration)
+
+    def last_day() -> Question:
+        return "/api/v1/traces/services", {"start": _iso(end - _S_PER_DAY), "end": _iso(end)}
+
+    return {
+        "trace by id": lambda: (f"/api/v1/traces/{dice.choice(plan.trace_ids)}", {}),
+        "search by service, operation, duration": by_service,
+        "search by a common attribute": lambda: search(tag=f"tenant.tier:{dice.choice(('free', 'pro', 'enterprise'))}"),
+        "search by a rare attribute": lambda: search(tag=f"{_RARE}:{dice.choice(rare)}"),
+        "search by an attribute that is nowhere": lambda: search(tag=f"{_RARE}:{dice.randbytes(12).hex()}"),
+        "service map of 24 h": last_day,
+    }
+
+
+async def _measure(client: httpx.AsyncClient, *, name: str, ask: Callable[[], Question], count: int) -> Latency:
+    latencies: list[float] = []
+    failed = 0
+    begin = time.perf_counter()
+    while len(latencies) < count and time.perf_counter() - begin < _MOST_SECONDS_A_KIND:
+        path, parameters = ask()
+        start = time.perf_counter()
+        response = await client.get(path, params=parameters)
+        latencies.append((time.perf_counter() - start) * 1000)
+        failed += response.status_code != httpx.codes.OK
+    return Latency(
+        name=name,
+        asked=len(latencies),
+        failed=failed,
+        p50_ms=percentile(latencies, 0.5),
+        p95_ms=percentile(latencies, 0.95),
+    )
+
+
+class _Span(msgspec.Struct):
+    tags: dict[str, str]
+
+
+class _Trace(msgspec.Struct):
+    spans: list[_Span]
+
+
+async def _rare_values(plan: QueryPlan, client: httpx.AsyncClient) -> Sequence[str]:
+    """Values of an attribute that few spans share, from some of the traces."""
+    values: set[str] = set()
+    for trace_id in plan.trace_ids[:_SAMPLED_TRACES]:
+        response = await client.get(f"/api/v1/traces/{trace_id}")
+        if response.status_code != httpx.codes.OK:
+            raise PermanentError("a trace that was acknowledged cannot be read")
+        trace = msgspec.json.decode(response.content, type=_Trace)
+        values |= {span.tags[_RARE] for span in trace.spans if _RARE in span.tags}
+    return sorted(values)
+
+
+class _Name(msgspec.Struct):
+    name: str
+
+
+class _Names(msgspec.Struct):
+    items: list[_Name]
+
+
+async def _operations(client: httpx.AsyncClient, service: str) -> Sequence[str]:
+    response = await client.get(f"/api/v1/services/{service}/operations")
+    names = [item.name for item in msgspec.json.decode(response.content, type=_Names).items]
+    if not names:
+        raise PermanentError(f"the service {service} has no operations")
+    return names
+
+
+def _iso(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat()
+
+
+def _line(latency: Latency) -> str:
+    failed = f", {latency.failed} failed" if latency.failed else ""
+    return f"{latency.name}: p50 {latency.p50_ms:.1f} ms, p95 {latency.p95_ms:.1f} ms of {latency.asked}{failed}"

@@ -1,0 +1,47 @@
+"""A system of the benchmark's own, in a temporary folder and on free ports, with the defaults that users get."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from relayscope.settings import Settings, load_settings
+from relayscope.supervisor import Ready, running_system
+
+_ANY_PORT = "127.0.0.1:0"
+
+
+@contextlib.asynccontextmanager
+async def fresh_system(*, workers: int) -> AsyncIterator[Ready]:
+    """An empty system for the time of the block.
+
+    Raises:
+        RelayscopeError: the system cannot start.
+    """
+    with tempfile.TemporaryDirectory(prefix="relayscope-bench-") as folder:
+        async with running_system(_settings(Path(folder), workers=workers)) as ready:
+            yield ready
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _settings(folder: Path, *, workers: int) -> Settings:
+    protocols = {"grpc": {"endpoint": _ANY_PORT}, "http": {"endpoint": _ANY_PORT}}
+    return load_settings(
+        flags={
+            "receivers": {"otlp": {"protocols": protocols}},
+            "storage": {"data_dir": folder, "database_url": None},
+            "service": {
+                "http": {"endpoint": _ANY_PORT},
+                "jaeger": {"http": _ANY_PORT, "grpc": _ANY_PORT},
+                "workers": workers,
+            },
+        }
+    )
