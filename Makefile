@@ -11,7 +11,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench fmt clean lock
+.PHONY: help setup demo test check bench soak fmt clean lock
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ check: setup ## Lint, formatting, types and import contracts
 
 bench: setup ## Measure ingest against the COPY ceiling of this machine
 	@$(BIN)/relayscope bench ingest $(ARGS)
+
+soak: setup ## Kill processes under load and account for every span (ARGS="--minutes 60" for longer)
+	@$(BIN)/relayscope bench soak $(ARGS)
 
 fmt: setup ## Format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format

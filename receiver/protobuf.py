@@ -119,8 +119,10 @@ def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:
     attributes: dict[str, Value] = {}
     for pair in pairs:
         value = pair.value
-        # Most values are strings, and a string that is not empty needs no question which member is set.
-        attributes[pair.key] = value.string_value or _value(value)
+        # The member that is set needs to be asked for only when the value is empty, zero, false, or no scalar.
+        attributes[pair.key] = (
+            value.string_value or value.int_value or value.double_value or value.bool_value or _value(value)
+        )
     return attributes
 
 

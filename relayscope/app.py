@@ -7,6 +7,7 @@ that a receiver takes nothing more before the writer behind it commits what it h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -21,17 +22,21 @@ from relayscope.api.app import create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings, parse_age, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
+from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
+from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.retention import Retention
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import IngestInstruments, Pipeline
+from tracedata import IngestInstruments, PermanentError, Pipeline
 
 
 class Component(Protocol):
@@ -81,10 +86,43 @@ async def migrate_schema(dsn: str) -> Schema:
     return Schema(schema_version=SCHEMA_VERSION, applied=applied)
 
 
+async def assert_durable(dsn: str) -> None:
+    """Refuses a database that can lose what it has committed.
+
+    Raises:
+        PermanentError: settings are off without which a crash loses spans that were acknowledged.
+        RetryableError: the database cannot be asked.
+    """
+    unsafe = await unsafe_settings(dsn)
+    if unsafe:
+        raise PermanentError(
+            f"the database has {' and '.join(unsafe)} off, so a crash could lose spans that were acknowledged; turn it "
+            "on in postgresql.conf, or accept the loss with --allow-data-loss-on-crash"
+        )
+
+
 def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
     """What answers questions."""
     timeout_s = settings.storage.query_timeout_s
     return PostgresSpanReader(ReaderConfig(dsn=dsn, statement_timeout_s=timeout_s), compile_search=compile_search)
+
+
+def build_retention(settings: Settings, dsn: str) -> Retention:
+    """What shows and removes what is too old."""
+    return Retention(dsn, _periods(settings))
+
+
+def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
+    """The work that one process does for all. Every API process brings it, and one at a time leads."""
+    storage = settings.storage
+    return Maintenance(
+        MaintenanceConfig(
+            dsn=dsn,
+            upkeep=Upkeep(width=storage.partition_width, ahead=storage.partitions_ahead),
+            periods=_periods(settings),
+            retention_interval_s=storage.retention.interval_s,
+        )
+    )
 
 
 def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
@@ -97,6 +135,11 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
             endpoint=traces.endpoint, tls=traces.tls, ratio=traces.ratio, version=installed_version(), role=role
         )
     )
+
+
+def _periods(settings: Settings) -> dict[str, timedelta]:
+    spans = settings.storage.retention.spans
+    return {"spans": parse_age(spans)} if spans else {}
 
 
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
@@ -112,6 +155,7 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
             max_group_rows=storage.max_group_rows,
             max_queued_rows=storage.max_queued_rows,
             max_queued_bytes=storage.max_queued_bytes,
+            partition_width=storage.partition_width,
         ),
         instruments=instruments,
     )
@@ -168,4 +212,5 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
     app = create_app(reader, system=system, instruments=instruments)
-    return [*([telemetry] if telemetry else []), reader, GuestServer(config, app), grpc]
+    server = GuestServer(config, app)
+    return [*([telemetry] if telemetry else []), reader, build_maintenance(settings, dsn), server, grpc]

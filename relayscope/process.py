@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -60,8 +61,16 @@ def main() -> int:
         _announce(Announcement(ready=False, error=str(exc)))
         return 1
     share(Path(specification.run_dir), slot=specification.slot)
+    _calm_garbage_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(specification, settings))
+
+
+def _calm_garbage_collector() -> None:
+    """Decoded requests are many objects without cycles: looking for cycles among them costs a tenth of the ingest rate."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _serve(specification: Specification, settings: Settings) -> int:

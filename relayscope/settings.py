@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,29 @@ def _checked_endpoint(endpoint: str) -> str:
 
 
 Endpoint = Annotated[str, AfterValidator(_checked_endpoint)]
+_AGE = re.compile(r"([1-9][0-9]{0,5})(h|d|w)")
+_AGE_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def parse_age(text: str) -> timedelta:
+    """A span of time such as ``12h``, ``30d`` or ``8w``.
+
+    Raises:
+        ValueError: it is not of that form, or longer than time itself.
+    """
+    match = _AGE.fullmatch(text)
+    age = int(match[1]) * _AGE_UNITS[match[2]] if match else timedelta()
+    if not timedelta() < age <= timedelta(days=36_500):
+        raise ValueError("expected hours, days or weeks, such as 12h, 30d or 8w")
+    return age
+
+
+def _checked_age(text: str) -> str:
+    parse_age(text)
+    return text
+
+
+Age = Annotated[str, AfterValidator(_checked_age)]
 _MIB = 1 << 20
 
 
@@ -96,6 +120,13 @@ class ProcessorSettings(_Section):
     """Processors have no settings yet; what PostgreSQL could refuse is always repaired."""
 
 
+class RetentionSettings(_Section):
+    """How long what is stored is kept."""
+
+    spans: Age | None = Field(None, description="Spans that started longer ago go, such as `30d`, `12h` or `8w`.")
+    interval_s: float = Field(3600.0, ge=1, description="How often what is too old is removed.")
+
+
 class StorageSettings(_Section):
     """Where spans are kept, and the bounds of writing and reading."""
 
@@ -111,7 +142,13 @@ class StorageSettings(_Section):
     max_group_rows: int = Field(20_000, ge=1, description="A commit takes about this many spans at most.")
     max_queued_rows: int = Field(200_000, ge=1, description="Spans a worker holds before it refuses more.")
     max_queued_bytes: int = Field(64 * _MIB, ge=_MIB, description="Bytes a worker holds before it refuses more.")
+    allow_data_loss_on_crash: bool = Field(
+        default=False, description="Start on a database that can lose acknowledged spans when it crashes."
+    )
     query_timeout_s: float = Field(30.0, gt=0, description="A query that takes longer is cancelled.")
+    partition_width: Literal["hour", "day"] = Field("day", description="What one partition holds: `hour` or `day`.")
+    partitions_ahead: int = Field(3, ge=1, le=100, description="Partitions that are made before their time comes.")
+    retention: RetentionSettings = RetentionSettings()
 
 
 class HttpSettings(_Section):

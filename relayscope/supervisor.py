@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from relayscope.app import Database, build_database, migrate_schema
+from relayscope.app import Database, assert_durable, build_database, migrate_schema
 from relayscope.metrics import forget_gauges
 from relayscope.process import Announcement, Role, Specification
 from relayscope.run import ChildState, RunFolder, RunState
@@ -28,6 +28,8 @@ _START_TIMEOUT_S = 60.0
 _STOP_MARGIN_S = 15.0
 _FIRST_BACKOFF_S = 0.1
 _MAX_BACKOFF_S = 10.0
+# A process that has served this long was not started in vain: whatever ended it, the next one starts at once.
+_SETTLED_S = 1.0
 
 # Where each port stands in the settings, and the flag that changes it.
 _PORTS = {
@@ -60,8 +62,27 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     pids: Pids
 
 
+class Backoff:
+    """How long to wait before a process that has ended is started again."""
+
+    def __init__(self) -> None:
+        self._next_s = _FIRST_BACKOFF_S
+
+    def pause_after(self, served_s: float) -> float:
+        """Nothing after a process that has served for a while; else twice as long as the time before, up to a bound."""
+        if served_s >= _SETTLED_S:
+            self._next_s = _FIRST_BACKOFF_S
+            return 0.0
+        pause_s = self._next_s
+        self._next_s = min(pause_s * 2, _MAX_BACKOFF_S)
+        return pause_s
+
+
 class Supervisor:
-    """Owns every process of a running system. A child that ends by itself is started again, with growing pauses."""
+    """Owns every process of a running system.
+
+    A child that ends by itself is started again: at once when it had served for a while, with growing pauses when not.
+    """
 
     def __init__(self, settings: Settings, *, on_change: Callable[[Ready], None] | None = None) -> None:
         self._settings = settings
@@ -96,6 +117,8 @@ class Supervisor:
                 self._database = build_database(self._settings, on_restart=self._announce)
                 await self._database.start()
                 self._dsn = self._database.dsn
+            if not settings.storage.allow_data_loss_on_crash:
+                await assert_durable(self._dsn)
             for name in (await migrate_schema(self._dsn)).applied:
                 _log.info("applied migration %s", name)
             self._run.start()
@@ -236,24 +259,25 @@ class _Child:
             raise PermanentError(announcement.error)
 
     async def _keep(self) -> None:
-        backoff_s = _FIRST_BACKOFF_S
+        now = asyncio.get_running_loop().time
+        backoff = Backoff()
+        ready_at: float | None = now()
         while True:
             assert self._process is not None  # noqa: S101 - set by start, which made this task
-            born = asyncio.get_running_loop().time()
             code = await self._process.wait()
-            if asyncio.get_running_loop().time() - born > _MAX_BACKOFF_S:
-                backoff_s = _FIRST_BACKOFF_S
             self._is_up = False
             forget_gauges(Path(self._specification.run_dir), slot=self._specification.slot)
             self._on_change()
-            _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, backoff_s)
-            await asyncio.sleep(backoff_s)
-            backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
+            pause_s = backoff.pause_after(0.0 if ready_at is None else now() - ready_at)
+            _log.error("the %s process ended with code %s; starting it again in %.1f s", self.role, code, pause_s)
+            await asyncio.sleep(pause_s)
             try:
                 await self._launch()
             except (RelayscopeError, OSError) as exc:
+                ready_at = None
                 _log.error("%s", exc)
             else:
+                ready_at = now()
                 self._is_up = True
                 self._restarts += 1
                 self._on_change()

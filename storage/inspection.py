@@ -19,7 +19,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
 class DatabaseState(msgspec.Struct, frozen=True, kw_only=True):
     """A database that answers. ``schema_version`` is none, and counts are zero, while it has no schema of ours.
 
-    ``default_spans`` counts the spans outside every daily partition, up to ``DEFAULT_SPANS_LIMIT``.
+    ``default_spans`` counts the spans outside every partition of a day or an hour, up to ``DEFAULT_SPANS_LIMIT``.
     ``owns_tables`` says whether the user may attach partitions; true when there are no tables yet.
     """
 

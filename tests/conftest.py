@@ -37,6 +37,20 @@ def data_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="module")
+def module_folder() -> Iterator[Path]:
+    """The same, for all tests of a module."""
+    with tempfile.TemporaryDirectory(prefix="relayscope-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """The same, for all tests of a run."""
+    with tempfile.TemporaryDirectory(prefix="relayscope-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Cluster]:
     """The server that all tests of a run share."""

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relayscope.cli import bench, doctor, read, serve
+from relayscope.cli import bench, doctor, read, retention, serve
 from tracedata import CallerError, RelayscopeError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 serve.register(app)
 read.register(app)
 doctor.register(app)
+retention.register(app)
 bench.register(app)
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from relayscope.bench.ingest import Plan, Report, measure
 from relayscope.cli import option
+from relayscope.cli.soak import soak
 from relayscope.log import configure_logging
 from tracedata import CallerError
 
@@ -24,6 +25,7 @@ bench = typer.Typer(help="Measure this program on this machine.", no_args_is_hel
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    bench.command()(soak)
     app.add_typer(bench, name="bench")
 
 

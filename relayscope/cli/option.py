@@ -35,6 +35,14 @@ DatabaseUrl = Annotated[
         rich_help_panel=_STORAGE,
     ),
 ]
+AllowDataLoss = Annotated[
+    bool,
+    typer.Option(
+        "--allow-data-loss-on-crash",
+        help="Start even when the database has fsync or full_page_writes off.",
+        rich_help_panel=_STORAGE,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Ingest processes", show_default="one a core", envvar="RELAYSCOPE_WORKERS"),
@@ -120,6 +128,7 @@ def settings_from(
     config: Path | None,
     data_dir: Path | None = None,
     database_url: str | None = None,
+    allow_data_loss: bool = False,
     workers: int | None = None,
     host: str | None = None,
     ports: dict[str, int | None] | None = None,
@@ -134,6 +143,8 @@ def settings_from(
         _put(flags, ("storage", "data_dir"), data_dir)
     if database_url is not None:
         _put(flags, ("storage", "database_url"), database_url)
+    if allow_data_loss:
+        _put(flags, ("storage", "allow_data_loss_on_crash"), True)
     if workers is not None:
         _put(flags, ("service", "workers"), workers)
     below = load_settings(config=config, flags=flags).model_dump(mode="json")

@@ -39,6 +39,7 @@ def up(
     config: option.Config = None,
     data_dir: option.DataDir = None,
     database_url: option.DatabaseUrl = None,
+    allow_data_loss: option.AllowDataLoss = False,
     workers: option.Workers = None,
     host: option.Host = None,
     http_port: option.HttpPort = None,
@@ -57,7 +58,13 @@ def up(
         "otlp_http_port": otlp_http_port,
     }
     settings = option.settings_from(
-        config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
+        config=config,
+        data_dir=data_dir,
+        database_url=database_url,
+        allow_data_loss=allow_data_loss,
+        workers=workers,
+        host=host,
+        ports=ports,
     )
     logs = settings.service.logs
     configure_logging(logs.level, log_format=logs.format, file=logs.file, role="supervisor")
@@ -83,6 +90,7 @@ def demo(
     config: option.Config = None,
     data_dir: option.DataDir = None,
     database_url: option.DatabaseUrl = None,
+    allow_data_loss: option.AllowDataLoss = False,
     workers: option.Workers = None,
     host: option.Host = None,
     http_port: option.HttpPort = None,
@@ -101,7 +109,13 @@ def demo(
         "otlp_http_port": otlp_http_port,
     }
     settings = option.settings_from(
-        config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
+        config=config,
+        data_dir=data_dir,
+        database_url=database_url,
+        allow_data_loss=allow_data_loss,
+        workers=workers,
+        host=host,
+        ports=ports,
     )
     configure_logging("warning")
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)

@@ -60,13 +60,19 @@ def check_durability(state: DatabaseState) -> Finding:
     settings = {
         "fsync": state.fsync,
         "full_page_writes": state.full_page_writes,
-        "synchronous_commit": state.synchronous_commit,
     }
     off = [name for name, is_on in settings.items() if not is_on]
     if off:
-        advice = "Turn them on in postgresql.conf: without them a crash can lose spans that were acknowledged."
+        advice = (
+            "Turn them on in postgresql.conf: without them a crash can lose spans that were acknowledged, and `up` starts "
+            "only with --allow-data-loss-on-crash."
+        )
         return failed(_DURABILITY, f"off: {', '.join(off)}", advice=advice)
-    return ok(_DURABILITY, f"{', '.join(settings)} are on")
+    if not state.synchronous_commit:
+        return ok(
+            _DURABILITY, "fsync, full_page_writes are on; synchronous_commit is off by default, on for our writers"
+        )
+    return ok(_DURABILITY, f"{', '.join(settings)}, synchronous_commit are on")
 
 
 def check_rights(state: DatabaseState) -> Finding:
@@ -85,7 +91,7 @@ def check_rights(state: DatabaseState) -> Finding:
 def check_partitions(state: DatabaseState) -> Finding:
     is_many = state.default_spans >= DEFAULT_SPANS_LIMIT
     outside = f"{state.default_spans:,}{' or more' if is_many else ''}"
-    detail = f"{state.partitions} days, {outside} spans with a time outside them"
+    detail = f"{state.partitions} partitions, {outside} spans with a time outside them"
     if is_many:
         advice = "Senders' clocks are wrong, or they send old data: searches over those times are slow."
         return warning(_PARTITIONS, detail, advice=advice)

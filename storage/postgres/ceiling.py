@@ -15,7 +15,7 @@ from storage.postgres.error import translated
 from storage.postgres.partition import Partitions
 from storage.postgres.row import encode_row, origin_of
 from storage.postgres.statement import load_statements
-from storage.postgres.writer import copy_rows, day_of
+from storage.postgres.writer import copy_rows, hour_of_span
 from tracedata import Span
 
 _STATEMENTS = load_statements("ceiling.sql")
@@ -27,7 +27,7 @@ class Ceiling:
     def __init__(self, dsn: str, spans: Sequence[Span], *, workspace_id: int, group_rows: int) -> None:
         self._dsn = dsn
         self._entries = Entries()
-        self._days = {day_of(span) for span in spans}
+        self._hours = {hour_of_span(span) for span in spans}
         rows: list[bytes] = []
         for span in spans:
             origin = origin_of(span.resource, span.scope, workspace_id=workspace_id)
@@ -39,7 +39,7 @@ class Ceiling:
         """Rows per second, commits included."""
         with translated("ceiling"):
             async with await connect(self._dsn, autocommit=True) as connection:
-                await Partitions().ensure(connection, self._days)
+                await Partitions().ensure(connection, self._hours)
                 await Dictionary().ensure(connection, self._entries)
                 start = time.perf_counter()
                 for group in self._groups:

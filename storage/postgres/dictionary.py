@@ -45,19 +45,24 @@ class Entries:
         self.scopes[origin.workspace_id, origin.scope_id] = scope
 
     def add_operation(self, span: Span, origin: Origin) -> None:
+        key = (origin.workspace_id, origin.service_name, span.name, span.kind)
         start_us = span.start_time_unix_nano // 1000
-        self._see((origin.workspace_id, origin.service_name, span.name, span.kind), (start_us, start_us))
+        known = self.operations.get(key)
+        # Written out, since this runs once a span.
+        if known is None:
+            self.operations[key] = (start_us, start_us)
+        elif start_us < known[0]:
+            self.operations[key] = (start_us, known[1])
+        elif start_us > known[1]:
+            self.operations[key] = (known[0], start_us)
 
     def merge(self, other: Entries) -> None:
         """Takes over what ``other`` has."""
         self.resources.update(other.resources)
         self.scopes.update(other.scopes)
         for key, seen in other.operations.items():
-            self._see(key, seen)
-
-    def _see(self, key: OperationKey, seen: Seen) -> None:
-        known = self.operations.get(key)
-        self.operations[key] = _widened(known, seen) if known else seen
+            known = self.operations.get(key)
+            self.operations[key] = _widened(known, seen) if known else seen
 
 
 class Dictionary:

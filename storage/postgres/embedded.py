@@ -41,6 +41,7 @@ _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _MAX_BACKOFF_S = 5.0
+_SETTLED_S = 1.0
 # sun_path holds 104 bytes on macOS and 108 on Linux; the socket's own name takes 14.
 _MAX_SOCKET_FOLDER_BYTES = 88
 # Others mean something in the setting, which is a list of folders, or in the configuration file.
@@ -269,19 +270,22 @@ class EmbeddedServer:
 
     async def _watch(self, account: Account) -> None:
         """Starts the server again whenever it ends without having been asked to."""
-        backoff = _POLL_S
+        now = asyncio.get_running_loop().time
+        backoff, ready_at = _POLL_S, now()
         while True:
             assert self._process is not None  # noqa: S101 - set by start, which made this task
             code = await self._process.wait()
+            # A server that dies as soon as it runs, on a full disk for example, would do nothing but recover.
+            backoff = _POLL_S if now() - ready_at >= _SETTLED_S else min(backoff * 2, _MAX_BACKOFF_S)
             _log.error("the embedded PostgreSQL ended with code %s; starting it again", code)
             await asyncio.sleep(backoff)
             try:
                 await self._launch(account)
             except (PermanentError, OSError) as exc:
+                ready_at = now()
                 _log.error("%s", exc)
-                backoff = min(backoff * 2, _MAX_BACKOFF_S)
                 continue
-            backoff = _POLL_S
+            ready_at = now()
             if self._on_restart is not None:
                 self._on_restart()
 

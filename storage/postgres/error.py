@@ -16,11 +16,16 @@ ROW_ERRORS = (
     psycopg.DataError,
     psycopg.NotSupportedError,
     errors.ProgramLimitExceeded,
-    errors.CheckViolation,
     errors.NotNullViolation,
 )
-# Two writers got into each other's way: the same transaction can succeed at once.
-CONFLICT_ERRORS = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+# Two sessions got into each other's way: the same transaction can succeed at once. The tables have no CHECK: its
+# violation means that a partition was made while rows on their way to the default one belong to it.
+CONFLICT_ERRORS = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.LockNotAvailable,
+    errors.CheckViolation,
+)
 
 
 @contextmanager

@@ -1,47 +1,207 @@
-"""Daily partitions of the spans table: made when the first span of a day comes, within bounds."""
+"""Partitions by time: of an hour or of a day, made on demand by writers and ahead by maintenance, within bounds.
+
+``relayscope.cover_times`` makes them and leaves alone what is covered, so partitions of both widths live side by side.
+A span whose time has no partition goes to the default one, and moves when its partition is made: partitions make reading
+and retention cheap, and no write ever depends on one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
+import msgspec
+import psycopg
 from psycopg import AsyncConnection, errors
 
+from storage.postgres.error import describe
 from storage.postgres.statement import load_statements
 
-_STATEMENTS = load_statements("writer.sql")
-_EPOCH = date(1970, 1, 1)
-US_PER_DAY = 86_400_000_000
-# Outside these days spans go to the default partition, so that absurd timestamps do not make thousands of tables.
-_DAYS_BACK = 90
-_DAYS_AHEAD = 1
+_log = logging.getLogger(__name__)
+
+_STATEMENTS = load_statements("partition.sql")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOURS_PER_DAY = 24
+NS_PER_HOUR = 3_600_000_000_000
+# Outside these hours spans go to the default partition, so that absurd timestamps do not make thousands of tables.
+_HOURS_BACK = 90 * _HOURS_PER_DAY
+_HOURS_AHEAD = _HOURS_PER_DAY
+# Partitions of an hour are for what is recent: what comes later than this gets days, in whichever width is set.
+_HOURS_BACK_BY_HOUR = 7 * _HOURS_PER_DAY
+# How long writers leave a time alone for which no partition could be made.
+_PAUSE_S = 5.0
+# Whoever waits for a lock makes others wait behind it, so nobody waits long. A writer has another place for its rows.
+_WRITER_LOCK_TIMEOUT = "250ms"
+_WRITER_STATEMENT_TIMEOUT = "5s"
+_LEADER_LOCK_TIMEOUT = "500ms"
+_LEADER_STATEMENT_TIMEOUT = "5min"
+
+Width = Literal["hour", "day"]
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time of this machine, in UTC."""
+    return datetime.now(UTC)
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of telemetry: the name of its table, and those partitions that are not made by time and never dropped."""
+
+    name: str
+    catch_alls: tuple[str, ...]
+
+
+SPANS = Signal(name="spans", catch_alls=("spans_past", "spans_default", "spans_future"))
+SIGNALS = (SPANS,)
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one partition covers: from ``start``, in hours since the epoch, for so many hours."""
+
+    start: int
+    hours: int
+
+    @property
+    def start_time(self) -> datetime:
+        return _EPOCH + timedelta(hours=self.start)
+
+    @property
+    def end_time(self) -> datetime:
+        return _EPOCH + timedelta(hours=self.start + self.hours)
+
+
+def hour_of(moment: datetime) -> int:
+    """Hours since the epoch."""
+    return int((moment - _EPOCH) // timedelta(hours=1))
+
+
+def unit_of(hour: int, *, width: Width, now: int) -> Unit | None:
+    """The partition for an hour; none when that hour is too far from now. All in hours since the epoch."""
+    if not now - _HOURS_BACK <= hour <= now + _HOURS_AHEAD:
+        return None
+    if width == "hour" and hour >= now - _HOURS_BACK_BY_HOUR:
+        return Unit(start=hour, hours=1)
+    return _day(hour)
+
+
+def units_ahead(count: int, *, width: Width, now: int) -> Iterator[Unit]:
+    """The partition of now, and so many after it."""
+    for number in range(count + 1):
+        if width == "hour":
+            yield Unit(start=now + number, hours=1)
+        else:
+            yield _day(now + number * _HOURS_PER_DAY)
+
+
+def _day(hour: int) -> Unit:
+    return Unit(start=hour - hour % _HOURS_PER_DAY, hours=_HOURS_PER_DAY)
 
 
 class Partitions:
-    """Remembers which days have their partition. One instance per connection; forget it with the connection."""
+    """Remembers which times have their partition. One instance per connection; forget it with the connection."""
 
-    def __init__(self) -> None:
-        self._known: set[int] = set()
+    def __init__(self, *, width: Width = "day", clock: Clock = utc_now) -> None:
+        self._width = width
+        self._clock = clock
+        self._known: set[Unit] = set()
+        self._known_hours: set[int] = set()
+        self._resume_at: dict[Unit, float] = {}
 
-    async def ensure(self, connection: AsyncConnection, days: Iterable[int]) -> None:
-        """Makes the missing partitions of the given days (counted from the epoch), each in its own transaction."""
-        missing = set(days) - self._known
+    async def ensure(self, connection: AsyncConnection, hours: Iterable[int]) -> None:
+        """Makes the missing partitions for hours since the epoch, each in its own transaction.
+
+        Waits for others a moment at most: a partition that cannot be made now is tried again later, and its spans go
+        to the default partition for so long.
+
+        Raises:
+            psycopg.Error: the connection is lost.
+        """
+        missing = set(hours) - self._known_hours
         if not missing:
             return
-        today = (datetime.now(UTC).date() - _EPOCH).days
-        for day in sorted(missing):
-            if today - _DAYS_BACK <= day <= today + _DAYS_AHEAD:
-                await _make(connection, _EPOCH + timedelta(days=day))
-                self._known.add(day)
+        now = hour_of(self._clock())
+        for hour in sorted(missing):
+            unit = unit_of(hour, width=self._width, now=now)
+            if unit is None or not await self._has(connection, unit):
+                continue
+            self._known_hours.add(hour)
+
+    async def _has(self, connection: AsyncConnection, unit: Unit) -> bool:
+        if unit in self._known:
+            return True
+        if time.monotonic() < self._resume_at.get(unit, 0.0):
+            return False
+        try:
+            await _cover(
+                connection,
+                unit,
+                signal=SPANS,
+                limits=(_WRITER_LOCK_TIMEOUT, _WRITER_STATEMENT_TIMEOUT),
+            )
+        except psycopg.Error as exc:
+            if connection.broken or connection.closed:
+                raise
+            _log.warning("a partition is made later: %s", describe(exc))
+            self._resume_at[unit] = time.monotonic() + _PAUSE_S
+            return False
+        self._known.add(unit)
+        self._resume_at.pop(unit, None)
+        return True
 
 
-async def _make(connection: AsyncConnection, day: date) -> None:
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    parameters = {"name": f"spans_{day:%Y%m%d}", "start": start, "end": start + timedelta(days=1)}
-    # A session that has waited for another one to make the partition may look for it in a catalog cache that is out of
-    # date, since waiting for an advisory lock does not refresh it. Then the partition is there, attached and committed.
-    with suppress(errors.DuplicateTable):
+class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
+    """Which partitions maintenance makes."""
+
+    width: Width = "day"
+    ahead: int = 3
+
+
+async def keep_ahead(connection: AsyncConnection, upkeep: Upkeep, *, signal: Signal, now: datetime) -> int:
+    """Makes the partitions of now and of what comes, and those that writers could not make; returns how many.
+
+    Raises:
+        psycopg.Error: as ``LockNotAvailable`` when somebody uses the default partition for long; try again later.
+    """
+    hour = hour_of(now)
+    made = 0
+    for unit in units_ahead(upkeep.ahead, width=upkeep.width, now=hour):
+        made += await _cover_patiently(connection, unit, signal=signal)
+    # Rows that wait in the default partition for their own, oldest first.
+    searched = hour - _HOURS_BACK
+    while (found := await _oldest_stray(connection, signal=signal, hours=(searched, hour + _HOURS_AHEAD))) is not None:
+        stray = unit_of(found, width=upkeep.width, now=hour)
+        if stray is None:
+            break
+        made += await _cover_patiently(connection, stray, signal=signal)
+        searched = stray.start + stray.hours
+    return made
+
+
+async def _oldest_stray(connection: AsyncConnection, *, signal: Signal, hours: tuple[int, int]) -> int | None:
+    start, end = (_EPOCH + timedelta(hours=hour) for hour in hours)
+    # Every signal brings the statement that knows its table.
+    statement = _STATEMENTS[f"oldest_stray_of_{signal.name}"]
+    row = await (await connection.execute(statement, {"start": start, "end": end})).fetchone()
+    return hour_of(row[0]) if row and row[0] is not None else None
+
+
+async def _cover_patiently(connection: AsyncConnection, unit: Unit, *, signal: Signal) -> int:
+    return await _cover(connection, unit, signal=signal, limits=(_LEADER_LOCK_TIMEOUT, _LEADER_STATEMENT_TIMEOUT))
+
+
+async def _cover(connection: AsyncConnection, unit: Unit, *, signal: Signal, limits: tuple[str, str]) -> int:
+    """Makes what is missing of a unit, in one transaction; ``limits`` are those of waiting and of working."""
+    parameters = {"signal": signal.name, "start": unit.start_time, "end": unit.end_time}
+    try:
         async with connection.transaction():
-            await connection.execute(_STATEMENTS["limit_waiting"])
-            await connection.execute(_STATEMENTS["ensure_partition"], parameters)
+            await connection.execute(_STATEMENTS["limits"], {"lock": limits[0], "statement": limits[1]})
+            row = await (await connection.execute(_STATEMENTS["cover"], parameters)).fetchone()
+    except errors.DuplicateTable:
+        # A session that waited for another one may look at a catalog cache that is out of date: then the partition is
+        # there. Or somebody detached it and kept the table: then its time belongs to the default partition.
+        return 0
+    return int(row[0]) if row else 0

@@ -31,7 +31,7 @@ from storage.api import (
 )
 from storage.postgres.error import translated
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.row import PG_EPOCH_US
+from storage.postgres.row import MAX_SERVICE_NAME_CHARS, PG_EPOCH_US
 from storage.postgres.statement import load_statements
 from tracedata import Resource, Scope, Span
 from tracedata.typed_json import decode_attributes
@@ -129,12 +129,14 @@ class PostgresSpanReader:
         return [row.service_name for row in rows]
 
     async def operations(self, workspace_id: int, *, service: str, kind: int | None = None) -> Sequence[Operation]:
-        parameters = {"workspace_id": workspace_id, "service": service, "kind": kind}
+        parameters = {"workspace_id": workspace_id, "service": service[:MAX_SERVICE_NAME_CHARS], "kind": kind}
         rows = await self._fetch(_STATEMENTS["operations"], parameters, action="operations")
         return [Operation(name=row.name, kind=row.kind) for row in rows]
 
     async def find_traces(self, search: TraceSearch) -> TracePage:
         """See ``SpanReader``. Reads matching spans newest first and stops when the page is full."""
+        if search.service is not None:
+            search = msgspec.structs.replace(search, service=search.service[:MAX_SERVICE_NAME_CHARS])
         found: dict[bytes, int] = {}
         below: SearchCursor | None = None
         limit = min(max(search.limit * _ROWS_PER_TRACE, 1), _MAX_ROWS)

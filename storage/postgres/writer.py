@@ -16,9 +16,11 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors, sql
 
+from storage.postgres.connection import noticing_silence
 from storage.postgres.dictionary import Dictionary, Entries
+from storage.postgres.durability import commit_durably
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
-from storage.postgres.partition import US_PER_DAY, Partitions
+from storage.postgres.partition import NS_PER_HOUR, Partitions, Width
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.statement import load_statements
 from tracedata import UNOBSERVED, Batch, Receipt, RetryableError, Span, WriterInstruments
@@ -34,7 +36,6 @@ _FROM_STAGING = sql.SQL(
     "INSERT INTO relayscope.spans ({columns}) SELECT {columns} FROM spans_staging "
     "ORDER BY trace_id, span_id, start_time, fingerprint ON CONFLICT DO NOTHING"
 ).format(columns=_COLUMNS)
-_NS_PER_DAY = US_PER_DAY * 1000
 _MAX_CONFLICTS = 5
 UNSTORABLE = "unstorable"
 
@@ -48,18 +49,19 @@ class WriterConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_queued_bytes: int = 64 << 20
     connect_timeout_s: int = 5
     application_name: str = "relayscope-writer"
+    partition_width: Width = "day"
 
 
 class _Parcel:
     """The encoded rows of one batch, and the future that its sender waits for."""
 
-    __slots__ = ("days", "entries", "origin", "outcome", "refused", "rejections", "rows", "size")
+    __slots__ = ("entries", "hours", "origin", "outcome", "refused", "rejections", "rows", "size")
 
     def __init__(self, batch: Batch, *, origin: object | None) -> None:
         self.origin = origin
         self.rows: list[bytes] = []
         self.entries = Entries()
-        self.days: set[int] = set()
+        self.hours: set[int] = set()
         self.rejections: Mapping[str, int] = batch.rejections
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused = 0
@@ -68,17 +70,20 @@ class _Parcel:
         self.outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
     def _encode(self, batch: Batch) -> None:
-        # Spans of one request share their resource and scope objects, so identity is the fast key.
+        # Spans of one request share their resource and scope objects, mostly in runs, so identity is the fast key.
         origins: dict[tuple[int, int], Origin] = {}
+        resource, scope, origin = None, None, None
         for span in batch.spans:
-            key = (id(span.resource), id(span.scope))
-            origin = origins.get(key)
-            if origin is None:
-                origin = origins[key] = origin_of(span.resource, span.scope, workspace_id=batch.workspace_id)
-                self.entries.add_origin(span.resource, span.scope, origin)
+            if origin is None or span.resource is not resource or span.scope is not scope:
+                resource, scope = span.resource, span.scope
+                origin = origins.get((id(resource), id(scope)))
+                if origin is None:
+                    origin = origin_of(resource, scope, workspace_id=batch.workspace_id)
+                    origins[id(resource), id(scope)] = origin
+                    self.entries.add_origin(resource, scope, origin)
             self.rows.append(encode_row(span, origin))
             self.entries.add_operation(span, origin)
-            self.days.add(day_of(span))
+            self.hours.add(hour_of_span(span))
 
     def settle(self) -> None:
         if self.outcome.done():
@@ -107,7 +112,7 @@ class PostgresSpanWriter:
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
         self._dictionary = Dictionary()
-        self._partitions = Partitions()
+        self._partitions = Partitions(width=config.partition_width)
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="span-writer")
@@ -206,7 +211,7 @@ class PostgresSpanWriter:
 
     async def _store(self, connection: AsyncConnection, group: Sequence[_Parcel]) -> None:
         # Apart from the rest: what fails here is not the fault of a row.
-        await self._partitions.ensure(connection, set[int]().union(*(parcel.days for parcel in group)))
+        await self._partitions.ensure(connection, set[int]().union(*(parcel.hours for parcel in group)))
         entries = Entries()
         for parcel in group:
             parcel.refused = 0
@@ -230,13 +235,15 @@ class PostgresSpanWriter:
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
-            self._dictionary, self._partitions = Dictionary(), Partitions()
+            self._dictionary = Dictionary()
+            self._partitions = Partitions(width=self._config.partition_width)
             self._connection = await AsyncConnection.connect(
-                self._config.dsn,
+                noticing_silence(self._config.dsn),
                 autocommit=True,
                 connect_timeout=self._config.connect_timeout_s,
                 application_name=self._config.application_name,
             )
+            await commit_durably(self._connection)
         return self._connection
 
     async def _disconnect(self) -> None:
@@ -251,9 +258,9 @@ def _fail(group: Sequence[_Parcel], message: str) -> None:
         parcel.fail(message)
 
 
-def day_of(span: Span) -> int:
-    """The day on which a span starts, counted from the epoch."""
-    return span.start_time_unix_nano // _NS_PER_DAY
+def hour_of_span(span: Span) -> int:
+    """The hour in which a span starts, counted from the epoch."""
+    return span.start_time_unix_nano // NS_PER_HOUR
 
 
 async def copy_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> None:

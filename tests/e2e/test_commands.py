@@ -34,8 +34,8 @@ def _json(system: System, *arguments: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads(_lines(system, *arguments, "--json"))
 
 
-def test_the_demo_loads_checks_and_prints_its_summary(tmp_path: Path) -> None:
-    data = str(tmp_path / "data")
+def test_the_demo_loads_checks_and_prints_its_summary(data_folder: Path) -> None:
+    data = str(data_folder / "data")
 
     result = run("demo", "--once", "--json", "--traces", str(_TRACES), "--data-dir", data, "--workers", "2", *ANY_PORTS)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,8 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def _crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("crashing")) as running:
+def _crashing(module_folder: Path) -> Iterator[System]:
+    with System(module_folder) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
@@ -27,16 +28,16 @@ _REFUSALS = {"grpc": "UNAVAILABLE", "protobuf": "503", "json": "503"}
 
 
 @pytest.fixture(scope="module")
-def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoppableDatabase]:
-    database = StoppableDatabase(tmp_path_factory.mktemp("database"))
+def _database(module_folder: Path) -> Iterator[StoppableDatabase]:
+    database = StoppableDatabase(module_folder / "database")
     database.start()
     yield database
     database.close()
 
 
 @pytest.fixture(scope="module")
-def _system(_database: StoppableDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("system"), "--database-url", _database.dsn) as running:
+def _system(_database: StoppableDatabase, module_folder: Path) -> Iterator[System]:
+    with System(module_folder / "system", "--database-url", _database.dsn) as running:
         yield running
     assert _database.dsn not in running.log
     assert "Traceback" not in running.log

@@ -19,8 +19,8 @@ from tests.support.waiting import wait_until
 _FLAGS = ("--http-port", "--jaeger-http-port", "--jaeger-grpc-port", "--otlp-grpc-port", "--otlp-http-port")
 
 
-def test_a_restart_keeps_the_data(tmp_path: Path) -> None:
-    system = System(tmp_path)
+def test_a_restart_keeps_the_data(data_folder: Path) -> None:
+    system = System(data_folder)
     sent = full_span(redactions={})
     with system, Exporter(system.ready, Transport("grpc")) as exporter:
         before = system.ready.pids
@@ -37,8 +37,8 @@ def test_a_restart_keeps_the_data(tmp_path: Path) -> None:
     assert "Traceback" not in system.log
 
 
-def test_sigterm_while_starting_leaves_nothing_behind(tmp_path: Path) -> None:
-    system = System(tmp_path)
+def test_sigterm_while_starting_leaves_nothing_behind(data_folder: Path) -> None:
+    system = System(data_folder)
     system.launch()
     wait_until((system.data_dir / "postgres.new").exists, "the cluster is being made")
 
@@ -52,9 +52,9 @@ def _names(process: psutil.Process, folder: Path) -> bool:
     return any(str(folder) in word for word in process.info["cmdline"] or ())
 
 
-def test_the_ready_file_is_private_and_goes_when_the_system_stops(system: System, tmp_path: Path) -> None:
-    own = System(tmp_path, "--database-url", system.ready.database_url, workers=1)
-    path = tmp_path / "ready.json"
+def test_the_ready_file_is_private_and_goes_when_the_system_stops(system: System, data_folder: Path) -> None:
+    own = System(data_folder, "--database-url", system.ready.database_url, workers=1)
+    path = data_folder / "ready.json"
     with own:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert own.ready.pids.postgres is None
@@ -67,12 +67,12 @@ def test_the_ready_file_is_private_and_goes_when_the_system_stops(system: System
 
 
 @pytest.mark.parametrize("flag", _FLAGS)
-def test_a_port_in_use(tmp_path: Path, flag: str) -> None:
+def test_a_port_in_use(data_folder: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         others = [word for other in _FLAGS if other != flag for word in (other, "0")]
 
-        result = run("up", "--data-dir", str(tmp_path / "data"), flag, port, *others)
+        result = run("up", "--data-dir", str(data_folder / "data"), flag, port, *others)
 
     assert result.returncode == 1
     message = _sentence(result.stderr)
@@ -80,11 +80,11 @@ def test_a_port_in_use(tmp_path: Path, flag: str) -> None:
     assert port in message
 
 
-def test_a_port_of_another_relayscope(system: System, tmp_path: Path) -> None:
+def test_a_port_of_another_relayscope(system: System, data_folder: Path) -> None:
     """Both would listen with SO_REUSEPORT, and each would get some of the other's requests."""
     port = str(system.ready.otlp_grpc)
 
-    result = run("up", "--data-dir", str(tmp_path / "data"), *ANY_PORTS, "--otlp-grpc-port", port)
+    result = run("up", "--data-dir", str(data_folder / "data"), *ANY_PORTS, "--otlp-grpc-port", port)
 
     assert result.returncode == 1
     assert "--otlp-grpc-port" in _sentence(result.stderr)
@@ -100,14 +100,14 @@ def test_a_data_folder_in_use(system: System) -> None:
     assert system.get("/readyz") == {"status": "ready"}
 
 
-def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("mine")
+def test_a_data_folder_that_is_a_file(data_folder: Path) -> None:
+    (data_folder / "data").write_text("mine")
 
-    result = run("up", "--data-dir", str(tmp_path / "data"), *ANY_PORTS)
+    result = run("up", "--data-dir", str(data_folder / "data"), *ANY_PORTS)
 
     assert result.returncode == 1
-    assert str(tmp_path / "data") in _sentence(result.stderr)
-    assert (tmp_path / "data").read_text() == "mine"
+    assert str(data_folder / "data") in _sentence(result.stderr)
+    assert (data_folder / "data").read_text() == "mine"
 
 
 def test_a_database_that_does_not_answer() -> None:
@@ -129,8 +129,8 @@ def test_a_database_that_does_not_answer() -> None:
         pytest.param("service: [s3cret", "line 1, column 17", id="no-yaml"),
     ],
 )
-def test_a_wrong_configuration(tmp_path: Path, config: str, named: str) -> None:
-    path = tmp_path / "config.yaml"
+def test_a_wrong_configuration(data_folder: Path, config: str, named: str) -> None:
+    path = data_folder / "config.yaml"
     path.write_text(config)
 
     result = run("up", "--config", str(path))
@@ -141,9 +141,9 @@ def test_a_wrong_configuration(tmp_path: Path, config: str, named: str) -> None:
     assert "s3cret" not in result.stderr
 
 
-def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
+def test_a_configuration_that_is_not_there(data_folder: Path) -> None:
     # Brackets are markup to the terminal library, and an ordinary part of a name to everyone else.
-    path = tmp_path / "[bold]no[/red].yaml"
+    path = data_folder / "[bold]no[/red].yaml"
 
     result = run("up", "--config", str(path))
 

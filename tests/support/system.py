@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 _MAIN = "from relayscope.cli import main; main()"
 _START_TIMEOUT_S = 60.0
-_COMMAND_TIMEOUT_S = 60.0
+_COMMAND_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 25.0
 ANY_PORTS = tuple(
     word

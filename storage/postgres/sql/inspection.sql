@@ -14,12 +14,14 @@ SELECT current_setting('server_version') AS server_version,
                 true) AS owns_tables,
        pg_database_size(current_database()) AS size_bytes,
        to_regclass('relayscope.migrations') IS NOT NULL AS has_migrations,
-       to_regclass('relayscope.spans_default') IS NOT NULL AS has_spans;
+       to_regclass('relayscope.partitions') IS NOT NULL AS has_spans;
 
 -- schema_version: the newest migration that was applied
 SELECT max(version) AS schema_version FROM relayscope.migrations;
 
--- spans: daily partitions, and the spans that are in none, counted up to a limit since there can be many
-SELECT (SELECT count(*) FROM pg_inherits
-        WHERE inhparent = 'relayscope.spans'::regclass AND inhrelid <> 'relayscope.spans_default'::regclass) AS partitions,
-       (SELECT count(*) FROM (SELECT FROM relayscope.spans_default LIMIT %(limit)s) AS counted) AS default_spans;
+-- spans: partitions by time, and the spans that are in none, counted up to a limit since there can be many
+SELECT (SELECT count(*) FROM relayscope.partitions AS p
+        WHERE p.signal = 'spans' AND NOT p.is_default AND isfinite(p.from_time) AND isfinite(p.to_time)) AS partitions,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM relayscope.spans_default UNION ALL SELECT 1 FROM relayscope.spans_past
+            UNION ALL SELECT 1 FROM relayscope.spans_future LIMIT %(limit)s) AS counted) AS default_spans;

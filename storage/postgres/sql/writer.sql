@@ -1,9 +1,3 @@
--- limit_waiting: a partition is never waited for long; the writer tries again
-SET LOCAL lock_timeout = '5s';
-
--- ensure_partition: makes the partition of a day unless it exists
-SELECT relayscope.ensure_span_partition(%(name)s, %(start)s, %(end)s);
-
 -- add_resources: stores resources that are not there yet; parallel arrays
 INSERT INTO relayscope.resources (workspace_id, resource_id, schema_url, dropped_attributes_count, attributes)
 SELECT * FROM unnest(%(workspace_id)s::integer[], %(id)s::bigint[], %(schema_url)s::text[],

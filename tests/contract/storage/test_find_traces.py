@@ -268,3 +268,11 @@ async def test_any_search_agrees_with_the_double(store: Store, sent: list[Span],
     pages, expected = await store.pages(asked), await oracle.pages(asked)
     assert [found for page in pages for found in page] == [found for page in expected for found in page]
     assert all(len(page) == asked.limit for page, _ in pairwise(pages))
+
+
+async def test_a_service_name_of_any_length_is_found(store: Store) -> None:
+    name = "s" * 304
+    one = span(service=name)
+    await store.put(one)
+    assert await store.found(search(service=name)) == [one.trace_id]
+    assert [operation.name for operation in await store.reader.operations(1, service=name)] == [one.name]

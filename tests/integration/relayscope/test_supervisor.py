@@ -29,7 +29,7 @@ def _settings(database_url: str, **endpoints: int) -> Settings:
         "receivers": {
             "otlp": {"protocols": {"grpc": {"endpoint": at["otlp_grpc"]}, "http": {"endpoint": at["otlp_http"]}}}
         },
-        "storage": {"database_url": database_url},
+        "storage": {"database_url": database_url, "allow_data_loss_on_crash": True},
         "service": {
             "http": {"endpoint": at["http"]},
             "jaeger": {"http": at["jaeger_http"], "grpc": at["jaeger_grpc"]},
@@ -169,6 +169,14 @@ async def test_a_database_that_cannot_be_reached_is_one_sentence_without_its_pas
     assert "canary" not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not ready_file.exists()
+    assert _children() == set()
+
+
+async def test_a_database_that_can_lose_data_is_refused_unless_told(shared_postgres_dsn: str) -> None:
+    settings = _settings(shared_postgres_dsn)
+    storage = settings.storage.model_copy(update={"allow_data_loss_on_crash": False})
+    with pytest.raises(PermanentError, match="--allow-data-loss-on-crash"):
+        await Supervisor(settings.model_copy(update={"storage": storage})).start()
     assert _children() == set()
 
 

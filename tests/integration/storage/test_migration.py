@@ -68,5 +68,43 @@ async def test_an_unreachable_database_is_retryable_and_keeps_its_password() -> 
     assert "canary" not in str(refused.value)
 
 
+_FIRST_RELEASE = """
+    CREATE SCHEMA relayscope;
+    CREATE TABLE relayscope.migrations (
+        version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz DEFAULT now());
+"""
+_OLD_SPANS = """
+    INSERT INTO relayscope.spans (start_time, duration_ns, fingerprint, resource_id, scope_id, workspace_id,
+        start_time_ns, kind, status_code, trace_id, span_id, service_name, name)
+    SELECT at, 1, 1, 1, 1, 1, 0, 1, 0, '', '', '', at::text FROM unnest(ARRAY[
+        '1970-01-01Z', '2020-02-02Z', '2021-03-03Z', '2099-12-31Z', '2262-01-01Z']::timestamptz[]) AS at
+"""
+_OLD_PLACES = """
+    SELECT extract(year FROM s.start_time AT TIME ZONE 'UTC')::integer, c.relname
+    FROM relayscope.spans AS s JOIN pg_class AS c ON c.oid = s.tableoid ORDER BY 1
+"""
+
+
+async def test_spans_of_the_first_release_find_their_places(bare_dsn: str) -> None:
+    first = available_migrations()[0]
+    await rows(bare_dsn, _FIRST_RELEASE)
+    await rows(bare_dsn, first.sql)
+    record = "INSERT INTO relayscope.migrations VALUES (%(version)s, %(name)s, %(checksum)s)"
+    await rows(bare_dsn, record, {"version": first.version, "name": first.name, "checksum": first.checksum})
+    await rows(bare_dsn, "SELECT relayscope.ensure_span_partition('spans_20200202', '2020-02-02Z', '2020-02-03Z')")
+    await rows(bare_dsn, _OLD_SPANS)
+    assert [one.version for one in await migrate(bare_dsn)] == list(range(2, SCHEMA_VERSION + 1))
+    assert await rows(bare_dsn, _OLD_PLACES) == [
+        (1970, "spans_past"),
+        (2020, "spans_20200202"),
+        (2021, "spans_default"),
+        (2099, "spans_default"),
+        (2262, "spans_future"),
+    ]
+    # A writer of the first release still runs.
+    await rows(bare_dsn, "SELECT relayscope.ensure_span_partition('spans_20210303', '2021-03-03Z', '2021-03-04Z')")
+    assert (2021, "spans_20210303") in await rows(bare_dsn, _OLD_PLACES)
+
+
 def test_versions_are_numbered_without_gaps() -> None:
     assert [version for version, _, _ in _ALL] == list(range(1, SCHEMA_VERSION + 1))

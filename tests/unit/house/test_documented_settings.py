@@ -15,10 +15,11 @@ from tests.support.repository import document
 _PAGE = "docs/configuration.md"
 _ROW = re.compile(r"^\| `([a-z_.]+\.[a-z_]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
 _EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
-# Defaults that follow from the machine, in words.
+# Defaults that follow from the machine, or that are none, in words.
 _WORDS = {
     "storage.database_url": "the embedded PostgreSQL",
     "storage.shared_buffers_mb": "from the machine's memory",
+    "storage.retention.spans": "everything is kept",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
     "service.workers": "from the number of cores",

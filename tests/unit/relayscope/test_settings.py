@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relayscope.cli.option import settings_from
-from relayscope.settings import Settings, Tree, load_settings, split_endpoint
+from relayscope.settings import Settings, Tree, load_settings, parse_age, split_endpoint
 from tracedata import CallerError
 
 _SECRET = "hunter2"
@@ -211,3 +212,18 @@ def test_a_host_applies_to_every_endpoint_and_a_port_to_its_own(tmp_path: Path) 
     assert settings.service.http.endpoint == "[::1]:1"
     assert settings.receivers.otlp.protocols.grpc.endpoint == "[::1]:0"
     assert settings.service.jaeger.http == "[::1]:16686"
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("1h", 1), ("12h", 12), ("30d", 720), ("8w", 1344)], ids=["hour", "hours", "days", "weeks"]
+)
+def test_ages_are_hours_days_or_weeks(text: str, hours: int) -> None:
+    assert parse_age(text) == timedelta(hours=hours)
+    tree: Tree = {"storage": {"retention": {"spans": text}}}
+    assert load_settings(flags=tree).storage.retention.spans == text
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "0d", "-1d", "1.5d", "30 d", "30m", "1d12h", "٣d", "999999w"])
+def test_what_is_no_age_is_refused(text: str) -> None:
+    with pytest.raises(CallerError, match=r"storage\.retention\.spans"):
+        load_settings(flags={"storage": {"retention": {"spans": text}}})

@@ -1,0 +1,8 @@
+-- limits: whoever waits here makes others wait behind
+SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true);
+
+-- cover: makes partitions for the parts of a time range that have none; how many
+SELECT relayscope.cover_times(%(signal)s, %(start)s, %(end)s);
+
+-- oldest_stray_of_spans: the oldest span of a time range that waits in the default partition
+SELECT min(start_time) FROM relayscope.spans_default WHERE start_time >= %(start)s AND start_time < %(end)s;

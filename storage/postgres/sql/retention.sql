@@ -1,0 +1,32 @@
+-- survey: the partitions of a signal, oldest first, the one of all other times last
+SELECT p.name, CASE WHEN isfinite(p.from_time) THEN p.from_time END AS from_time,
+       CASE WHEN isfinite(p.to_time) THEN p.to_time END AS to_time,
+       nullif(greatest(c.reltuples::bigint, s.n_live_tup, -1), -1) AS rows,
+       pg_total_relation_size(p.relation) AS bytes
+FROM relayscope.partitions AS p
+JOIN pg_class AS c ON c.oid = p.relation
+LEFT JOIN pg_stat_all_tables AS s ON s.relid = p.relation
+WHERE p.signal = %(signal)s
+ORDER BY p.is_default, p.from_time;
+
+-- limits: dropping needs the table for itself, if only for a moment, and everyone waits behind us meanwhile
+SET LOCAL lock_timeout = '250ms';
+
+-- expired_spans_past: spans before a time in the partition of the past, counted up to a limit
+SELECT count(*) FROM (SELECT 1 FROM relayscope.spans_past WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- expired_spans_default: the same of the default partition
+SELECT count(*) FROM (SELECT 1 FROM relayscope.spans_default WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- remove_spans_past: removes some spans before a time from the partition of the past
+DELETE FROM relayscope.spans_past WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.spans_past WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- remove_spans_default: the same from the default partition
+DELETE FROM relayscope.spans_default WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.spans_default WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- remove_operations_of_spans: removes some operations that no span can have any more
+DELETE FROM relayscope.operations WHERE (workspace_id, operation_id) IN (
+    SELECT workspace_id, operation_id FROM relayscope.operations
+    WHERE last_seen < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED);
