@@ -8,6 +8,8 @@ from receiver.error import DecodeFailedError, TooLargeError
 
 # 16 selects gzip's header and trailer, 15 the largest window.
 _GZIP_WBITS = 16 + 15
+# The last four bytes of a member: https://www.rfc-editor.org/rfc/rfc1952#page-8.
+_SIZE_BYTES = 4
 # Every member costs a copy of what follows it; senders that flush in between need a handful.
 _MAX_MEMBERS = 64
 
@@ -37,3 +39,8 @@ def gunzip(data: bytes, *, limit: int) -> bytes:
         if not data:
             return parts[0] if len(parts) == 1 else b"".join(parts)
     raise DecodeFailedError(f"The gzip body has more than {_MAX_MEMBERS} members.")
+
+
+def told_size(data: bytes) -> int:
+    """The decompressed size of the last member as ``data`` tells it, which need not be true."""
+    return int.from_bytes(data[-_SIZE_BYTES:], "little")

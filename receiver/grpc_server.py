@@ -8,14 +8,23 @@ import grpc
 import msgspec
 from grpc import aio
 
-from receiver.error import ListenFailedError
-from receiver.intake import Intake, response_of
-from receiver.protobuf import decode_traces
+from receiver.admission import Admission
+from receiver.error import DecodeFailedError, ListenFailedError
+from receiver.intake import PROTOBUF, Intake, response_of
 from receiver.status import Failure, failure_of
-from tracedata import UNOBSERVED, Consumer, ReceiverInstruments
+from receiver.wire import DEFAULT_MAX_OBJECTS
+from tracedata import UNOBSERVED, Consumer, Receipt, ReceiverInstruments
 
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 _DETAILS = "grpc-status-details-bin"
+
+# Calls of one connection that run at a time; the sender queues the others.
+_MAX_CONCURRENT_STREAMS = 128
+_MAX_CONNECTIONS = 1024
+_MAX_METADATA_BYTES = 16 * 1024
+_KEEPALIVE_MS = 30_000
+_KEEPALIVE_TIMEOUT_MS = 10_000
+_MIN_PING_INTERVAL_MS = 10_000
 
 _Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
 
@@ -28,6 +37,8 @@ class OtlpGrpcConfig(msgspec.Struct, frozen=True, kw_only=True):
     reuse_port: bool = False
     workspace_id: int = 1
     max_request_bytes: int = 20 * 1024 * 1024
+    max_objects: int = DEFAULT_MAX_OBJECTS
+    max_connection_idle_s: float = 300.0
     grace_period_s: float = 10.0
 
 
@@ -35,10 +46,22 @@ class OtlpGrpcServer:
     """Answers exports once the consumer has made their spans durable."""
 
     def __init__(
-        self, config: OtlpGrpcConfig, consumer: Consumer, *, instruments: ReceiverInstruments = UNOBSERVED
+        self,
+        config: OtlpGrpcConfig,
+        consumer: Consumer,
+        admission: Admission,
+        *,
+        instruments: ReceiverInstruments = UNOBSERVED,
     ) -> None:
         self._config = config
-        self._intake = Intake(consumer, workspace_id=config.workspace_id, transport="grpc", instruments=instruments)
+        self._admission = admission
+        self._intake = Intake(
+            consumer,
+            workspace_id=config.workspace_id,
+            max_objects=config.max_objects,
+            transport="grpc",
+            instruments=instruments,
+        )
         self._server: aio.Server | None = None
         self._port = 0
 
@@ -76,23 +99,46 @@ class OtlpGrpcServer:
         return [
             ("grpc.so_reuseport", int(self._config.reuse_port)),
             ("grpc.max_receive_message_length", self._config.max_request_bytes),
+            ("grpc.max_concurrent_streams", _MAX_CONCURRENT_STREAMS),
+            ("grpc.max_allowed_incoming_connections", _MAX_CONNECTIONS),
+            ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+            ("grpc.max_connection_idle_ms", round(self._config.max_connection_idle_s * 1000)),
+            # A connection whose other end is gone without a word is noticed by pings.
+            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+            ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
         ]
 
     def _handlers(self) -> grpc.GenericRpcHandler:
         # Without a deserializer the handler gets the bytes, so that a malformed request is answered by us; grpc's own
-        # answer would be INTERNAL.
-        export = grpc.unary_unary_rpc_method_handler(self._export)
+        # answer would be INTERNAL. Taken as a stream, which looks the same on the wire, a message is not read before
+        # the handler asks for it.
+        export = grpc.stream_unary_rpc_method_handler(self._export)
         return grpc.method_handlers_generic_handler(_SERVICE, {"Export": export})
 
-    async def _export(self, request: bytes, context: _Context) -> bytes:
+    async def _export(self, _: object, context: _Context) -> bytes:
         try:
-            receipt = await self._intake.accept(request, decode_traces)
+            with self._admission.admit() as hold:
+                data = await self._read(context)
+                hold.resize(len(data))
+                pending = self._intake.accept(data, PROTOBUF)
+                # The intake lets go of it once it is decoded.
+                del data
+                receipt: Receipt = await pending
         except Exception as exc:  # noqa: BLE001  # The top of a task: whatever happens becomes a code.
             failure = failure_of(exc)
             self._intake.refused(failure.grpc_code.name)
             _fail(context, failure)
             return b""
         return response_of(receipt).SerializeToString()
+
+    async def _read(self, context: _Context) -> bytes:
+        async with self._admission.reading():
+            message = await context.read()
+        if not isinstance(message, bytes):
+            raise DecodeFailedError("The call has no message.")
+        return message
 
 
 def _fail(context: _Context, failure: Failure) -> None:

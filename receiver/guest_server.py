@@ -10,22 +10,26 @@ from typing import Any
 
 import msgspec
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from receiver.error import ListenFailedError
 
 _BACKLOG = 2048
+_MAX_HEADER_BYTES = 64 * 1024
 
 
 class GuestConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where to listen: ``(host, port)`` each. Port 0 is any free one; ``reuse_port`` lets processes share a port.
 
-    ``name`` stands in the message when an address cannot be used.
+    ``name`` stands in the message when an address cannot be used. A connection whose next headers take longer than
+    ``header_timeout_s`` from their first byte, or from its beginning, is closed.
     """
 
     name: str
     addresses: Sequence[tuple[str, int]]
     reuse_port: bool
     grace_period_s: float
+    header_timeout_s: float = 30.0
 
 
 class GuestServer:
@@ -68,7 +72,7 @@ class GuestServer:
     def _configuration(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._app,
-            http="httptools",
+            http=_protocol(self._config.header_timeout_s),
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -92,6 +96,59 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+class _Protocol(HttpToolsProtocol):
+    """Closes connections whose headers never end, which the server of the library keeps for ever."""
+
+    header_timeout_s = 30.0
+    _header_bytes = 0
+    _header_timer: asyncio.TimerHandle | None = None
+
+    # The library types the transport as the more special one that it needs.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._header_bytes = 0
+        self._expect_headers()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _expect_headers(self) -> None:
+        self._stop_waiting()
+        self._header_timer = self.loop.call_later(self.header_timeout_s, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > _MAX_HEADER_BYTES:
+            self.transport.close()
+
+
+def _protocol(header_timeout_s: float) -> type[_Protocol]:
+    """The class with its timeout: the library makes the instances."""
+    return type("Protocol", (_Protocol,), {"header_timeout_s": header_timeout_s})
 
 
 def _listen(config: GuestConfig, *, host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ that is missing or unknown, or the path does not exist, errors are JSON.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -13,10 +14,10 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from receiver import otlp_json, protobuf
-from receiver.compression import gunzip
+from receiver.admission import Admission, Hold, SlowSenderError
+from receiver.compression import gunzip, told_size
 from receiver.error import MethodNotAllowedError, TooLargeError, UnsupportedMediaError
-from receiver.intake import Decode, Intake, response_of
+from receiver.intake import JSON, PROTOBUF, Encoding, Intake, response_of
 from receiver.status import failure_of
 from tracedata import NotFoundError
 
@@ -28,7 +29,9 @@ _Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _PATH = "/v1/traces"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
-_DECODERS: dict[str, Decode] = {_PROTOBUF: protobuf.decode_traces, _JSON: otlp_json.decode_traces}
+_ENCODINGS: dict[str, Encoding] = {_PROTOBUF: PROTOBUF, _JSON: JSON}
+# How long room is kept for a body that was announced and does not arrive.
+_CLAIM_S = 1.0
 _PLAIN_ENCODINGS = frozenset(("", "identity", "none"))
 
 
@@ -50,8 +53,9 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 class OtlpHttpApp:
     """Answers exports of traces once their spans are durable."""
 
-    def __init__(self, intake: Intake, *, max_request_bytes: int) -> None:
+    def __init__(self, intake: Intake, admission: Admission, *, max_request_bytes: int) -> None:
         self._intake = intake
+        self._admission = admission
         self._limit = max_request_bytes
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -68,16 +72,32 @@ class OtlpHttpApp:
 
     async def _answer(self, request: _Request, receive: _Receive) -> _Answer | None:
         _check(request, limit=self._limit)
-        body = await self._body(receive)
-        if body is None:
-            return None
-        if request.content_encoding == "gzip":
-            body = gunzip(body, limit=self._limit)
-        receipt = await self._intake.accept(body, _decoder(request, body))
-        return _encoded(200, request.content_type, response_of(receipt))
+        with self._admission.admit() as hold:
+            # All of it at once, so that what cannot end well does not begin.
+            hold.resize(request.content_length)
+            body = await self._body(receive, hold)
+            if body is None:
+                return None
+            hold.resize(len(body))
+            if request.content_encoding == "gzip":
+                body = _decompressed(body, hold, limit=self._limit)
+            pending = self._intake.accept(body, _encoding(request, body))
+            # The intake lets go of it once it is decoded.
+            del body
+            return _encoded(200, request.content_type, response_of(await pending))
 
-    async def _body(self, receive: _Receive) -> bytes | None:
+    async def _body(self, receive: _Receive, hold: Hold) -> bytes | None:
         """The whole body, or nothing when the sender went away in the middle of it."""
+        claim = asyncio.get_running_loop().call_later(_CLAIM_S, hold.lapse)
+        try:
+            async with asyncio.timeout(self._admission.read_timeout_s):
+                return await self._read(receive, hold)
+        except TimeoutError as exc:
+            raise SlowSenderError("The body did not arrive in time.") from exc
+        finally:
+            claim.cancel()
+
+    async def _read(self, receive: _Receive, hold: Hold) -> bytes | None:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -88,9 +108,25 @@ class OtlpHttpApp:
             size += len(part)
             if size > self._limit:
                 raise _too_large(self._limit)
+            hold.arrive(size)
             parts.append(part)
             if not message.get("more_body", False):
-                return b"".join(parts)
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _decompressed(body: bytes, hold: Hold, *, limit: int) -> bytes:
+    """Holds what comes out in place of ``body``, and nothing comes out for which there is no room."""
+    # An honest sender tells the size; a dishonest one gains nothing, since no more comes out than there is room.
+    hold.resize(len(body) + min(told_size(body), limit))
+    room = hold.room - len(body)
+    try:
+        plain = gunzip(body, limit=min(limit, room))
+    except TooLargeError:
+        if room < limit:
+            hold.resize(len(body) + limit)
+        raise
+    hold.resize(len(plain))
+    return plain
 
 
 def _request(scope: _Scope) -> _Request:
@@ -115,7 +151,7 @@ def _check(request: _Request, *, limit: int) -> None:
         raise NotFoundError(f"There is nothing here; traces are taken at {_PATH}.")
     if request.method != "POST":
         raise MethodNotAllowedError(f"{_PATH} takes POST only.")
-    if request.content_type not in _DECODERS:
+    if request.content_type not in _ENCODINGS:
         raise UnsupportedMediaError(f"The content type must be {_PROTOBUF} or {_JSON}.")
     if request.content_encoding != "gzip" and request.content_encoding not in _PLAIN_ENCODINGS:
         raise UnsupportedMediaError("The content encoding must be gzip or identity.")
@@ -127,9 +163,9 @@ def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(f"The body exceeds {limit} bytes.")
 
 
-def _decoder(request: _Request, body: bytes) -> Decode:
+def _encoding(request: _Request, body: bytes) -> Encoding:
     # An empty request is a success. In protobuf nothing is the empty message; in JSON it has to be said.
-    return _DECODERS[request.content_type if body else _PROTOBUF]
+    return _ENCODINGS[request.content_type if body else _PROTOBUF]
 
 
 def _refusal(request: _Request, error: Exception) -> _Answer:
@@ -140,7 +176,10 @@ def _refusal(request: _Request, error: Exception) -> _Answer:
     retry_after = failure.retry_after_header()
     if retry_after is not None:
         headers.append((b"retry-after", retry_after.encode()))
-    content_type = request.content_type if request.content_type in _DECODERS else _JSON
+    if isinstance(error, SlowSenderError):
+        # Whatever still arrives belongs to the request that was given up.
+        headers.append((b"connection", b"close"))
+    content_type = request.content_type if request.content_type in _ENCODINGS else _JSON
     status = failure.status()
     if content_type == _JSON:
         # Only the plain members: details are typed messages whose JSON form no exporter reads.

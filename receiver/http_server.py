@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from receiver.admission import Admission
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_app import OtlpHttpApp
 from receiver.intake import Intake
+from receiver.wire import DEFAULT_MAX_OBJECTS
 from tracedata import UNOBSERVED, Consumer, ReceiverInstruments
 
 
@@ -18,6 +20,7 @@ class OtlpHttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     reuse_port: bool = False
     workspace_id: int = 1
     max_request_bytes: int = 20 * 1024 * 1024
+    max_objects: int = DEFAULT_MAX_OBJECTS
     grace_period_s: float = 10.0
 
 
@@ -25,16 +28,28 @@ class OtlpHttpServer:
     """Answers exports once the consumer has made their spans durable."""
 
     def __init__(
-        self, config: OtlpHttpConfig, consumer: Consumer, *, instruments: ReceiverInstruments = UNOBSERVED
+        self,
+        config: OtlpHttpConfig,
+        consumer: Consumer,
+        admission: Admission,
+        *,
+        instruments: ReceiverInstruments = UNOBSERVED,
     ) -> None:
         self._config = config
-        self._intake = Intake(consumer, workspace_id=config.workspace_id, transport="http", instruments=instruments)
-        app = OtlpHttpApp(self._intake, max_request_bytes=config.max_request_bytes)
+        self._intake = Intake(
+            consumer,
+            workspace_id=config.workspace_id,
+            max_objects=config.max_objects,
+            transport="http",
+            instruments=instruments,
+        )
+        app = OtlpHttpApp(self._intake, admission, max_request_bytes=config.max_request_bytes)
         guest = GuestConfig(
             name="OTLP/HTTP",
             addresses=[(config.host, config.port)],
             reuse_port=config.reuse_port,
             grace_period_s=config.grace_period_s,
+            header_timeout_s=admission.read_timeout_s,
         )
         self._server = GuestServer(guest, app)
 

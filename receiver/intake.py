@@ -6,12 +6,28 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeAlias
 
+import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from receiver import otlp_json, protobuf
 from receiver.status import rejection_message
+from receiver.wire import DEFAULT_MAX_OBJECTS, check_json, check_protobuf
 from tracedata import UNOBSERVED, Batch, Consumer, Receipt, ReceiverInstruments
 
 Decode: TypeAlias = Callable[[bytes, int], Batch]
+# Takes the bytes and the largest number of objects in them; raises when there are more.
+Check: TypeAlias = Callable[[bytes, int], None]
+
+
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """How bytes are read, and what is looked at before that."""
+
+    check: Check
+    decode: Decode
+
+
+PROTOBUF = Encoding(check=check_protobuf, decode=protobuf.decode_traces)
+JSON = Encoding(check=check_json, decode=otlp_json.decode_traces)
 
 
 class Intake:
@@ -25,6 +41,7 @@ class Intake:
         consumer: Consumer,
         *,
         workspace_id: int,
+        max_objects: int = DEFAULT_MAX_OBJECTS,
         transport: str = "grpc",
         instruments: ReceiverInstruments = UNOBSERVED,
     ) -> None:
@@ -32,19 +49,26 @@ class Intake:
         self._transport = transport
         self._instruments = instruments
         self._workspace_id = workspace_id
+        self._max_objects = max_objects
         self._running: set[asyncio.Task[Receipt]] = set()
 
-    async def accept(self, data: bytes, decode: Decode) -> Receipt:
+    async def accept(self, data: bytes, encoding: Encoding) -> Receipt:
         """What became of the spans in ``data``, those that did not decode included.
 
         Raises:
-            DecodeFailedError: the bytes are not what ``decode`` reads.
+            TooLargeError: there is more in the bytes than is decoded at a time.
+            DecodeFailedError: the bytes are not of that encoding.
             RetryableError, PermanentError: from the consumer.
         """
         with self._instruments.request(transport=self._transport, size=len(data)) as request:
-            batch = decode(data, self._workspace_id)
+            encoding.check(data, self._max_objects)
+            batch = encoding.decode(data, self._workspace_id)
+            # Neither the bytes nor the spans are kept while the rows wait for their commit.
+            del data
             request.decoded(batch)
-            receipt = await self._store(batch)
+            pending = self._store(batch)
+            del batch
+            receipt = await pending
             request.accepted(receipt)
         return receipt
 
@@ -57,6 +81,8 @@ class Intake:
             # Nothing needs to become durable, so this succeeds even while the store is away.
             return Receipt(accepted=0, rejections=batch.rejections)
         task = asyncio.ensure_future(self._consumer.consume(batch))
+        # Waiting can take long, and these are large; whoever still needs them has them.
+        del batch
         self._running.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)

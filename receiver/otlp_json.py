@@ -10,16 +10,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from receiver.error import DecodeFailedError
 from receiver.identity import id_from_hex, parent_id, rejection
-from receiver.repair import repaired_json
+from receiver.repair import REPAIRED_KEY, mended_json, repaired_json, text_fault
 from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
 
 MAX_DEPTH = 64
-"""Levels of ``AnyValue`` in an attribute; a plain value is one level."""
+"""Levels of ``AnyValue`` in an attribute; a plain value is one level. What is below is cut."""
+MALFORMED_SPAN = "malformed_span"
 
 _KINDS = {f"SPAN_KIND_{kind.name}": int(kind) for kind in SpanKind}
 _STATUS_CODES = {f"STATUS_CODE_{code.name}": int(code) for code in StatusCode}
@@ -36,10 +38,6 @@ class _StatusCode(int):
 
 class _Bytes(bytes):
     """Bytes, given in either alphabet of base64, padded or not."""
-
-
-class _NotJsonError(DecodeFailedError):
-    """The text is no JSON, whatever its types."""
 
 
 class _Message(msgspec.Struct, rename="camel", kw_only=True, gc=False):
@@ -133,6 +131,27 @@ class _Request(_Message):
     resource_spans: list[_ResourceSpans] | None = None
 
 
+class _LooseScopeSpans(_Message):
+    """What fails by itself stays text until it is read by itself."""
+
+    scope: msgspec.Raw | None = None
+    spans: list[msgspec.Raw] | None = None
+    schema_url: str | None = None
+
+
+class _LooseResourceSpans(_Message):
+    resource: msgspec.Raw | None = None
+    scope_spans: list[_LooseScopeSpans] | None = None
+    schema_url: str | None = None
+
+
+class _LooseRequest(_Message):
+    resource_spans: list[_LooseResourceSpans] | None = None
+
+
+_Part = TypeVar("_Part", _Span, _Scope, _Resource)
+
+
 def _read_special(wanted: type, sent: object) -> object:
     if wanted is _Bytes:
         return _Bytes(_base64(sent))
@@ -164,36 +183,84 @@ def _enum(sent: object, names: dict[str, int]) -> int:
 
 # Not strict: numbers are taken from strings. Members of type ``str`` stay strict.
 _DECODER = msgspec.json.Decoder(_Request, strict=False, dec_hook=_read_special)
+_LOOSE_DECODER = msgspec.json.Decoder(_LooseRequest)
+_SPAN_DECODER = msgspec.json.Decoder(_Span, strict=False, dec_hook=_read_special)
+_SCOPE_DECODER = msgspec.json.Decoder(_Scope, strict=False, dec_hook=_read_special)
+_RESOURCE_DECODER = msgspec.json.Decoder(_Resource, strict=False, dec_hook=_read_special)
 
 
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
     """The spans of an ``ExportTraceServiceRequest`` in JSON; equal to what its protobuf form decodes to.
 
-    A span whose id is not one is counted in ``rejections``; anything else of the wrong type refuses the request. Text
-    that is not Unicode is repaired.
+    A span whose id is not one, or that has something of the wrong type, is counted in ``rejections``. Text that is not
+    Unicode, nesting without end and numbers that are none are repaired.
 
     Raises:
-        DecodeFailedError: the text is not such a message; the message of the error has the JSON path.
+        DecodeFailedError: there is no such message in it, or no sound span; the error's message has the JSON path.
     """
     try:
         request = _parsed(data)
-    except _NotJsonError:
-        # Either it is not JSON at all, or only its text is not Unicode, which the second try repairs.
-        request = _parsed(repaired_json(data))
+    except DecodeFailedError as error:
+        return _salvaged(data, workspace_id, error)
     return _batch(request, workspace_id)
 
 
 def _parsed(data: bytes) -> _Request:
     try:
         return _DECODER.decode(data)
-    except msgspec.ValidationError as exc:
-        raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
-    except msgspec.DecodeError as exc:
-        raise _NotJsonError(f"The request is not OTLP/JSON: {exc}.") from exc
-    except UnicodeDecodeError as exc:
-        raise _NotJsonError("The request is not OTLP/JSON: it is not UTF-8.") from exc
     except RecursionError as exc:
         raise DecodeFailedError("The request is nested too deep.") from exc
+    except UnicodeDecodeError as exc:
+        raise DecodeFailedError("The request is not OTLP/JSON: it is not UTF-8.") from exc
+    except msgspec.DecodeError as exc:
+        raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
+
+
+def _salvaged(data: bytes, workspace_id: int, error: DecodeFailedError) -> Batch:
+    """The spans that can be read one by one; ``error`` when there are none."""
+    mended = mended_json(data)
+    rejections = dict[str, int]()
+    try:
+        try:
+            loose = _LOOSE_DECODER.decode(mended)
+        except UnicodeDecodeError:
+            loose = _LOOSE_DECODER.decode(repaired_json(mended))
+        request = _Request(resource_spans=[_tightened(sent, rejections) for sent in loose.resource_spans or ()])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise error from None
+    batch = _batch(request, workspace_id)
+    if not batch.spans and not batch.rejections:
+        raise error
+    for reason, count in batch.rejections.items():
+        rejections[reason] = rejections.get(reason, 0) + count
+    return Batch(workspace_id=workspace_id, spans=batch.spans, rejections=rejections)
+
+
+def _tightened(sent: _LooseResourceSpans, rejections: dict[str, int]) -> _ResourceSpans:
+    scope_spans: list[_ScopeSpans] = []
+    for loose in sent.scope_spans or ():
+        spans: list[_Span] = []
+        for raw in loose.spans or ():
+            try:
+                spans.append(_part(_SPAN_DECODER, raw))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                rejections[MALFORMED_SPAN] = rejections.get(MALFORMED_SPAN, 0) + 1
+        scope = _part(_SCOPE_DECODER, loose.scope) if loose.scope else None
+        scope_spans.append(_ScopeSpans(scope=scope, spans=spans, schema_url=loose.schema_url))
+    resource = _part(_RESOURCE_DECODER, sent.resource) if sent.resource else None
+    return _ResourceSpans(resource=resource, scope_spans=scope_spans, schema_url=sent.schema_url)
+
+
+def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        part: _Part = decoder.decode(repaired_json(bytes(raw)))
+    mark = _AnyValue(array_value=_ArrayValue(values=[_AnyValue(string_value=text_fault(bytes(raw)))]))
+    part.attributes = [*(part.attributes or ()), _KeyValue(key=REPAIRED_KEY, value=mark)]
+    return part
 
 
 def _batch(request: _Request, workspace_id: int) -> Batch:
@@ -283,9 +350,8 @@ def _attributes(pairs: Iterable[_KeyValue] | None, depth: int = 1) -> dict[str, 
 
 
 def _value(message: _AnyValue | None, depth: int) -> Value:
-    if depth > MAX_DEPTH:
-        raise DecodeFailedError(f"An attribute is nested deeper than {MAX_DEPTH} levels.")
-    if message is None:
+    # One level more than is stored, so that sanitising sees that there was more, and marks it.
+    if message is None or depth > MAX_DEPTH:
         return None
     for scalar in (message.string_value, message.bool_value, message.int_value, message.double_value):
         if scalar is not None:

@@ -13,8 +13,10 @@ from typing import Protocol
 
 import msgspec
 
+from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search
+from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
@@ -159,9 +161,27 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
         ),
         instruments=instruments,
     )
-    pipeline = Pipeline([Sanitise()], writer)
+    limits = settings.processors.limit
+    limit = Limit(
+        LimitConfig(
+            max_attributes=limits.max_attributes,
+            max_value_chars=limits.max_value_chars,
+            max_events=limits.max_events,
+            max_links=limits.max_links,
+            max_span_chars=limits.max_span_chars,
+        )
+    )
+    pipeline = Pipeline([limit, Sanitise()], writer)
     grace_s = settings.service.shutdown_grace_s
-    protocols = settings.receivers.otlp.protocols
+    otlp = settings.receivers.otlp
+    admission = Admission(
+        AdmissionConfig(
+            max_bytes=otlp.max_bytes_in_flight,
+            max_requests=otlp.max_requests_in_flight,
+            read_timeout_s=otlp.read_timeout_s,
+        )
+    )
+    protocols = otlp.protocols
     grpc_host, grpc_port = split_endpoint(protocols.grpc.endpoint)
     http_host, http_port = split_endpoint(protocols.http.endpoint)
     grpc = OtlpGrpcServer(
@@ -171,9 +191,12 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
             reuse_port=True,
             workspace_id=DEFAULT_WORKSPACE_ID,
             max_request_bytes=protocols.grpc.max_request_bytes,
+            max_objects=otlp.max_objects,
+            max_connection_idle_s=protocols.grpc.max_connection_idle_s,
             grace_period_s=grace_s,
         ),
         pipeline,
+        admission,
         instruments=instruments,
     )
     http = OtlpHttpServer(
@@ -183,9 +206,11 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
             reuse_port=True,
             workspace_id=DEFAULT_WORKSPACE_ID,
             max_request_bytes=protocols.http.max_request_bytes,
+            max_objects=otlp.max_objects,
             grace_period_s=grace_s,
         ),
         pipeline,
+        admission,
         instruments=instruments,
     )
     return [*([telemetry] if telemetry else []), writer, grpc, http]

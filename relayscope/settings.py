@@ -86,6 +86,7 @@ class OtlpGrpcSettings(_Section):
 
     endpoint: Endpoint = Field(f"{_LOOPBACK}:4317", description="Where OTLP/gRPC listens.")
     max_request_bytes: int = Field(20 * _MIB, ge=1024, description="Larger requests are refused.")
+    max_connection_idle_s: float = Field(300.0, gt=0, description="Connections without calls for longer are closed.")
 
 
 class OtlpHttpSettings(_Section):
@@ -108,6 +109,16 @@ class OtlpSettings(_Section):
     """The OTLP receiver."""
 
     protocols: OtlpProtocolSettings = OtlpProtocolSettings()
+    max_bytes_in_flight: int = Field(
+        64 * _MIB, ge=_MIB, description="Bytes of unanswered requests that a worker holds before it refuses more."
+    )
+    max_requests_in_flight: int = Field(
+        1024, ge=1, description="Unanswered requests that a worker holds before it refuses more."
+    )
+    max_objects: int = Field(
+        1_250_000, ge=1000, description="Requests with more messages (spans, attributes, values, events) are refused."
+    )
+    read_timeout_s: float = Field(30.0, gt=0, description="A request that takes longer to arrive is refused.")
 
 
 class ReceiverSettings(_Section):
@@ -116,8 +127,20 @@ class ReceiverSettings(_Section):
     otlp: OtlpSettings = OtlpSettings()
 
 
+class LimitSettings(_Section):
+    """Bounds of one span; what exceeds them is cut, with a mark."""
+
+    max_attributes: int = Field(1024, ge=1, description="Attributes of a span, event, link, resource or scope.")
+    max_value_chars: int = Field(_MIB, ge=256, description="Characters of a value, name or message.")
+    max_events: int = Field(4096, ge=0, description="Events of a span.")
+    max_links: int = Field(1024, ge=0, description="Links of a span.")
+    max_span_chars: int = Field(4 * _MIB, ge=4096, description="Characters of a span with everything in it.")
+
+
 class ProcessorSettings(_Section):
-    """Processors have no settings yet; what PostgreSQL could refuse is always repaired."""
+    """What happens to spans. What PostgreSQL could refuse is always repaired, which has no settings."""
+
+    limit: LimitSettings = LimitSettings()
 
 
 class RetentionSettings(_Section):

@@ -52,4 +52,7 @@ class Pipeline:
     async def consume(self, batch: Batch) -> Receipt:
         for processor in self._processors:
             batch = processor.process(batch)
-        return await self._consumer.consume(batch)
+        stored = self._consumer.consume(batch)
+        # The consumer decides how long a batch lives; waiting for it must not keep a second hold on it.
+        del batch
+        return await stored

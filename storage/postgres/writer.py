@@ -134,6 +134,8 @@ class PostgresSpanWriter:
         if not batch.spans:
             return Receipt(accepted=0, rejections=batch.rejections)
         parcel = _Parcel(batch, origin=self._instruments.origin())
+        # Only the encoded rows are kept while they wait.
+        del batch
         self._queue.append(parcel)
         self._queued_rows += len(parcel.rows)
         self._queued_bytes += parcel.size

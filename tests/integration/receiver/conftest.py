@@ -6,6 +6,7 @@ import httpx
 import pytest
 from grpc import aio
 
+from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from tests.support.recording_consumer import RecordingConsumer
@@ -20,7 +21,11 @@ def consumer() -> RecordingConsumer:
 
 @pytest.fixture
 async def grpc_server(consumer: RecordingConsumer) -> AsyncIterator[OtlpGrpcServer]:
-    server = OtlpGrpcServer(OtlpGrpcConfig(port=0, workspace_id=7, max_request_bytes=MAX_REQUEST_BYTES), consumer)
+    server = OtlpGrpcServer(
+        OtlpGrpcConfig(port=0, workspace_id=7, max_request_bytes=MAX_REQUEST_BYTES),
+        consumer,
+        Admission(AdmissionConfig()),
+    )
     await server.start()
     yield server
     await server.aclose()
@@ -28,7 +33,11 @@ async def grpc_server(consumer: RecordingConsumer) -> AsyncIterator[OtlpGrpcServ
 
 @pytest.fixture
 async def http_server(consumer: RecordingConsumer) -> AsyncIterator[OtlpHttpServer]:
-    server = OtlpHttpServer(OtlpHttpConfig(port=0, workspace_id=7, max_request_bytes=MAX_REQUEST_BYTES), consumer)
+    server = OtlpHttpServer(
+        OtlpHttpConfig(port=0, workspace_id=7, max_request_bytes=MAX_REQUEST_BYTES),
+        consumer,
+        Admission(AdmissionConfig()),
+    )
     await server.start()
     yield server
     await server.aclose()

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from receiver.admission import Admission, AdmissionConfig
 from receiver.error import ListenFailedError
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from tests.support.recording_consumer import RecordingConsumer
@@ -171,7 +172,7 @@ async def test_a_sender_that_goes_away_does_not_cancel_the_consumer(
 
 
 async def test_closing_lets_running_calls_finish(consumer: RecordingConsumer) -> None:
-    server = OtlpGrpcServer(OtlpGrpcConfig(port=0), consumer)
+    server = OtlpGrpcServer(OtlpGrpcConfig(port=0), consumer, Admission(AdmissionConfig()))
     await server.start()
     consumer.gate.clear()
     async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -185,7 +186,7 @@ async def test_closing_lets_running_calls_finish(consumer: RecordingConsumer) ->
 
 
 async def test_closing_gives_up_after_the_grace_period(consumer: RecordingConsumer) -> None:
-    server = OtlpGrpcServer(OtlpGrpcConfig(port=0, grace_period_s=0.05), consumer)
+    server = OtlpGrpcServer(OtlpGrpcConfig(port=0, grace_period_s=0.05), consumer, Admission(AdmissionConfig()))
     await server.start()
     consumer.gate.clear()
     async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -199,7 +200,7 @@ async def test_closing_gives_up_after_the_grace_period(consumer: RecordingConsum
 
 
 async def test_closing_is_idempotent_and_safe_before_start(consumer: RecordingConsumer) -> None:
-    server = OtlpGrpcServer(OtlpGrpcConfig(port=0), consumer)
+    server = OtlpGrpcServer(OtlpGrpcConfig(port=0), consumer, Admission(AdmissionConfig()))
     await server.aclose()
     await server.start()
     await server.aclose()
@@ -207,16 +208,16 @@ async def test_closing_is_idempotent_and_safe_before_start(consumer: RecordingCo
 
 
 async def test_a_port_in_use_is_told_in_a_sentence(grpc_server: OtlpGrpcServer, consumer: RecordingConsumer) -> None:
-    second = OtlpGrpcServer(OtlpGrpcConfig(port=grpc_server.port), consumer)
+    second = OtlpGrpcServer(OtlpGrpcConfig(port=grpc_server.port), consumer, Admission(AdmissionConfig()))
 
     with pytest.raises(ListenFailedError, match=rf"127\.0\.0\.1:{grpc_server.port}"):
         await second.start()
 
 
 async def test_processes_can_share_a_port(consumer: RecordingConsumer) -> None:
-    first = OtlpGrpcServer(OtlpGrpcConfig(port=0, reuse_port=True), consumer)
+    first = OtlpGrpcServer(OtlpGrpcConfig(port=0, reuse_port=True), consumer, Admission(AdmissionConfig()))
     await first.start()
-    second = OtlpGrpcServer(OtlpGrpcConfig(port=first.port, reuse_port=True), consumer)
+    second = OtlpGrpcServer(OtlpGrpcConfig(port=first.port, reuse_port=True), consumer, Admission(AdmissionConfig()))
     await second.start()
 
     assert second.port == first.port

@@ -11,6 +11,7 @@ import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from receiver.admission import Admission, AdmissionConfig
 from receiver.error import ListenFailedError
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from tests.support.recording_consumer import RecordingConsumer
@@ -238,7 +239,7 @@ async def test_a_sender_that_goes_away_while_waiting_does_not_cancel_the_consume
 
 
 async def test_closing_lets_running_requests_finish(consumer: RecordingConsumer) -> None:
-    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer)
+    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer, Admission(AdmissionConfig()))
     await server.start()
     consumer.gate.clear()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
@@ -253,7 +254,7 @@ async def test_closing_lets_running_requests_finish(consumer: RecordingConsumer)
 
 
 async def test_closing_is_idempotent_and_safe_before_start(consumer: RecordingConsumer) -> None:
-    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer)
+    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer, Admission(AdmissionConfig()))
     await server.aclose()
     await server.start()
     await server.aclose()
@@ -261,7 +262,7 @@ async def test_closing_is_idempotent_and_safe_before_start(consumer: RecordingCo
 
 
 async def test_signals_are_left_to_the_application(consumer: RecordingConsumer) -> None:
-    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer)
+    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer, Admission(AdmissionConfig()))
     before = signal.getsignal(signal.SIGTERM)
     await server.start()
 
@@ -270,16 +271,16 @@ async def test_signals_are_left_to_the_application(consumer: RecordingConsumer) 
 
 
 async def test_a_port_in_use_is_told_in_a_sentence(http_server: OtlpHttpServer, consumer: RecordingConsumer) -> None:
-    second = OtlpHttpServer(OtlpHttpConfig(port=http_server.port), consumer)
+    second = OtlpHttpServer(OtlpHttpConfig(port=http_server.port), consumer, Admission(AdmissionConfig()))
 
     with pytest.raises(ListenFailedError, match=rf"127\.0\.0\.1:{http_server.port}"):
         await second.start()
 
 
 async def test_processes_can_share_a_port(consumer: RecordingConsumer) -> None:
-    first = OtlpHttpServer(OtlpHttpConfig(port=0, reuse_port=True), consumer)
+    first = OtlpHttpServer(OtlpHttpConfig(port=0, reuse_port=True), consumer, Admission(AdmissionConfig()))
     await first.start()
-    second = OtlpHttpServer(OtlpHttpConfig(port=first.port, reuse_port=True), consumer)
+    second = OtlpHttpServer(OtlpHttpConfig(port=first.port, reuse_port=True), consumer, Admission(AdmissionConfig()))
     await second.start()
 
     assert second.port == first.port

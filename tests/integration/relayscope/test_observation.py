@@ -20,6 +20,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from relayscope.doctor.log import check_log
 from relayscope.settings import Settings, load_settings
@@ -192,7 +193,7 @@ async def test_a_scrape_answers_while_the_database_is_down(data_folder: Path) ->
 
 async def test_spans_of_its_own_go_elsewhere(shared_postgres_dsn: str, tmp_path: Path) -> None:
     elsewhere = RecordingConsumer()
-    server = OtlpGrpcServer(OtlpGrpcConfig(port=0), elsewhere)
+    server = OtlpGrpcServer(OtlpGrpcConfig(port=0), elsewhere, Admission(AdmissionConfig()))
     await server.start()
     traces = {"endpoint": f"127.0.0.1:{server.port}", "ratio": 1}
     settings = _settings(shared_postgres_dsn, workers=1, telemetry={"traces": traces})

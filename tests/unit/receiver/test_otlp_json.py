@@ -227,10 +227,52 @@ def test_nesting_is_taken_to_the_limit() -> None:
     assert depth == MAX_DEPTH
 
 
-@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 200], ids=str)
-def test_deeper_nesting_is_refused(levels: int) -> None:
-    with pytest.raises(DecodeFailedError, match="nested"):
-        _decoded(attributes=[{"key": "k", "value": _nested(levels)}])
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 200, 2_000], ids=str)
+def test_deeper_nesting_is_cut_below_the_level_that_tells_of_it(levels: int) -> None:
+    deep = json.dumps(_nested(9)).replace('{"intValue": 1}', "DEEP")
+    deep = deep.replace("DEEP", '{"arrayValue":{"values":[' * levels + "{}" + "]}}" * levels)
+    text = _request(_span(attributes=[{"key": "k", "value": "DEEP"}]), _span(name="next")).decode()
+
+    one, two = decode_traces(text.replace('"DEEP"', deep).encode(), 1).spans
+
+    value: Any = one.attributes["k"]
+    depth = 1
+    while value is not None:
+        value = value["k"] if isinstance(value, dict) else value[0]
+        depth += 1
+    assert depth == MAX_DEPTH + 1
+    assert two.name == "next"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"name":5',
+        '"kind":"SECRET"',
+        '"startTimeUnixNano":' + "9" * 5_000,
+        '"attributes":[{"key":"k","value":{"doubleValue":1e200000}}]',
+        '"attributes":[{"key":"k","value":{"intValue":"%s"}}]' % ("9" * 5_000),
+    ],
+    ids=["type", "enum", "time", "double", "integer"],
+)
+def test_a_malformed_span_is_left_out_alone(member: str) -> None:
+    text = _request(_span(name="one"), _span(name="BAD"), _span(name="two")).decode()
+
+    batch = decode_traces(text.replace('"name": "BAD"', member).encode(), 1)
+
+    assert [span.name for span in batch.spans] == ["one", "two"]
+    assert batch.rejections == {"malformed_span": 1}
+
+
+@pytest.mark.parametrize(("sent", "value"), [("NaN", "nan"), ("Infinity", "inf"), ("-Infinity", "-inf")])
+def test_numbers_that_json_does_not_have_are_read(sent: str, value: str) -> None:
+    attributes = [{"key": "NaN", "value": {"doubleValue": "BAD"}}]
+    text = _request(_span(name='a "NaN" Infinity', attributes=attributes)).decode()
+
+    (span,) = decode_traces(text.replace('"BAD"', sent).encode(), 1).spans
+
+    assert span.name == 'a "NaN" Infinity'
+    assert {key: repr(double) for key, double in span.attributes.items()} == {"NaN": value}
 
 
 @pytest.mark.parametrize("path", ['{"x":', '{"resourceSpans":'], ids=["ignored member", "known member"])

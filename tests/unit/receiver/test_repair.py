@@ -92,3 +92,46 @@ def test_json_whose_text_is_not_unicode_is_repaired(sent: bytes, name: str) -> N
     (span,) = otlp_json.decode_traces(data, 1).spans
 
     assert span.name == name
+
+
+@pytest.mark.parametrize(
+    ("sent", "mark"), [(rb"\ud83d", "lone_surrogate"), (b"\xff", "invalid_utf8")], ids=["half of a pair", "byte"]
+)
+def test_what_is_repaired_in_json_is_marked(sent: bytes, mark: str) -> None:
+    data = as_json(request_of(span_message(name=_HOLE), span_message(name="next"))).replace(_HOLE.encode(), sent)
+
+    repaired, sound = otlp_json.decode_traces(data, 1).spans
+
+    assert repaired.attributes == {"relayscope.repaired": [mark]}
+    assert sound.attributes == {}
+
+
+@pytest.mark.parametrize("wrap", ["array", "map"])
+@pytest.mark.parametrize("levels", [31, 32, 47, 48, 64, 65, 2_000], ids=str)
+def test_what_is_nested_too_deep_for_the_decoder_is_cut_and_marked(wrap: str, levels: int) -> None:
+    wire = b""
+    for _ in range(levels):
+        if wrap == "map":
+            wire = _delimited(6, _delimited(1, _delimited(1, b"k") + _delimited(2, wire)))
+        else:
+            wire = _delimited(5, _delimited(1, wire))
+    deep = _delimited(9, _delimited(1, b"deep") + _delimited(2, wire))
+    bad = span_message(name="bad").SerializeToString() + deep
+    good = span_message(name="good").SerializeToString()
+    data = _delimited(1, _delimited(2, _delimited(2, bad) + _delimited(2, good)))
+
+    one, two = protobuf.decode_traces(data, 1).spans
+
+    is_cut = levels > {"array": 47, "map": 31}[wrap]
+    assert one.attributes.get("relayscope.repaired") == (["nesting_too_deep"] if is_cut else None)
+    assert (one.name, two.name, two.attributes) == ("bad", "good", {})
+
+
+def _delimited(number: int, content: bytes) -> bytes:
+    size = len(content)
+    varint = bytearray()
+    while size > 0x7F:
+        varint.append(size & 0x7F | 0x80)
+        size >>= 7
+    varint.append(size)
+    return bytes([number << 3 | 2]) + bytes(varint) + content
