@@ -249,11 +249,11 @@ async def test_the_meter_sees_what_is_stored(postgres_dsn: str) -> None:
         await writer.consume(batch(_fresh(), span(start_time_unix_nano=1)))
     full = await meter.measure()
     attached = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'relayscope.spans'::regclass"
-    assert full.partitions == await value(postgres_dsn, attached) - 1, "the default one is told apart"
-    assert empty.newest_span_age_s is None
+    assert full.partitions == await value(postgres_dsn, attached) - 3, "those that catch all are told apart"
+    assert (empty.partitions, empty.largest_partition_bytes, empty.newest_span_age_s) == (0, 0, None)
     assert full.largest_partition_bytes > 0
-    assert full.default_partition_bytes > empty.default_partition_bytes
-    assert full.spans_bytes >= full.largest_partition_bytes + full.default_partition_bytes
+    assert full.catch_all_bytes > empty.catch_all_bytes
+    assert full.spans_bytes >= full.largest_partition_bytes + full.catch_all_bytes
     assert full.database_bytes > full.spans_bytes > empty.spans_bytes
     assert full.newest_span_age_s is not None
     assert 0 <= full.newest_span_age_s < 60
