@@ -8,9 +8,9 @@ import msgspec
 
 
 class StoreMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes in bytes, indexes included. ``spans`` is an estimate; ``catch_all_bytes`` are those of the
-    partitions for times that have none of their own, which ``partitions`` leaves out.
+    """Sizes in bytes, indexes included; ``spans`` is an estimate.
 
+    ``catch_all_bytes`` are those of the partitions for times without one of their own, which ``partitions`` leaves out.
     ``newest_span_age_s`` is none when no span started within the last two days.
     """
 
