@@ -8,8 +8,9 @@ import msgspec
 
 
 class StoreMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes in bytes, indexes included. ``spans`` is an estimate; the default partition is not in ``partitions``.
+    """Sizes in bytes, indexes included; ``spans`` is an estimate.
 
+    ``catch_all_bytes`` are those of the partitions for times without one of their own, which ``partitions`` leaves out.
     ``newest_span_age_s`` is none when no span started within the last two days.
     """
 
@@ -18,7 +19,7 @@ class StoreMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     spans: int
     partitions: int
     largest_partition_bytes: int
-    default_partition_bytes: int
+    catch_all_bytes: int
     newest_span_age_s: float | None
 
 

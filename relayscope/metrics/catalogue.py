@@ -119,12 +119,16 @@ _METRICS = (
     Metric(name="relayscope_store_bytes", kind="gauge", help="Size of the database."),
     Metric(name="relayscope_store_spans_bytes", kind="gauge", help="Size of the spans with their indexes."),
     Metric(name="relayscope_store_spans", kind="gauge", help="Spans stored, as the database estimates it."),
-    Metric(name="relayscope_store_partitions", kind="gauge", help="Partitions of the spans, without the default one."),
+    Metric(
+        name="relayscope_store_partitions",
+        kind="gauge",
+        help="Partitions of the spans, without those that take times outside all others.",
+    ),
     Metric(
         name="relayscope_store_partition_bytes",
         kind="gauge",
         labels=("partition",),
-        help="Size of the largest partition, and of the default one for times outside all others.",
+        help="Size of the largest partition, and of those that take times outside all others.",
     ),
     Metric(
         name="relayscope_store_newest_span_age_seconds",

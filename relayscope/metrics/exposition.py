@@ -146,7 +146,7 @@ def _store_families(measured: StoreMeasurement | None) -> Iterator[Family]:
         yield _single(name, figure)
     sizes = _family("relayscope_store_partition_bytes")
     sizes.add_metric(["largest"], measured.largest_partition_bytes)
-    sizes.add_metric(["default"], measured.default_partition_bytes)
+    sizes.add_metric(["catch_all"], measured.catch_all_bytes)
     yield sizes
     if measured.newest_span_age_s is not None:
         yield _single("relayscope_store_newest_span_age_seconds", measured.newest_span_age_s)

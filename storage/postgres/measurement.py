@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from storage.measurement import StoreMeasurement
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
+from storage.postgres.partition import SPANS
 from storage.postgres.statement import load_statements
 
 _STATEMENTS = load_statements("measurement.sql")
@@ -35,7 +36,7 @@ class PostgresMeter:
 async def _measure(connection: AsyncConnection) -> StoreMeasurement:
     await connection.execute(_STATEMENTS["limits"])
     cursor = connection.cursor(row_factory=dict_row)
-    sizes = await (await cursor.execute(_STATEMENTS["sizes"])).fetchone()
+    sizes = await (await cursor.execute(_STATEMENTS["sizes"], {"catch_alls": list(SPANS.catch_alls)})).fetchone()
     newest = await (await cursor.execute(_STATEMENTS["newest"])).fetchone()
     # Aggregates without GROUP BY have one row.
     return StoreMeasurement(**(sizes or {}), **(newest or {}))

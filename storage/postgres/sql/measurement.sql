@@ -7,12 +7,12 @@ SET LOCAL lock_timeout = '500ms';
 SELECT pg_database_size(current_database()) AS database_bytes,
        coalesce(sum(p.bytes), 0)::bigint AS spans_bytes,
        coalesce(sum(greatest(p.rows, 0)), 0)::bigint AS spans,
-       count(*) FILTER (WHERE NOT p.is_default) AS partitions,
-       coalesce(max(p.bytes) FILTER (WHERE NOT p.is_default), 0)::bigint AS largest_partition_bytes,
-       coalesce(max(p.bytes) FILTER (WHERE p.is_default), 0)::bigint AS default_partition_bytes
+       count(*) FILTER (WHERE NOT p.is_catch_all) AS partitions,
+       coalesce(max(p.bytes) FILTER (WHERE NOT p.is_catch_all), 0)::bigint AS largest_partition_bytes,
+       coalesce(sum(p.bytes) FILTER (WHERE p.is_catch_all), 0)::bigint AS catch_all_bytes
 FROM (
     SELECT coalesce(pg_total_relation_size(c.oid), 0) AS bytes, c.reltuples AS rows,
-           pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' AS is_default
+           c.relname = ANY(%(catch_alls)s) AS is_catch_all
     FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'relayscope.spans'::regclass
 ) AS p;

@@ -17,7 +17,7 @@ MEASUREMENT = StoreMeasurement(
     spans=70,
     partitions=2,
     largest_partition_bytes=5_000,
-    default_partition_bytes=100,
+    catch_all_bytes=100,
     newest_span_age_s=1.5,
 )
 
