@@ -37,6 +37,10 @@ from tracedata import Resource, Scope, Span
 from tracedata.typed_json import decode_attributes
 
 _STATEMENTS = load_statements("reader.sql")
+# A partition has no statistics until autovacuum has seen it, and it is the newest one that everybody asks for. What the
+# planner must not guess then is said: few spans are found by an index, and many spans meet their parents in a hash.
+_BY_INDEX = _STATEMENTS["by_index"]
+_BY_HASH = _STATEMENTS["by_hash"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = struct.Struct("!q")
 # A page of traces rarely needs more matching spans than this many times its length; when it does, four times more.
@@ -143,7 +147,9 @@ class PostgresSpanReader:
         while len(found) <= search.limit:
             with translated("search"):
                 statement = self._compile_search(search, below=below)
-            rows = await self._fetch(statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search")
+            rows = await self._fetch(
+                statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search", planning=_BY_INDEX
+            )
             for row in rows:
                 found.setdefault(row.trace_id, row.start_time)
             if len(rows) < limit:
@@ -157,18 +163,22 @@ class PostgresSpanReader:
 
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        rows = await self._fetch(_STATEMENTS["spans"], parameters, action="trace")
+        rows = await self._fetch(_STATEMENTS["spans"], parameters, action="trace", planning=_BY_INDEX)
         resources = await self._resources(workspace_id, list({row.resource_id for row in rows}))
         scopes = await self._scopes(workspace_id, list({row.scope_id for row in rows}))
         spans = [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
         return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        rows = await self._fetch(_STATEMENTS["service_nodes"], _window_parameters(window), action="service map")
+        rows = await self._fetch(
+            _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=_BY_HASH
+        )
         return [ServiceNode(service=row.service_name, spans=row.spans, statistics=_statistics(row)) for row in rows]
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        rows = await self._fetch(_STATEMENTS["service_edges"], _window_parameters(window), action="service map")
+        rows = await self._fetch(
+            _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=_BY_HASH
+        )
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
 
     async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
@@ -196,11 +206,20 @@ class PostgresSpanReader:
         }
 
     async def _fetch(
-        self, statement: LiteralString | bytes, parameters: Mapping[str, object], *, action: str
+        self,
+        statement: LiteralString | bytes,
+        parameters: Mapping[str, object],
+        *,
+        action: str,
+        planning: LiteralString | None = None,
     ) -> Sequence[Row]:
+        """Runs one statement; ``planning`` is a setting for it, sent along without a round trip of its own."""
         assert self._pool is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
         with translated(action):
-            async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
+                if planning is not None:
+                    await connection.execute(planning)
+                cursor = connection.cursor(binary=True)
                 await cursor.execute(statement, parameters)
                 return await cursor.fetchall()
 

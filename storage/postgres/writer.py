@@ -276,7 +276,8 @@ async def _insert_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> No
     """One transaction. The fast path is a plain COPY; the detour is for rows of which some are stored already."""
     try:
         await copy_rows(connection, rows)
-    except errors.UniqueViolation:
+    except (errors.UniqueViolation, errors.InternalError_):
+        # Citus reports what a node refuses in COPY as an internal error. An error of another kind comes up again here.
         data = b"".join((COPY_HEADER, *rows, COPY_TRAILER))
         async with connection.transaction(), connection.cursor() as cursor:
             await cursor.execute(_STATEMENTS["make_staging"])

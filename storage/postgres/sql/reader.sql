@@ -1,3 +1,9 @@
+-- by_index: for statements that find few spans
+SET LOCAL enable_seqscan = off;
+
+-- by_hash: for statements that join many spans with their parents
+SET LOCAL enable_nestloop = off;
+
 -- health: the server's version, its durability settings, and the schema's version
 SELECT current_setting('server_version') AS server_version,
        current_setting('fsync') = 'on' AS fsync,
