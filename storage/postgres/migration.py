@@ -12,7 +12,7 @@ import psycopg
 
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
-from storage.postgres.statement import load_statements
+from storage.postgres.statement import load_statements, split_statements
 from tracedata import PermanentError
 
 _STATEMENTS = load_statements("migration.sql")
@@ -71,7 +71,8 @@ async def _apply(connection: psycopg.AsyncConnection) -> Sequence[Migration]:
     _check(applied)
     missing = [migration for migration in available_migrations() if migration.version not in applied]
     for migration in missing:
-        await connection.execute(migration.sql)
+        for statement in split_statements(migration.sql):
+            await connection.execute(statement)
         await connection.execute(
             _STATEMENTS["record"],
             {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
