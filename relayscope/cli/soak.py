@@ -137,5 +137,6 @@ def _print(report: Report, console: Console) -> None:
     ):
         spans.add_row(label, f"{count:,}")
     console.print(spans)
-    verdict = "[bold green]The sum is exact.[/]" if report.is_clean else "[bold red]The sum is not exact.[/]"
+    complaints = "; ".join(report.complaints)
+    verdict = "[bold green]The sum is exact.[/]" if report.is_clean else f"[bold red]Not clean: {complaints}.[/]"
     console.print(f"{verdict} {report.seconds:,.0f} s, checked {report.checkpoints} times on the way.")
