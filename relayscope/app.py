@@ -21,6 +21,7 @@ from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.settings import Settings, split_endpoint
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.connection import check_url
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.migration import SCHEMA_VERSION, migrate
@@ -57,6 +58,12 @@ def build_database(settings: Settings, *, on_restart: Callable[[], None] | None 
 def build_inspector() -> Inspector:
     """What looks at the database and its place, for ``relayscope doctor``."""
     return PostgresInspector()
+
+
+def check_database_url(settings: Settings) -> None:
+    """Raises ``CallerError`` when the database that is given cannot be one, before anything is started."""
+    if settings.storage.database_url is not None:
+        check_url(settings.storage.database_url)
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

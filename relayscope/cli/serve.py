@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from relayscope.app import Schema, build_database, migrate_schema
+from relayscope.app import Schema, build_database, check_database_url, migrate_schema
 from relayscope.cli import option
 from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
@@ -59,6 +59,7 @@ def up(
     settings = option.settings_from(
         config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
     )
+    check_database_url(settings)
     configure_logging(settings.service.logs.level)
     _run_until_stopped(_serve(settings, ready_file))
 
@@ -102,6 +103,7 @@ def demo(
     settings = option.settings_from(
         config=config, data_dir=data_dir, database_url=database_url, workers=workers, host=host, ports=ports
     )
+    check_database_url(settings)
     configure_logging("warning")
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
     raise typer.Exit(_run_until_stopped(job) or 0)

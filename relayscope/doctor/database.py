@@ -13,7 +13,6 @@ _NAME, _SCHEMA, _DURABILITY, _RIGHTS, _PARTITIONS = "database", "schema", "durab
 
 async def check_database(inspector: Inspector, dsn: str) -> Sequence[Finding]:
     """Connects once and judges what is there."""
-    place = inspector.describe_url(dsn)
     try:
         state = await inspector.database(dsn)
     except RelayscopeError as exc:
@@ -21,9 +20,9 @@ async def check_database(inspector: Inspector, dsn: str) -> Sequence[Finding]:
             "Is the server running, are host, port, user, password and database right, and may the user read the schema "
             "relayscope? See --database-url."
         )
-        return [failed(_NAME, f"{place}: {exc}", advice=advice)]
+        return [failed(_NAME, str(exc), advice=advice)]
     return [
-        check_server(state, place=place),
+        check_server(state, place=inspector.describe_url(dsn)),
         check_schema(state),
         check_durability(state),
         check_rights(state),

@@ -121,6 +121,17 @@ def test_a_database_that_does_not_answer() -> None:
     assert "s3cret" not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("command", ["up", "migrate"])
+@pytest.mark.parametrize("url", ["s3cret", "postgresql://u:pa@s3cret@nohost/x", "postgresql://u:p@host:s3cret/x"])
+def test_a_database_url_that_is_none(command: str, url: str) -> None:
+    result = run(command, "--database-url", url)
+
+    assert result.returncode == 2
+    assert "%40" in _sentence(result.stderr)
+    assert "Starting" not in result.stderr
+    assert "s3cret" not in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize(
     ("config", "named"),
     [
