@@ -36,7 +36,6 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    context: typer.Context,
     *,
     url: Url = None,
     as_json: option.AsJson = False,
@@ -68,19 +67,13 @@ def doctor(
         host=host,
         ports=ports,
     )
-    question = Question(load=load, config=config, url=url, environment=dict(os.environ), variables=_variables(context))
+    question = Question(load=load, config=config, url=url)
     answer = asyncio.run(examine(question, build_inspector()))
     if as_json:
         typer.echo(msgspec.json.encode(answer))
     else:
         _draw(answer)
     raise typer.Exit(1 if answer.status == "failed" else 0)
-
-
-def _variables(context: typer.Context) -> set[str]:
-    """The environment variables that flags read: those of ``up`` are among ours."""
-    names = (parameter.envvar for parameter in context.command.params)
-    return {name for name in names if isinstance(name, str)}
 
 
 def _draw(answer: Report) -> None:

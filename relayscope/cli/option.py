@@ -53,6 +53,8 @@ HttpPort = Annotated[
     int | None,
     typer.Option(
         "--http-port",
+        min=0,
+        max=65_535,
         help="Page and REST API",
         show_default="8000",
         envvar="RELAYSCOPE_HTTP_PORT",
@@ -63,6 +65,8 @@ JaegerHttpPort = Annotated[
     int | None,
     typer.Option(
         "--jaeger-http-port",
+        min=0,
+        max=65_535,
         help="Jaeger's HTTP API",
         show_default="16686",
         envvar="RELAYSCOPE_JAEGER_HTTP_PORT",
@@ -73,6 +77,8 @@ JaegerGrpcPort = Annotated[
     int | None,
     typer.Option(
         "--jaeger-grpc-port",
+        min=0,
+        max=65_535,
         help="gRPC queries",
         show_default="16685",
         envvar="RELAYSCOPE_JAEGER_GRPC_PORT",
@@ -83,6 +89,8 @@ OtlpGrpcPort = Annotated[
     int | None,
     typer.Option(
         "--otlp-grpc-port",
+        min=0,
+        max=65_535,
         help="OTLP/gRPC",
         show_default="4317",
         envvar="RELAYSCOPE_OTLP_GRPC_PORT",
@@ -93,6 +101,8 @@ OtlpHttpPort = Annotated[
     int | None,
     typer.Option(
         "--otlp-http-port",
+        min=0,
+        max=65_535,
         help="OTLP/HTTP",
         show_default="4318",
         envvar="RELAYSCOPE_OTLP_HTTP_PORT",

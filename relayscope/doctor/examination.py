@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-from pydantic_settings import SettingsError
 
-from relayscope.doctor.configuration import check_environment, check_settings
+from relayscope.doctor.configuration import check_settings
 from relayscope.doctor.database import check_database, check_nothing_runs
 from relayscope.doctor.finding import Finding, Report, failed, ok, report
 from relayscope.doctor.folder import check_embedded, look_into
@@ -21,20 +20,18 @@ from tracedata import CallerError
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be examined. ``load`` reads the settings from all sources; ``variables`` are those of the flags."""
+    """What is to be examined. ``load`` reads the settings from all sources."""
 
     load: Callable[[], Settings]
     config: Path | None
     url: str | None
-    environment: Mapping[str, str]
-    variables: Collection[str]
 
 
 async def examine(question: Question, inspector: Inspector) -> Report:
     """Runs every check. Nothing is changed, and a check that fails does not end the others."""
     try:
         settings = question.load()
-    except (CallerError, SettingsError) as exc:
+    except CallerError as exc:
         advice = "Correct it, then run doctor again: the other checks need the settings."
         program = check_program(inspector, is_embedded=False)
         return report([*program, failed("settings", str(exc), advice=advice)])
@@ -46,7 +43,6 @@ async def examine(question: Question, inspector: Inspector) -> Report:
         [
             *check_program(inspector, is_embedded=is_embedded),
             check_settings(settings, config=question.config, inspector=inspector),
-            *check_environment(question.environment, known=question.variables),
             *_folder(inspector, state),
             *await _database(inspector, settings.storage.database_url, state),
             *check_ports(settings, is_running=is_running_here),

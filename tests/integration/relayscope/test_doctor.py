@@ -106,12 +106,17 @@ def test_a_variable_that_is_no_json_is_a_finding() -> None:
 def test_settings_come_from_all_sources(tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
     config.write_text("service:\n  workers: 7\n")
-    environment = {"RELAYSCOPE_SERVICE__LOGS__LEVEL": "error", "RELAYSCOPE_WORKRS": "1"}
+    environment = {"RELAYSCOPE_SERVICE__LOGS__LEVEL": "error"}
     _, _, found = examine("--config", str(config), "--data-dir", str(tmp_path), *ANY_PORTS, environment=environment)
     assert found["settings"].detail.startswith(f"{config}; ")
     assert "service.workers=7" in found["settings"].detail
     assert "service.logs.level=error" in found["settings"].detail
-    assert "Did you mean RELAYSCOPE_WORKERS?" in found["environment"].advice
+
+
+def test_a_misspelt_variable_is_a_finding() -> None:
+    code, _, found = examine(environment={"RELAYSCOPE_WORKRS": "1"})
+    assert (code, found["settings"].status) == (1, "failed")
+    assert "did you mean RELAYSCOPE_WORKERS?" in found["settings"].detail
 
 
 def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
