@@ -14,6 +14,7 @@ from relayscope.cli.render.tree import Node, walk
 MAX_SPANS = 500
 _GUIDE_CELLS = 3
 _FAILED = " ✗"
+_LEAST_REASON_CELLS = 4
 _DURATION_CELLS = 9
 _LEAST_NAME_CELLS = 16
 # Below this there is no room for bars; names and durations are worth more.
@@ -110,7 +111,8 @@ def _marked(span: Span, name: str, width: int) -> str:
     if span.status != "error":
         return name
     reason = _reason(span.error_details) if span.error_details else "error"
-    return f"{fit(name, min(cell_len(name), width - cell_len(_FAILED)))}{_FAILED} {reason}"
+    marked = fit(name, min(cell_len(name), width - cell_len(_FAILED))) + _FAILED
+    return f"{marked} {reason}" if width - cell_len(marked) >= _LEAST_REASON_CELLS else marked
 
 
 def _reason(details: ErrorDetails) -> str:
