@@ -8,6 +8,7 @@ import platform
 import statistics
 import sys
 import tempfile
+from asyncio.subprocess import Process
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +77,7 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
         async with running_system(_settings(Path(folder), plan)) as ready:
             rounds = []
             for number in range(plan.rounds):
-                rounds.append(await _round(plan, ready, number=number))
+                rounds.append(await _round(plan, ready, number=number, tell=tell))
                 tell(_line(rounds[-1], number=number + 1, of=plan.rounds))
     return Report(
         started=started,
@@ -111,8 +112,9 @@ def _settings(folder: Path, plan: Plan) -> Settings:
     )
 
 
-async def _round(plan: Plan, ready: Ready, *, number: int) -> Round:
+async def _round(plan: Plan, ready: Ready, *, number: int, tell: Callable[[str], None]) -> Round:
     seed = plan.seed + 2 * number
+    tell(f"round {number + 1}: encoding {plan.spans:,} spans for the ceiling")
     ceiling = Ceiling(
         ready.database_url,
         _spans(plan, seed=seed),
@@ -120,8 +122,10 @@ async def _round(plan: Plan, ready: Ready, *, number: int) -> Round:
         group_rows=_GROUP_ROWS,
     )
     await reset(ready.database_url)
+    tell(f"round {number + 1}: measuring the ceiling")
     ceiling_rate = await ceiling.measure()
     del ceiling
+    tell(f"round {number + 1}: encoding and sending {plan.spans:,} other spans")
     result = await _load(plan, ready, seed=seed + 1)
     spans, size = await stored(ready.database_url)
     if spans != result.spans:
@@ -156,6 +160,16 @@ async def _load(plan: Plan, ready: Ready, *, seed: int) -> Result:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
+    try:
+        return await _command(process, plan, ready, seed=seed)
+    finally:
+        # A generator that nobody listens to any more would send on.
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _command(process: Process, plan: Plan, ready: Ready, *, seed: int) -> Result:
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
     order = Order(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +12,15 @@ from rich.table import Table
 
 from relayscope.bench.ingest import Plan, Report, measure
 from relayscope.cli import option
+from relayscope.cli.stoppable import run_until_stopped
 from relayscope.log import configure_logging
 from tracedata import CallerError
 
 _DEFAULT = Plan()
+_LEGEND = (
+    "ceiling: rows that PostgreSQL alone takes by COPY. ingest: spans acknowledged over OTLP/gRPC. ratio: ingest by ceiling, "
+    "the figure to compare.\np50, p99: until a request is acknowledged. B/span: on disk, with indexes."
+)
 _RESULTS = Path("benchmarks/results")
 
 bench = typer.Typer(help="Measure this program on this machine.", no_args_is_help=True)
@@ -32,7 +36,7 @@ def ingest(
     *,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns of ceiling and ingest.")] = _DEFAULT.rounds,
     spans: Annotated[int, typer.Option("--spans", min=1000, help="Spans a turn.")] = _DEFAULT.spans,
-    sizes: Annotated[str, typer.Option("--sizes", help="Spans of a request: fewest-most.")] = "100-1000",
+    sizes: Annotated[str, typer.Option("--sizes", help="Spans of a request: fewest-most, or one number.")] = "100-1000",
     workers: Annotated[int, typer.Option("--workers", min=1, help="Ingest processes.")] = _DEFAULT.workers,
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, help="Requests in flight.")
@@ -45,7 +49,10 @@ def ingest(
     configure_logging("warning")
     progress = Console(stderr=True, highlight=False)
     plan = Plan(rounds=rounds, spans=spans, sizes=_parsed(sizes), workers=workers, concurrency=concurrency, seed=seed)
-    report = asyncio.run(measure(plan, tell=lambda line: progress.print(f"bench: {line}")))
+    report = run_until_stopped(measure(plan, tell=lambda line: progress.print(f"bench: {line}")))
+    if report is None:
+        progress.print("bench: stopped; nothing is written")
+        raise typer.Exit(1)
     encoded = msgspec.json.format(msgspec.json.encode(report))
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"ingest-{report.started.replace(':', '').replace('+0000', 'Z')}.json"
@@ -53,7 +60,9 @@ def ingest(
     if as_json:
         typer.echo(encoded)
         return
-    Console(highlight=False).print(_table(report))
+    console = Console(highlight=False)
+    console.print(_table(report))
+    console.print(_LEGEND, soft_wrap=True)
     progress.print(f"bench: written to {path}")
 
 

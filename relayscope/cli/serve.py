@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import threading
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
@@ -17,12 +14,11 @@ from rich.table import Table
 
 from relayscope.app import Schema, build_database, check_database_url, migrate_schema
 from relayscope.cli import option
+from relayscope.cli.stoppable import run_until_stopped
 from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from relayscope.supervisor import Ready, running_system
-
-_Result = TypeVar("_Result")
 
 _console = Console(stderr=True, highlight=False)
 
@@ -61,7 +57,8 @@ def up(
     )
     check_database_url(settings)
     configure_logging(settings.service.logs.level)
-    _run_until_stopped(_serve(settings, ready_file))
+    run_until_stopped(_serve(settings, ready_file))
+    _console.print("Stopped.")
 
 
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
@@ -106,7 +103,7 @@ def demo(
     check_database_url(settings)
     configure_logging("warning")
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
-    raise typer.Exit(_run_until_stopped(job) or 0)
+    raise typer.Exit(run_until_stopped(job) or 0)
 
 
 async def _demo(
@@ -140,7 +137,9 @@ def migrate_command(
     """Bring the database's schema up to date (``up`` does so by itself)."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
-    schema = asyncio.run(_migrate(settings))
+    schema = run_until_stopped(_migrate(settings))
+    if schema is None:
+        raise typer.Exit(1)
     if as_json:
         typer.echo(msgspec.json.encode(schema))
         return
@@ -175,17 +174,3 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
     ):
         table.add_row(label, address)
     return table
-
-
-def _run_until_stopped(job: Coroutine[Any, Any, _Result]) -> _Result | None:
-    """Runs the job; the first SIGINT or SIGTERM cancels it, at any point of it, so that it can end in order."""
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        return asyncio.run(_cancelled_by_sigterm(job))
-    return None
-
-
-async def _cancelled_by_sigterm(job: Coroutine[Any, Any, _Result]) -> _Result:
-    """Does for SIGTERM what ``asyncio.run`` does for SIGINT."""
-    task = asyncio.ensure_future(job)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
