@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relayscope.cli import bench, doctor, read, serve
+from relayscope.invocation import as_called
 from tracedata import CallerError, RelayscopeError
 
 app = typer.Typer(
@@ -31,6 +32,6 @@ def main() -> None:
         app()
     except RelayscopeError as exc:
         # Names of files may look like markup, and then would not be shown or even be refused.
-        message = f"[bold red]relayscope:[/] {escape(str(exc))}"
+        message = f"[bold red]relayscope:[/] {escape(as_called(str(exc), sys.argv[0]))}"
         Console(stderr=True).print(message, markup=True, highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(exc, CallerError) else 1)

@@ -20,6 +20,7 @@ from relayscope.app import build_inspector
 from relayscope.cli import option
 from relayscope.cli.render.text import FAINT, clean
 from relayscope.doctor import Finding, Question, Report, Status, examine
+from relayscope.invocation import as_called
 
 _SIGNS: dict[Status, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 _PIPE_CELLS = 160
@@ -94,14 +95,18 @@ def _table(answer: Report) -> Table:
     for finding in answer.findings:
         table.add_row(*_line(finding))
         if finding.advice:
-            table.add_row("", "", Padding(Text(f"→ {clean(finding.advice)}", style=FAINT), (0, 0, 0, 2)))
+            table.add_row("", "", Padding(Text(f"→ {_as_called(finding.advice)}", style=FAINT), (0, 0, 0, 2)))
     return table
 
 
 def _line(finding: Finding) -> tuple[Text, Text, Text]:
     sign, style = _SIGNS[finding.status]
-    detail = Text(clean(finding.detail), style="" if finding.status == "ok" else style)
+    detail = Text(_as_called(finding.detail), style="" if finding.status == "ok" else style)
     return Text(sign, style=style), Text(finding.name), detail
+
+
+def _as_called(text: str) -> str:
+    return clean(as_called(text, sys.argv[0]))
 
 
 def _summary(answer: Report) -> Text:

@@ -17,6 +17,7 @@ from relayscope.cli.render.map import render_map
 from relayscope.cli.render.services import render_services
 from relayscope.cli.render.traces import render_traces
 from relayscope.cli.render.waterfall import MAX_SPANS, waterfall
+from relayscope.invocation import as_called
 from tracedata import CallerError, PermanentError, RelayscopeError
 
 _T = TypeVar("_T")
@@ -126,7 +127,7 @@ def _show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType]
 
 
 def _exit(error: RelayscopeError) -> typer.Exit:
-    typer.echo(f"relayscope: {error}", err=True)
+    typer.echo(f"relayscope: {as_called(str(error), sys.argv[0])}", err=True)
     return typer.Exit(_USAGE if isinstance(error, CallerError) else _FAILED)
 
 

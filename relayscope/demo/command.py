@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from relayscope.demo.emission import Account, Protocol
 from relayscope.demo.load import DEFAULT_SEED, DEFAULT_TRACES, DemoSummary, run_once, stream
+from relayscope.invocation import command_name
 from tracedata import RelayscopeError
 
 _DEFAULT_HTTP_PORT = 8000
@@ -92,6 +94,7 @@ def _loss(summary: DemoSummary) -> str:
 def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Mapping[str, Any]) -> None:
     url = f"http://{host}:{ready['http']}"
     option = "" if ready["http"] == _DEFAULT_HTTP_PORT else f" --url {url}"
+    command = command_name(sys.argv[0])
     lines = [
         "",
         "Look here",
@@ -104,10 +107,10 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
         f"  OTLP gRPC and HTTP  {host}:{ready['otlp_grpc']} and {host}:{ready['otlp_http']}",
         "",
         "Try, in another terminal",
-        f"  relayscope services{option}",
-        f"  relayscope traces --status error{option}",
-        f"  relayscope trace {summary.example_trace_id}{option}",
-        f"  relayscope map{option}",
+        f"  {command} services{option}",
+        f"  {command} traces --status error{option}",
+        f"  {command} trace {summary.example_trace_id}{option}",
+        f"  {command} map{option}",
         f"  curl '{url}/api/v1/traces?service=relaycore-gateway&limit=5'",
         "",
         "Sending about two traces a second; Ctrl-C stops.",
