@@ -19,6 +19,7 @@ from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from relayscope.supervisor import Ready, running_system
+from tracedata import CallerError
 
 _console = Console(stderr=True, highlight=False)
 
@@ -89,7 +90,9 @@ def demo(
     otlp_http_port: option.OtlpHttpPort = None,
     ready_file: option.ReadyFile = None,
 ) -> None:
-    """Run the system with a simulated RelayCore that sends real OTLP to it."""
+    """Run the system with a simulated AI gateway (RelayCore) that sends real OTLP to it."""
+    if as_json and not once:
+        raise CallerError("--json needs --once: without it the demo goes on, and has no summary to print")
     ports = {
         "http_port": http_port,
         "jaeger_http_port": jaeger_http_port,
@@ -134,7 +137,7 @@ def migrate_command(
     database_url: option.DatabaseUrl = None,
     as_json: option.AsJson = False,
 ) -> None:
-    """Bring the database's schema up to date (``up`` does so by itself)."""
+    """Bring the database's schema up to date; the command up does so by itself."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
     schema = run_until_stopped(_migrate(settings))

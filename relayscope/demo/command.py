@@ -34,8 +34,8 @@ def demo(
 ) -> int:
     """Runs the demo against the ports in ``ready`` and returns the exit code: 0, or 1 when a span is not there.
 
-    Without ``once`` it goes on sending until ``stop`` is set or the user interrupts. Blocks: an event loop calls it in
-    a thread, and then interrupts it through ``stop``.
+    ``as_json`` needs ``once``. Without ``once`` it goes on sending until ``stop`` is set or the user interrupts.
+    Blocks: an event loop calls it in a thread, and then interrupts it through ``stop``.
     """
     api_url = f"http://{host}:{ready['http']}"
     otlp_endpoint = f"http://{host}:{ready[f'otlp_{protocol}']}"
@@ -54,10 +54,10 @@ def demo(
     _show_summary(console, summary, as_json=as_json)
     if once or not summary.complete:
         return 0 if summary.complete else 1
-    if not as_json:
-        _show_guide(console, summary, host=host, ready=ready)
+    _show_guide(console, summary, host=host, ready=ready)
     # Another seed than the load's, so that the stream does not tell the same stories again.
-    _stream(console, otlp_endpoint, seed=seed + 1, protocol=protocol, stop=stop or threading.Event(), quiet=as_json)
+    tally = _Tally(summary)
+    _stream(console, otlp_endpoint, tally, seed=seed + 1, protocol=protocol, stop=stop or threading.Event())
     return 0
 
 
@@ -121,11 +121,10 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
 
 
 def _stream(
-    console: Console, otlp_endpoint: str, *, seed: int, protocol: Protocol, stop: threading.Event, quiet: bool
+    console: Console, otlp_endpoint: str, tally: _Tally, *, seed: int, protocol: Protocol, stop: threading.Event
 ) -> None:
-    tally = _Tally()
     with console.status("sending") as status:
-        if quiet or not console.is_terminal:
+        if not console.is_terminal:
             status.stop()
 
         def on_account(account: Account) -> None:
@@ -136,17 +135,16 @@ def _stream(
             stream(otlp_endpoint=otlp_endpoint, stop=stop, on_account=on_account, seed=seed, protocol=protocol)
         except KeyboardInterrupt:
             stop.set()
-    if not quiet:
-        console.print(f"Stopped: {tally}.", highlight=False)
+    console.print(f"Stopped: {tally}, the first load included.", highlight=False)
 
 
 class _Tally:
-    """Sums up a stream without keeping its ids."""
+    """Sums up a load and the stream after it, without keeping ids."""
 
-    def __init__(self) -> None:
-        self._traces = 0
-        self._acknowledged = 0
-        self._unacknowledged = 0
+    def __init__(self, load: DemoSummary) -> None:
+        self._traces = load.traces
+        self._acknowledged = load.spans_acknowledged
+        self._unacknowledged = load.spans_unacknowledged
 
     def add(self, account: Account) -> None:
         self._traces += 1

@@ -11,7 +11,7 @@ from relayscope.doctor.configuration import check_settings
 from relayscope.doctor.database import check_database, check_nothing_runs
 from relayscope.doctor.finding import Finding, Report, failed, ok, report
 from relayscope.doctor.folder import check_embedded, look_into
-from relayscope.doctor.port import check_ports
+from relayscope.doctor.port import System, check_ports
 from relayscope.doctor.program import check_program, installed_version
 from relayscope.doctor.system import check_nothing_answers, check_system, is_alive, local_url
 from relayscope.settings import Settings
@@ -38,17 +38,22 @@ async def examine(question: Question, inspector: Inspector) -> Report:
     is_embedded = settings.storage.database_url is None
     state = look_into(inspector, settings.storage.data_dir) if is_embedded else None
     local = local_url(settings)
-    is_running_here = local is not None and is_alive(local)
+    system = System(is_answering=local is not None and is_alive(local), supervisor=_supervisor(state))
     return report(
         [
             *check_program(inspector, is_embedded=is_embedded),
             check_settings(settings, config=question.config, inspector=inspector),
             *_folder(inspector, state),
             *await _database(inspector, settings.storage.database_url, state),
-            *check_ports(settings, is_running=is_running_here),
-            *_system(question.url, local=local if is_running_here else None, state=state),
+            *check_ports(settings, system),
+            *_system(question.url, local=local if system.is_answering and system.owns(None) else None, state=state),
         ]
     )
+
+
+def _supervisor(state: FolderState | Finding | None) -> int | None:
+    """See ``System``; with a database of the user's, or a folder that is closed to us, it is not known."""
+    return state.holder if isinstance(state, FolderState) else 0
 
 
 def _folder(inspector: Inspector, state: FolderState | Finding | None) -> Sequence[Finding]:

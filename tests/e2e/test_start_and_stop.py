@@ -34,6 +34,7 @@ def test_a_restart_keeps_the_data(data_folder: Path) -> None:
         services = system.jaeger("/api/services")
     assert same_spans(found, [sent])
     assert services == ["checkout"]
+    assert system.log.count("\nStopped.\n") == 2
     assert "Traceback" not in system.log
 
 
@@ -119,6 +120,13 @@ def test_a_database_that_does_not_answer() -> None:
     assert result.returncode == 1
     _sentence(result.stderr)
     assert "s3cret" not in result.stdout + result.stderr
+
+
+def test_a_demo_that_goes_on_has_no_json() -> None:
+    result = run("demo", "--json", *ANY_PORTS)
+
+    assert result.returncode == 2
+    assert "--once" in _sentence(result.stderr)
 
 
 @pytest.mark.parametrize("command", ["up", "migrate"])
