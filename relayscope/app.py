@@ -39,7 +39,12 @@ class Component(Protocol):
 
 
 class Database(Component, Protocol):
-    """A database server of our own; ``dsn`` is valid while it runs."""
+    """A database server of our own; ``dsn`` is valid while it runs.
+
+    ``claim`` takes its folder, which ``start`` otherwise does, and raises what it would raise when another has it.
+    """
+
+    def claim(self) -> None: ...
 
     @property
     def dsn(self) -> str: ...

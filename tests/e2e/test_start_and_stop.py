@@ -101,6 +101,16 @@ def test_a_data_folder_in_use(system: System) -> None:
     assert system.get("/readyz") == {"status": "ready"}
 
 
+def test_the_same_system_twice(system: System) -> None:
+    """The ports are taken too, but it is the folder that matters."""
+    http, otlp = str(system.ready.http), str(system.ready.otlp_grpc)
+
+    result = run("up", "--data-dir", str(system.data_dir), *ANY_PORTS, "--http-port", http, "--otlp-grpc-port", otlp)
+
+    assert result.returncode == 1
+    assert f"in use by process {system.ready.pids.supervisor}" in _sentence(result.stderr)
+
+
 def test_a_data_folder_that_is_a_file(data_folder: Path) -> None:
     (data_folder / "data").write_text("mine")
 

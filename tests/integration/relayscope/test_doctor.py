@@ -160,7 +160,7 @@ def test_partitions_and_stray_spans_are_counted(postgres_dsn: str) -> None:
         "SELECT '1990-01-01Z', 1, number, 1, 1, 1, 0, 1, 0, '', '', '', '' FROM generate_series(1, 3) AS number",
     )
     _, _, found = examine("--database-url", postgres_dsn, *ANY_PORTS)
-    assert found["partitions"].detail == "1 days, 3 spans with a time outside them"
+    assert found["partitions"].detail == "1 day, 3 spans with a time outside them"
 
 
 def test_durability_that_was_turned_off(durable_dsn: str) -> None:
@@ -203,6 +203,7 @@ def test_a_database_that_cannot_be_reached(url: str, reason: str) -> None:
     code, report, found = examine("--database-url", url.format(port=port), *ANY_PORTS)
     assert (code, found["database"].status) == (1, "failed")
     assert reason in found["database"].detail
+    assert ("Start that server" in found["database"].advice) == ("nothing listens" in reason)
     assert "heim" not in str(report)
 
 
