@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from io import TextIOWrapper
 from typing import Annotated, TypeVar
 from urllib.parse import quote
@@ -77,8 +79,8 @@ def traces(
         "cursor": cursor,
     }
     body = _ask(url, "/api/v1/traces", parameters)
-    width = _console().width
-    _show(body, schema.TraceList, draw=lambda answer: render_traces(answer, width=width), as_json=as_json)
+    draw = partial(render_traces, width=_console().width, today=datetime.now(UTC).date(), has_start=start is not None)
+    _show(body, schema.TraceList, draw=draw, as_json=as_json)
 
 
 def trace(
