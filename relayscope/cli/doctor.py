@@ -27,7 +27,7 @@ _PIPE_CELLS = 160
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the running API is  [default: from the settings]"),
+    typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the running API is. Default: from the settings."),
 ]
 
 

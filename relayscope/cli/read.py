@@ -30,8 +30,8 @@ _PIPE_CELLS = 160
 
 Url = Annotated[str, typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the API is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
-Start = Annotated[str | None, typer.Option(help="ISO-8601, Unix time, or relative such as -1h. Default -24h.")]
-End = Annotated[str | None, typer.Option(help="Like --start. Default now.")]
+Start = Annotated[str | None, typer.Option(help="ISO-8601, Unix time, or relative such as -1h. Default: -24h.")]
+End = Annotated[str | None, typer.Option(help="Like --start. Default: now.")]
 Limit = Annotated[int | None, typer.Option(help="How many at most.")]
 Cursor = Annotated[str | None, typer.Option(help="Continue after the previous page.")]
 DEFAULT_URL = "http://127.0.0.1:8000"
