@@ -107,14 +107,24 @@ class EmbeddedServer:
         """Process id of the postmaster, if it runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
+    def claim(self) -> None:
+        """Takes the folder for us, until ``aclose``; ``start`` does it when that has not been done.
+
+        Raises:
+            PermanentError: another process uses it, or we cannot.
+        """
+        if self._lock is None:
+            self._account = server_account()
+            self._prepare_folders(self._account)
+
     async def start(self) -> None:
         """Makes the cluster when there is none, clears what a crash left behind, and returns once queries work.
 
         Raises:
             PermanentError: the folder is in use by another process, or the server cannot run; the message says why.
         """
-        self._account = server_account()
-        self._prepare_folders(self._account)
+        self.claim()
+        assert self._account is not None  # noqa: S101 - set by claim
         try:
             let_read(binary_folder().parent, self._account)
             await self._stop_orphan()

@@ -52,6 +52,7 @@ async def migrate(dsn: str) -> Sequence[Migration]:
     """Brings the schema up to date and returns what was applied. Safe to run by several processes at once.
 
     Raises:
+        CallerError: the URL is malformed.
         PermanentError: the server is too old, the schema is newer than this program, or a file was changed.
         RetryableError: the database cannot be reached.
     """
