@@ -31,7 +31,9 @@ def soak(
     *,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", min=0.1, help="Do harm for so many minutes.", show_default="5, unless faults are counted"),
+        typer.Option(
+            "--minutes", min=0.1, help="Do harm for so many minutes.", show_default="5, unless faults are counted"
+        ),
     ] = None,
     worker_kills: Annotated[int, typer.Option("--worker-kills", min=0, help="Kill workers so often.")] = 0,
     postgres_stops: Annotated[

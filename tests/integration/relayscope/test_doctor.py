@@ -244,17 +244,17 @@ def test_nothing_at_the_url(tmp_path: Path, listener: socket.socket) -> None:
     assert url in found["system"].detail
 
 
-async def test_the_life_of_a_data_folder(tmp_path: Path) -> None:
-    server = EmbeddedServer(EmbeddedConfig(data_dir=tmp_path, shared_buffers_mb=16))
+async def test_the_life_of_a_data_folder(data_folder: Path) -> None:
+    server = EmbeddedServer(EmbeddedConfig(data_dir=data_folder, shared_buffers_mb=16))
     await server.start()
     try:
         await migrate(server.dsn)
-        running = await asyncio.to_thread(examine, "--data-dir", str(tmp_path), *ANY_PORTS)
+        running = await asyncio.to_thread(examine, "--data-dir", str(data_folder), *ANY_PORTS)
     finally:
         await server.aclose()
-    stopped = await asyncio.to_thread(examine, "--data-dir", str(tmp_path), *ANY_PORTS)
-    crash(tmp_path)
-    crashed = await asyncio.to_thread(examine, "--data-dir", str(tmp_path), *ANY_PORTS)
+    stopped = await asyncio.to_thread(examine, "--data-dir", str(data_folder), *ANY_PORTS)
+    crash(data_folder)
+    crashed = await asyncio.to_thread(examine, "--data-dir", str(data_folder), *ANY_PORTS)
 
     assert running[2]["data folder"].detail.endswith(f"in use by process {os.getpid()}")
     assert running[2]["schema"].status == "ok"
