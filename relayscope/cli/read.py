@@ -107,7 +107,7 @@ def map_(
     """Show which service calls which, with rates, errors and latencies."""
     parameters: Parameters = {"service": service, "start": start, "end": end}
     body = _ask(url, "/api/v1/traces/services", parameters)
-    _show(body, schema.ServiceMap, draw=render_map, as_json=as_json)
+    _show(body, schema.ServiceMap, draw=partial(render_map, width=_console().width), as_json=as_json)
 
 
 def _ask(url: str, path: str, parameters: Parameters) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from relayscope.demo.load import DemoSummary, run_once
 from tests.support.exporter import Exporter, Transport
 from tests.support.factory import full_span
+from tests.support.repository import document
 from tests.support.system import ANY_PORTS, System, run
 
 _TRACES = 40
@@ -84,6 +86,17 @@ def test_map(system: System, loaded: DemoSummary) -> None:
 
     assert len(edges) >= loaded.edges
     assert all(source in drawn and target in drawn for source, target in edges)
+
+
+def test_the_examples_of_the_documents_find_something(system: System, loaded: DemoSummary) -> None:
+    examples = [
+        path
+        for page in ("README.md", "docs/api.md")
+        for path in re.findall(r"curl '?http://127\.0\.0\.1:8000(/api/v1/traces\?[^'\s]*)", document(page))
+    ]
+
+    assert len(examples) == 2
+    assert [path for path in examples if not system.get(path)["items"]] == []
 
 
 def test_jaeger_agrees_with_the_map(system: System, loaded: DemoSummary) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from relayscope.api.rest.schema import ServiceEdge, ServiceMap, ServiceNode
@@ -10,17 +11,19 @@ from relayscope.cli.render.table import note, service_cell, table
 from relayscope.cli.render.text import duration, moment, rate, share
 
 _NUMBERS = ("CALLS", "ERRORS", "P50", "P95", "P99")
+_NARROW = (_NUMBERS.index("ERRORS"), _NUMBERS.index("P95"))
+_WIDE = 120
 
 
-def render_map(answer: ServiceMap) -> RenderableType:
-    """Edges with rates, errors and percentiles, then the services; busiest first."""
+def render_map(answer: ServiceMap, *, width: int) -> RenderableType:
+    """Edges with rates, errors and percentiles, then the services; busiest first.
+
+    With less than ``_WIDE`` cells edges show fewer numbers: two names need the room, or they would look alike.
+    """
     window = note(f"{moment(answer.start)} to {moment(answer.end)} UTC")
     if not answer.nodes:
         return Group(note("No service has sent spans in this window:"), window)
-    edges = table(left=("FROM", "", "TO"), right=("RATE", *_NUMBERS))
-    for edge in sorted(answer.edges, key=lambda edge: -edge.calls):
-        rated = Text(rate(edge.calls_per_second))
-        edges.add_row(service_cell(edge.source), Text("→"), service_cell(edge.target), rated, *_numbers(edge))
+    edges = _edges(answer, is_wide=width >= _WIDE)
     nodes = table(left=("SERVICE",), right=("SPANS", *_NUMBERS))
     for node in sorted(answer.nodes, key=lambda node: -node.spans):
         nodes.add_row(service_cell(node.service), Text(f"{node.spans:,}"), *_numbers(node))
@@ -28,6 +31,16 @@ def render_map(answer: ServiceMap) -> RenderableType:
     cut = [note("Rarer calls or services were left out; --service shows one and its neighbours.")]
     length = note(f"RATE is CALLS divided by the whole window, {duration(_length_ms(answer))}.")
     return Group(window, length, Text(), shown, Text(), nodes, *(cut if answer.truncated else []))
+
+
+def _edges(answer: ServiceMap, *, is_wide: bool) -> Table:
+    kept = range(len(_NUMBERS)) if is_wide else _NARROW
+    edges = table(left=("FROM", "", "TO"), right=("RATE", *(_NUMBERS[place] for place in kept)))
+    for edge in sorted(answer.edges, key=lambda edge: -edge.calls):
+        numbers = _numbers(edge)
+        ends = service_cell(edge.source), Text("→"), service_cell(edge.target)
+        edges.add_row(*ends, Text(rate(edge.calls_per_second)), *(numbers[place] for place in kept))
+    return edges
 
 
 def _length_ms(answer: ServiceMap) -> float:
