@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
-from typing import Any, LiteralString, Protocol
+from typing import Any, LiteralString, ParamSpec, Protocol, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
@@ -50,6 +53,12 @@ _MAX_ROWS = 20_000
 _RECONNECT_S = 2.0
 _MAX_OTLP_US = 2**64 // 1000
 
+# So many rows are taken over before the event loop gets its turn: about a millisecond.
+ROWS_AT_ONCE = 200
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
 Row = Any
 
@@ -86,6 +95,8 @@ class PostgresSpanReader:
         self._config = config
         self._compile_search = compile_search
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
+        # One thread: several would only take the interpreter from the event loop, each for longer.
+        self._decoder: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
         """Opens the pool; the database need not answer yet."""
@@ -111,12 +122,16 @@ class PostgresSpanReader:
             reconnect_timeout=_RECONNECT_S,
             open=False,
         )
+        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="span-decoder")
         await self._pool.open()
 
     async def aclose(self) -> None:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+        if self._decoder is not None:
+            self._decoder.shutdown(wait=False, cancel_futures=True)
+            self._decoder = None
 
     async def health(self) -> StoreHealth:
         (row,) = await self._fetch(_STATEMENTS["health"], {}, action="health")
@@ -164,10 +179,8 @@ class PostgresSpanReader:
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
         rows = await self._fetch(_STATEMENTS["spans"], parameters, action="trace", planning=_BY_INDEX)
-        resources = await self._resources(workspace_id, list({row.resource_id for row in rows}))
-        scopes = await self._scopes(workspace_id, list({row.scope_id for row in rows}))
-        spans = [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
-        return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
+        spans = await self._spans(workspace_id, rows)
+        return await self._aside(_by_trace, spans)
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         rows = await self._fetch(
@@ -180,6 +193,19 @@ class PostgresSpanReader:
             _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=_BY_HASH
         )
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
+
+    async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
+        resource_ids, scope_ids = await self._aside(_origins, rows)
+        resources = await self._resources(workspace_id, resource_ids)
+        scopes = await self._scopes(workspace_id, scope_ids)
+        return await self._aside(_decode, rows, resources=resources, scopes=scopes)
+
+    async def _aside(
+        self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result:
+        """Does heavy work beside the event loop."""
+        assert self._decoder is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
+        return await asyncio.get_running_loop().run_in_executor(self._decoder, partial(work, *args, **kwargs))
 
     async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
         rows = await self._fetch(_STATEMENTS["resources"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
@@ -221,7 +247,16 @@ class PostgresSpanReader:
                     await connection.execute(planning)
                 cursor = connection.cursor(binary=True)
                 await cursor.execute(statement, parameters)
-                return await cursor.fetchall()
+                return await _rows_in_turns(cursor)
+
+
+async def _rows_in_turns(cursor: AsyncCursor[Row]) -> Sequence[Row]:
+    """All rows; other tasks have their turn between some and some."""
+    rows: list[Row] = []
+    while len(part := await cursor.fetchmany(ROWS_AT_ONCE)) == ROWS_AT_ONCE:
+        rows += part
+        await asyncio.sleep(0)
+    return rows + part
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:
@@ -245,6 +280,19 @@ def _window_parameters(window: Window) -> Mapping[str, object]:
 def _statistics(row: Row) -> CallStatistics:
     p50, p95, p99 = row.percentiles or (0.0, 0.0, 0.0)
     return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
+
+
+def _origins(rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[int]]:
+    """The ids of resources and scopes that rows refer to, each once."""
+    return list({row.resource_id for row in rows}), list({row.scope_id for row in rows})
+
+
+def _decode(rows: Sequence[Row], *, resources: Mapping[int, Resource], scopes: Mapping[int, Scope]) -> Sequence[Span]:
+    return [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
+
+
+def _by_trace(spans: Sequence[Span]) -> Mapping[bytes, Sequence[Span]]:
+    return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
 
 
 def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:

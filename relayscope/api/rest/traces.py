@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from query.cursor import encode_search_cursor
+from relayscope.api.rendering import encode_by_part
 from relayscope.api.rest import schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.page import span_page
@@ -40,6 +41,8 @@ class TraceEndpoints:
     def __init__(self, reader: SpanReader, *, clock: Callable[[], int]) -> None:
         self._reader = reader
         self._clock = clock
+        # One large answer at a time: several threads would only keep the event loop waiting longer.
+        self._rendering = asyncio.Semaphore(1)
 
     async def search(self, request: Request, parameters: Annotated[TraceParameters, Query()]) -> Response:
         """Traces that have a span on which every given filter holds, newest first.
@@ -58,7 +61,8 @@ class TraceEndpoints:
         """One trace with its spans, ordered by start and id: at most 20,000, the others through `nextCursor`."""
         spans = await self._spans(request, trace_id)
         # In a thread, because a large trace would hold up every other request.
-        return await asyncio.to_thread(_trace_response, spans)
+        async with self._rendering:
+            return await asyncio.to_thread(_trace_response, spans)
 
     async def spans(
         self, request: Request, trace_id: TraceIdPath, parameters: Annotated[SpanParameters, Query()]
@@ -66,7 +70,8 @@ class TraceEndpoints:
         """The spans of a trace in pages, ordered by start and id."""
         spans = await self._spans(request, trace_id)
         page, cursor = span_page(spans, limit=parameters.limit, cursor=parameters.cursor)
-        return await asyncio.to_thread(_spans_response, page, cursor)
+        async with self._rendering:
+            return await asyncio.to_thread(_spans_response, page, cursor)
 
     async def _spans(self, request: Request, trace_id: str) -> Sequence[Span]:
         key = parse_trace_id(trace_id)
@@ -107,11 +112,13 @@ def create_router(reader: SpanReader, *, clock: Callable[[], int]) -> APIRouter:
 
 def _trace_response(spans: Sequence[Span]) -> Response:
     shown, cursor = span_page(spans, limit=MAX_SPANS_SHOWN)
-    return StructResponse(represent_trace(spans, shown=shown, next_cursor=cursor))
+    return StructResponse(encode_by_part(represent_trace(spans, shown=shown, next_cursor=cursor), part="spans"))
 
 
 def _spans_response(spans: Sequence[Span], cursor: str | None) -> Response:
-    return StructResponse(schema.SpanList(items=represent_spans(spans), next_cursor=cursor))
+    return StructResponse(
+        encode_by_part(schema.SpanList(items=represent_spans(spans), next_cursor=cursor), part="items")
+    )
 
 
 def _summarize(traces: Sequence[Sequence[Span]]) -> list[schema.TraceSummary]:
