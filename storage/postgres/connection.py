@@ -29,7 +29,9 @@ async def connect(dsn: str, *, autocommit: bool = False) -> AsyncConnection:
         RetryableError: the server does not let us in; the message is its own, and names host, port and user.
     """
     try:
-        return await AsyncConnection.connect(dsn, autocommit=autocommit, connect_timeout=_TIMEOUT_S)
+        return await AsyncConnection.connect(
+            dsn, autocommit=autocommit, connect_timeout=_TIMEOUT_S, client_encoding="utf8"
+        )
     except psycopg.ProgrammingError as exc:
         raise PermanentError("the database URL is malformed; expected postgresql://USER@HOST:PORT/DATABASE") from exc
     except psycopg.OperationalError as exc:

@@ -13,7 +13,7 @@ from storage.inspection import DEFAULT_SPANS_LIMIT, Account, DatabaseState, Driv
 from storage.postgres.embedded import binary_folder
 from storage.postgres.error import translated
 from storage.postgres.folder import inspect_account, inspect_folder
-from storage.postgres.migration import MINIMUM_SERVER_VERSION, SCHEMA_VERSION
+from storage.postgres.migration import MINIMUM_SERVER_VERSION, SCHEMA_VERSION, SERVER_ENCODING
 from storage.postgres.statement import load_statements
 from tracedata import CallerError, PermanentError, RetryableError
 
@@ -92,7 +92,7 @@ class PostgresInspector:
 
 async def _connect(dsn: str) -> psycopg.AsyncConnection:
     try:
-        return await psycopg.AsyncConnection.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S)
+        return await psycopg.AsyncConnection.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S, client_encoding="utf8")
     except psycopg.ProgrammingError as exc:
         raise CallerError("this is not a connection URL that PostgreSQL understands") from exc
     except psycopg.Error as exc:
@@ -118,6 +118,7 @@ async def _inspect(connection: psycopg.AsyncConnection) -> DatabaseState:
         **server,
         **(spans or {"partitions": 0, "default_spans": 0}),
         is_server_supported=connection.info.server_version >= MINIMUM_SERVER_VERSION,
+        is_encoding_supported=server["server_encoding"] == SERVER_ENCODING,
         schema_version=schema_version,
         program_schema_version=SCHEMA_VERSION,
     )

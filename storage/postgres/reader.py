@@ -107,6 +107,7 @@ class PostgresSpanReader:
                 "autocommit": True,
                 "row_factory": namedtuple_row,
                 "connect_timeout": max(1, int(self._config.connect_timeout_s)),
+                "client_encoding": "utf8",
                 "application_name": self._config.application_name,
                 # A plan must see the values: partitions are pruned and selectivities differ by them.
                 "prepare_threshold": None,

@@ -1,6 +1,9 @@
 -- lock: one migration at a time, over all processes that share the database
 SELECT pg_advisory_xact_lock(hashtext('relayscope.migration'));
 
+-- may_stage: whether the detour of redelivered spans is open
+SELECT has_database_privilege(current_database(), 'TEMPORARY');
+
 -- prepare: the place where applied migrations are noted
 CREATE SCHEMA IF NOT EXISTS relayscope;
 CREATE TABLE IF NOT EXISTS relayscope.migrations (
