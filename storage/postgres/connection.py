@@ -6,8 +6,10 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from storage.postgres.statement import load_statements
 from tracedata import PermanentError, RetryableError
 
+_STATEMENTS = load_statements("connection.sql")
 _TIMEOUT_S = 10
 # A host that vanishes says nothing: the operating system alone would wait for it for a quarter of an hour.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
@@ -29,7 +31,7 @@ async def connect(dsn: str, *, autocommit: bool = False) -> AsyncConnection:
         RetryableError: the server does not let us in; the message is its own, and names host, port and user.
     """
     try:
-        return await AsyncConnection.connect(
+        connection = await AsyncConnection.connect(
             dsn, autocommit=autocommit, connect_timeout=_TIMEOUT_S, client_encoding="utf8"
         )
     except psycopg.ProgrammingError as exc:
@@ -37,3 +39,12 @@ async def connect(dsn: str, *, autocommit: bool = False) -> AsyncConnection:
     except psycopg.OperationalError as exc:
         reason = str(exc).partition("\n")[0]
         raise RetryableError(f"cannot connect to the database: {reason}") from exc
+    await write_times_plainly(connection)
+    return connection
+
+
+async def write_times_plainly(connection: AsyncConnection) -> None:
+    """Lets a fresh session write times in the one form that is read without doubt."""
+    await connection.execute(_STATEMENTS["write_times_plainly"])
+    if not connection.autocommit:
+        await connection.commit()

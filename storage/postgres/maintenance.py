@@ -17,6 +17,7 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors
 
+from storage.postgres.connection import write_times_plainly
 from storage.postgres.error import describe, place_of
 from storage.postgres.partition import SIGNALS, Clock, Upkeep, keep_ahead, utc_now
 from storage.postgres.retention import remove_all
@@ -107,6 +108,7 @@ class Maintenance:
             application_name=self._config.application_name,
         )
         try:
+            await write_times_plainly(connection)
             await connection.execute(_STATEMENTS["notice_lost_clients"])
             yield connection
         finally:

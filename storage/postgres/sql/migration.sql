@@ -19,6 +19,9 @@ SELECT version, name, checksum FROM relayscope.migrations ORDER BY version;
 -- limits: a migration never waits long for a lock, and so never makes writers wait long behind it
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '10min';
+-- Times that a migration writes into SQL are read again.
+SET LOCAL timezone = 'UTC';
+SET LOCAL datestyle = 'ISO, YMD';
 
 -- record: notes a migration as applied
 INSERT INTO relayscope.migrations (version, name, checksum) VALUES (%(version)s, %(name)s, %(checksum)s);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
@@ -11,12 +13,15 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from storage.postgres.inspection import PostgresInspector
+from storage.postgres.maintenance import Maintenance, MaintenanceConfig, Round
 from storage.postgres.migration import migrate
 from storage.postgres.reader import ReaderConfig
+from storage.postgres.retention import Retention
 from storage.postgres.writer import WriterConfig
 from tests.support.canonical import same_spans
-from tests.support.database import reading, writing
+from tests.support.database import reading, rows, value, writing
 from tests.support.factory import batch, full_span
+from tests.support.postgres import Cluster
 from tracedata import PermanentError, Span
 
 
@@ -83,3 +88,43 @@ async def _stored(dsn: str, sent: Span) -> list[Span]:
         await writer.consume(batch(sent))
     async with reading(ReaderConfig(dsn=dsn)) as reader:
         return list((await reader.get_traces(1, [sent.trace_id]))[sent.trace_id])
+
+
+@pytest.fixture
+def abroad_dsn(postgres_cluster: Cluster) -> Iterator[str]:
+    """The URL of an empty database whose sessions write times as ``15/01/2026 17:30:00 IST``, which is read otherwise."""
+    with postgres_cluster.database(template="template0") as dsn:
+        _execute(dsn, "ALTER DATABASE {} SET datestyle = 'SQL, DMY'", _database_of(dsn))
+        _execute(dsn, "ALTER DATABASE {} SET timezone = 'Asia/Kolkata'", _database_of(dsn))
+        yield dsn
+
+
+async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: str) -> None:
+    await migrate(abroad_dsn)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    async with writing(WriterConfig(dsn=abroad_dsn)) as writer:
+        await writer.consume(batch(full_span(start_time_unix_nano=int(today.timestamp()) * 10**9)))
+    seconds = await rows(
+        abroad_dsn,
+        "SELECT name, extract(epoch FROM from_time)::bigint, extract(epoch FROM to_time)::bigint "
+        "FROM relayscope.partitions WHERE isfinite(from_time) AND isfinite(to_time)",
+    )
+    start = int(today.timestamp())
+    assert seconds == [(f"spans_{today:%Y%m%d}", start, start + 86_400)]
+    past = await value(
+        abroad_dsn,
+        "SELECT extract(epoch FROM to_time)::bigint FROM relayscope.partitions WHERE name = 'spans_past'",
+    )
+    assert past % 86_400 == 0
+
+
+async def test_times_are_read_in_sessions_that_write_them_otherwise(abroad_dsn: str) -> None:
+    await migrate(abroad_dsn)
+    found = await Retention(abroad_dsn, {"spans": timedelta(days=1)}).survey()
+    assert [one.signal for one in found] == ["spans"]
+    rounds: asyncio.Queue[Round] = asyncio.Queue()
+    maintenance = Maintenance(MaintenanceConfig(dsn=abroad_dsn), on_round=rounds.put_nowait)
+    await maintenance.start()
+    async with asyncio.timeout(20):
+        assert (await rounds.get()).partitions_made > 0
+    await maintenance.aclose()
