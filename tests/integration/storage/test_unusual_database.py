@@ -111,6 +111,13 @@ async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: s
     )
     start = int(today.timestamp())
     assert seconds == [(f"spans_{today:%Y%m%d}", start, start + 86_400)]
+    written = await value(
+        abroad_dsn,
+        "SELECT relayscope.bound_of(relation) FROM relayscope.partitions WHERE from_time = to_timestamp(%(start)s)",
+        {"start": start},
+    )
+    tomorrow = today + timedelta(days=1)
+    assert written == f"FOR VALUES FROM ('{today:%Y-%m-%d} 00:00:00+00') TO ('{tomorrow:%Y-%m-%d} 00:00:00+00')"
     past = await value(
         abroad_dsn,
         "SELECT extract(epoch FROM to_time)::bigint FROM relayscope.partitions WHERE name = 'spans_past'",
