@@ -21,13 +21,18 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from storage.api import (
+    MAX_OUTLINE_FAILED,
+    MAX_OUTLINE_FIRST,
     CallStatistics,
     Operation,
     SearchCursor,
     ServiceEdge,
     ServiceNode,
+    SpanCursor,
+    SpanPage,
     Statement,
     StoreHealth,
+    TraceOutline,
     TracePage,
     TraceSearch,
     Window,
@@ -36,7 +41,7 @@ from storage.postgres.error import translated
 from storage.postgres.jsonb import decode_events, decode_links
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS, PG_EPOCH_US
 from storage.postgres.statement import load_statements
-from tracedata import Resource, Scope, Span
+from tracedata import Resource, Scope, Span, StatusCode
 from tracedata.typed_json import decode_attributes
 
 _STATEMENTS = load_statements("reader.sql")
@@ -45,6 +50,8 @@ _STATEMENTS = load_statements("reader.sql")
 _BY_INDEX = _STATEMENTS["by_index"]
 _BY_HASH = _STATEMENTS["by_hash"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# No span has an id without any byte.
+_BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
 _INT64 = struct.Struct("!q")
 # A page of traces rarely needs more matching spans than this many times its length; when it does, four times more.
 _ROWS_PER_TRACE = 8
@@ -183,6 +190,44 @@ class PostgresSpanReader:
         spans = await self._spans(workspace_id, rows)
         return await self._aside(_by_trace, spans)
 
+    async def trace_spans(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+    ) -> SpanPage:
+        """See ``SpanReader``. Spans with the same start and id are told apart by their fingerprints."""
+        place = after or _BEFORE_ALL
+        start_us, start_ns = divmod(place.start_time_unix_nano, 1_000)
+        parameters = {
+            "workspace_id": workspace_id,
+            "trace_id": trace_id,
+            "start": _EPOCH + timedelta(microseconds=start_us),
+            "start_ns": start_ns,
+            "span_id": place.span_id,
+            "fingerprint": place.tie,
+            "limit": limit + 1,
+        }
+        rows = await self._fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=_BY_INDEX)
+        spans = await self._spans(workspace_id, rows[:limit])
+        if len(rows) <= limit:
+            return SpanPage(spans=spans)
+        last, row = spans[-1], rows[limit - 1]
+        return SpanPage(
+            spans=spans,
+            cursor=SpanCursor(
+                start_time_unix_nano=last.start_time_unix_nano, span_id=last.span_id, tie=row.fingerprint
+            ),
+        )
+
+    async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
+        """See ``SpanReader``. Names of services are as long as they are stored."""
+        parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
+        totals = await self._fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=_BY_INDEX)
+        bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
+        rows = await self._fetch(
+            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=_BY_INDEX
+        )
+        spans = await self._spans(workspace_id, rows)
+        return await self._aside(_outlines, totals, rows, spans)
+
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         rows = await self._fetch(
             _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=_BY_HASH
@@ -294,6 +339,29 @@ def _decode(rows: Sequence[Row], *, resources: Mapping[int, Resource], scopes: M
 
 def _by_trace(spans: Sequence[Span]) -> Mapping[bytes, Sequence[Span]]:
     return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
+
+
+def _outlines(totals: Sequence[Row], rows: Sequence[Row], spans: Sequence[Span]) -> Mapping[bytes, TraceOutline]:
+    """``rows`` and ``spans`` tell of the same, trace by trace in the order of spans."""
+    found: dict[bytes, list[tuple[Row, Span]]] = {}
+    for row, span in zip(rows, spans, strict=True):
+        found.setdefault(span.trace_id, []).append((row, span))
+    # A trace that came or went between the two statements is left out.
+    return {total.trace_id: _outline(total, found[total.trace_id]) for total in totals if total.trace_id in found}
+
+
+def _outline(total: Row, notable: Sequence[tuple[Row, Span]]) -> TraceOutline:
+    failed = [span for _, span in notable if span.status_code == StatusCode.ERROR]
+    return TraceOutline(
+        span_count=total.spans,
+        error_count=total.errors,
+        start_time_unix_nano=int(total.start_ns),
+        end_time_unix_nano=int(total.end_ns),
+        services=sorted(total.services),
+        root=next((span for row, span in notable if row.is_root), notable[0][1]),
+        failed=failed[:MAX_OUTLINE_FAILED],
+        first=[span for row, span in notable if row.place <= MAX_OUTLINE_FIRST],
+    )
 
 
 def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:

@@ -24,6 +24,8 @@ QUESTIONS: Mapping[str, Question] = {
     "operations": lambda reader: reader.operations(1, service="checkout"),
     "find": lambda reader: reader.find_traces(search()),
     "get": lambda reader: reader.get_traces(1, [b"\x01" * 16]),
+    "page": lambda reader: reader.trace_spans(1, b"\x01" * 16, limit=9),
+    "outlines": lambda reader: reader.outlines(1, [b"\x01" * 16]),
     "nodes": lambda reader: reader.service_nodes(window()),
     "edges": lambda reader: reader.service_edges(window()),
 }

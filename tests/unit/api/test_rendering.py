@@ -9,13 +9,14 @@ from relayscope.api.rendering import encode_by_part
 from relayscope.api.rest import schema
 from relayscope.api.rest.representation import represent_spans, represent_summary, represent_trace
 from tests.support.factory import full_span
+from tests.support.outline import outline_of
 
 _SPANS = [full_span(trace_id=b"\x01" * 16) for _ in range(3)]
 _ANSWERS = {
-    "a trace": (represent_trace(_SPANS, shown=_SPANS, next_cursor=None), "spans"),
+    "a trace": (represent_trace(outline_of(_SPANS), shown=_SPANS, next_cursor=None), "spans"),
     "a page": (schema.SpanList(items=represent_spans(_SPANS), next_cursor="next"), "items"),
     "nothing": (schema.SpanList(items=[], next_cursor=None), "items"),
-    "unset fields": (schema.TraceList(items=[represent_summary(_SPANS)], next_cursor=None), "items"),
+    "unset fields": (schema.TraceList(items=[represent_summary(outline_of(_SPANS))], next_cursor=None), "items"),
 }
 
 
