@@ -14,21 +14,13 @@ from typing import Any
 import msgspec
 
 from query.moment import MAX_MOMENT_US
-from storage.api import SearchCursor
+from storage.api import SearchCursor, SpanCursor
 from tracedata import CallerError
 
 _SEARCH = struct.Struct(">cQ16s")
-_SPAN = struct.Struct(">cQ8sI")
+_SPAN = struct.Struct(">cQ8sq")
 _MALFORMED = "malformed cursor: use the nextCursor of the previous page as it came"
 _MAX_CHARS = 8_192
-
-
-class SpanCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """The place of a span in its trace: its start, its id, and how many spans with both equal precede it."""
-
-    start_time_unix_nano: int
-    span_id: bytes
-    ordinal: int
 
 
 class NameCursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +47,7 @@ def decode_search_cursor(text: str) -> SearchCursor:
 
 
 def encode_span_cursor(cursor: SpanCursor) -> str:
-    return _text(_SPAN.pack(b"S", cursor.start_time_unix_nano, cursor.span_id, cursor.ordinal))
+    return _text(_SPAN.pack(b"S", cursor.start_time_unix_nano, cursor.span_id, cursor.tie))
 
 
 def decode_span_cursor(text: str) -> SpanCursor:
@@ -64,8 +56,8 @@ def decode_span_cursor(text: str) -> SpanCursor:
     Raises:
         CallerError: it did not write this.
     """
-    start, span_id, ordinal = _unpack(_SPAN, text, b"S")
-    return SpanCursor(start_time_unix_nano=start, span_id=span_id, ordinal=ordinal)
+    start, span_id, tie = _unpack(_SPAN, text, b"S")
+    return SpanCursor(start_time_unix_nano=start, span_id=span_id, tie=tie)
 
 
 def encode_name_cursor(cursor: NameCursor) -> str:

@@ -69,6 +69,47 @@ class TracePage(msgspec.Struct, frozen=True, kw_only=True):
     cursor: SearchCursor | None = None
 
 
+class SpanCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a span in its trace: its start, its id, and what orders different spans with the same of both.
+
+    ``tie`` is the store's own: nobody else gives it a meaning.
+    """
+
+    start_time_unix_nano: int
+    span_id: bytes
+    tie: int
+
+
+class SpanPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Spans of one trace by start and id; ``cursor`` when there may be more."""
+
+    spans: Sequence[Span]
+    cursor: SpanCursor | None = None
+
+
+MAX_OUTLINE_FAILED = 100
+MAX_OUTLINE_FIRST = 100
+
+
+class TraceOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be told of a trace, of any size, without all of its spans.
+
+    Counts, times and services are those of all spans; the end is the latest moment at which one starts or ends.
+    ``services`` are sorted, none twice. ``root`` is the earliest span without a parent; when there is none, the
+    earliest span. ``failed`` are the earliest spans with an error, ``first`` the earliest of all: no more than
+    ``MAX_OUTLINE_FAILED`` and ``MAX_OUTLINE_FIRST``, by start and id.
+    """
+
+    span_count: int
+    error_count: int
+    start_time_unix_nano: int
+    end_time_unix_nano: int
+    services: Sequence[str]
+    root: Span
+    failed: Sequence[Span]
+    first: Sequence[Span]
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """A time range in Unix microseconds: start included, end excluded."""
 
@@ -162,6 +203,16 @@ class SpanReader(Protocol):
         """All spans of the given traces, each ordered by start and id. Unknown ids are left out."""
         ...
 
+    async def trace_spans(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+    ) -> SpanPage:
+        """The spans of one trace after a place, at most ``limit``; following cursors gives each span once."""
+        ...
+
+    async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
+        """Outlines of the given traces. Unknown ids are left out."""
+        ...
+
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         """Statistics per named service over spans that start in the window, sorted by service.
 
@@ -179,16 +230,21 @@ class SpanReader(Protocol):
 
 __all__ = [
     "DEFAULT_WORKSPACE_ID",
+    "MAX_OUTLINE_FAILED",
+    "MAX_OUTLINE_FIRST",
     "CallStatistics",
     "Operation",
     "SearchCursor",
     "ServiceEdge",
     "ServiceNode",
+    "SpanCursor",
+    "SpanPage",
     "SpanReader",
     "SpanWriter",
     "Statement",
     "StoreHealth",
     "Tag",
+    "TraceOutline",
     "TracePage",
     "TraceSearch",
     "Window",

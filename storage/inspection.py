@@ -25,6 +25,8 @@ class DatabaseState(msgspec.Struct, frozen=True, kw_only=True):
 
     server_version: str
     is_server_supported: bool
+    server_encoding: str
+    is_encoding_supported: bool
     schema_version: int | None
     program_schema_version: int
     fsync: bool
@@ -32,6 +34,7 @@ class DatabaseState(msgspec.Struct, frozen=True, kw_only=True):
     synchronous_commit: bool
     can_create_schema: bool
     can_create_tables: bool
+    can_create_temporary_tables: bool
     owns_tables: bool
     partitions: int
     default_spans: int

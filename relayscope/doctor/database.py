@@ -40,6 +40,10 @@ def check_server(state: DatabaseState, *, place: str) -> Finding:
     detail = f"PostgreSQL {state.server_version} at {place}, {size(state.size_bytes)}"
     if not state.is_server_supported:
         return failed(_NAME, detail, advice="Upgrade the server: PostgreSQL 15 or newer is needed.")
+    if not state.is_encoding_supported:
+        advice = "Make a database with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, and use that one."
+        detail = f"{detail}; its encoding is {state.server_encoding}, in which not every span can be stored"
+        return failed(_NAME, detail, advice=advice)
     return ok(_NAME, detail)
 
 
@@ -86,6 +90,11 @@ def check_rights(state: DatabaseState) -> Finding:
     if missing:
         advice = "Connect as the owner of the database, or as the user that made the schema."
         return failed(_RIGHTS, f"the user may not {', nor '.join(missing)}", advice=advice)
+    if not state.can_create_temporary_tables:
+        advice = "Run GRANT TEMPORARY ON DATABASE ... TO ... as the owner of the database."
+        return failed(
+            _RIGHTS, "the user may not create temporary tables, which spans that come again need", advice=advice
+        )
     return ok(_RIGHTS, "the user may create what is needed")
 
 

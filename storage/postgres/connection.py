@@ -9,8 +9,10 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from storage.postgres.statement import load_statements
 from tracedata import CallerError, RetryableError
 
+_STATEMENTS = load_statements("connection.sql")
 CONNECT_TIMEOUT_S = 10
 _SHOWN = ("host", "port", "dbname", "user")
 UNREADABLE = "a URL that is not well formed (is the password escaped, as in %40 for @?)"
@@ -61,13 +63,17 @@ async def connect(dsn: str, *, autocommit: bool = False, timeout_s: int = CONNEC
     """
     check_url(dsn)
     try:
-        return await AsyncConnection.connect(dsn, autocommit=autocommit, connect_timeout=timeout_s)
+        connection = await AsyncConnection.connect(
+            dsn, autocommit=autocommit, connect_timeout=timeout_s, client_encoding="utf8"
+        )
     except psycopg.ProgrammingError as exc:
         raise CallerError(_MALFORMED) from exc
     except psycopg.Error as exc:
         text = str(exc)
         reason = next((reason for fragment, reason in _REASONS if fragment in text), "the connection fails")
         raise RetryableError(f"cannot connect to the database at {describe_url(dsn)}: {reason}") from exc
+    await write_times_plainly(connection)
+    return connection
 
 
 def check_url(dsn: str) -> None:
@@ -92,3 +98,10 @@ def describe_url(dsn: str) -> str:
     if is_misread or not shown.get("port", "0").replace(",", "").isdecimal():
         return UNREADABLE
     return " ".join(f"{key}={value}" for key, value in shown.items())
+
+
+async def write_times_plainly(connection: AsyncConnection) -> None:
+    """Lets a fresh session write times in the one form that is read without doubt."""
+    await connection.execute(_STATEMENTS["write_times_plainly"])
+    if not connection.autocommit:
+        await connection.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +45,11 @@ def translated(action: str) -> Iterator[None]:
         raise RetryableError(f"{action}: the database does not answer") from exc
     except psycopg.Error as exc:
         raise RetryableError(f"{action}: {describe(exc)}") from exc
+
+
+def place_of(error: Exception) -> str:
+    """The type of an error that nobody foresaw, and the way through our code. Its text, which can quote data, is not."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 def describe(error: psycopg.Error) -> str:

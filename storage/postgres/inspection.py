@@ -13,7 +13,7 @@ from storage.postgres.connection import connect, describe_url
 from storage.postgres.embedded import binary_folder
 from storage.postgres.error import translated
 from storage.postgres.folder import inspect_account, inspect_folder
-from storage.postgres.migration import MINIMUM_SERVER_VERSION, SCHEMA_VERSION
+from storage.postgres.migration import MINIMUM_SERVER_VERSION, SCHEMA_VERSION, SERVER_ENCODING
 from storage.postgres.statement import load_statements
 from tracedata import PermanentError
 
@@ -75,6 +75,7 @@ async def _inspect(connection: psycopg.AsyncConnection) -> DatabaseState:
         **server,
         **(spans or {"partitions": 0, "default_spans": 0}),
         is_server_supported=connection.info.server_version >= MINIMUM_SERVER_VERSION,
+        is_encoding_supported=server["server_encoding"] == SERVER_ENCODING,
         schema_version=schema_version,
         program_schema_version=SCHEMA_VERSION,
     )

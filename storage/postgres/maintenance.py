@@ -17,7 +17,8 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, errors
 
-from storage.postgres.error import describe
+from storage.postgres.connection import write_times_plainly
+from storage.postgres.error import describe, place_of
 from storage.postgres.partition import SIGNALS, Clock, Upkeep, keep_ahead, utc_now
 from storage.postgres.retention import remove_all
 from storage.postgres.statement import load_statements
@@ -93,8 +94,8 @@ class Maintenance:
                     await self._serve(connection)
             except psycopg.Error as exc:
                 _log.warning("maintenance: %s", describe(exc))
-            except Exception:  # noqa: BLE001 - the top of a task
-                _log.exception("maintenance failed unexpectedly")
+            except Exception as exc:  # noqa: BLE001 - the top of a task
+                _log.error("maintenance failed unexpectedly: %s", place_of(exc))
             await asyncio.sleep(self._config.retry_s)
 
     @contextlib.asynccontextmanager
@@ -103,9 +104,11 @@ class Maintenance:
             self._config.dsn,
             autocommit=True,
             connect_timeout=self._config.connect_timeout_s,
+            client_encoding="utf8",
             application_name=self._config.application_name,
         )
         try:
+            await write_times_plainly(connection)
             await connection.execute(_STATEMENTS["notice_lost_clients"])
             yield connection
         finally:

@@ -17,6 +17,7 @@ from tracedata import PermanentError
 
 _STATEMENTS = load_statements("migration.sql")
 MINIMUM_SERVER_VERSION = 150000
+SERVER_ENCODING = "UTF8"
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,15 +54,32 @@ async def migrate(dsn: str) -> Sequence[Migration]:
 
     Raises:
         CallerError: the URL is malformed.
-        PermanentError: the server is too old, the schema is newer than this program, or a file was changed.
+        PermanentError: the server is too old, the database has another encoding than UTF-8, the user lacks a right that
+            writing needs, the schema is newer than this program, or a file was changed.
         RetryableError: the database cannot be reached.
     """
     with translated("migrate"):
         async with await connect(dsn) as connection:
             if connection.info.server_version < MINIMUM_SERVER_VERSION:
                 raise PermanentError("PostgreSQL 15 or newer is needed")
+            await _check_database(connection)
             async with connection.transaction():
                 return await _apply(connection)
+
+
+async def _check_database(connection: psycopg.AsyncConnection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != SERVER_ENCODING:
+        raise PermanentError(
+            f"the database has the encoding {encoding}, in which not every span can be stored; "
+            "make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
+    row = await (await connection.execute(_STATEMENTS["may_stage"])).fetchone()
+    if not row or not row[0]:
+        raise PermanentError(
+            "the user may not create temporary tables, which spans that come again need; "
+            "run GRANT TEMPORARY ON DATABASE ... TO ... as the owner of the database"
+        )
 
 
 async def _apply(connection: psycopg.AsyncConnection) -> Sequence[Migration]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
-from typing import Any, LiteralString, Protocol
+from typing import Any, LiteralString, ParamSpec, Protocol, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
@@ -18,13 +21,18 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from storage.api import (
+    MAX_OUTLINE_FAILED,
+    MAX_OUTLINE_FIRST,
     CallStatistics,
     Operation,
     SearchCursor,
     ServiceEdge,
     ServiceNode,
+    SpanCursor,
+    SpanPage,
     Statement,
     StoreHealth,
+    TraceOutline,
     TracePage,
     TraceSearch,
     Window,
@@ -33,7 +41,7 @@ from storage.postgres.error import translated
 from storage.postgres.jsonb import decode_events, decode_links
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS, PG_EPOCH_US
 from storage.postgres.statement import load_statements
-from tracedata import Resource, Scope, Span
+from tracedata import Resource, Scope, Span, StatusCode
 from tracedata.typed_json import decode_attributes
 
 _STATEMENTS = load_statements("reader.sql")
@@ -42,6 +50,8 @@ _STATEMENTS = load_statements("reader.sql")
 _BY_INDEX = _STATEMENTS["by_index"]
 _BY_HASH = _STATEMENTS["by_hash"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# No span has an id without any byte.
+_BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
 _INT64 = struct.Struct("!q")
 # A page of traces rarely needs more matching spans than this many times its length; when it does, four times more.
 _ROWS_PER_TRACE = 8
@@ -49,6 +59,12 @@ _ROWS_GROWTH = 4
 _MAX_ROWS = 20_000
 _RECONNECT_S = 2.0
 _MAX_OTLP_US = 2**64 // 1000
+
+# So many rows are taken over before the event loop gets its turn: about a millisecond.
+ROWS_AT_ONCE = 200
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
 Row = Any
@@ -86,6 +102,8 @@ class PostgresSpanReader:
         self._config = config
         self._compile_search = compile_search
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
+        # One thread: several would only take the interpreter from the event loop, each for longer.
+        self._decoder: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
         """Opens the pool; the database need not answer yet."""
@@ -96,6 +114,7 @@ class PostgresSpanReader:
                 "autocommit": True,
                 "row_factory": namedtuple_row,
                 "connect_timeout": max(1, int(self._config.connect_timeout_s)),
+                "client_encoding": "utf8",
                 "application_name": self._config.application_name,
                 # A plan must see the values: partitions are pruned and selectivities differ by them.
                 "prepare_threshold": None,
@@ -111,12 +130,16 @@ class PostgresSpanReader:
             reconnect_timeout=_RECONNECT_S,
             open=False,
         )
+        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="span-decoder")
         await self._pool.open()
 
     async def aclose(self) -> None:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+        if self._decoder is not None:
+            self._decoder.shutdown(wait=False, cancel_futures=True)
+            self._decoder = None
 
     async def health(self) -> StoreHealth:
         (row,) = await self._fetch(_STATEMENTS["health"], {}, action="health")
@@ -164,10 +187,46 @@ class PostgresSpanReader:
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
         rows = await self._fetch(_STATEMENTS["spans"], parameters, action="trace", planning=_BY_INDEX)
-        resources = await self._resources(workspace_id, list({row.resource_id for row in rows}))
-        scopes = await self._scopes(workspace_id, list({row.scope_id for row in rows}))
-        spans = [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
-        return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
+        spans = await self._spans(workspace_id, rows)
+        return await self._aside(_by_trace, spans)
+
+    async def trace_spans(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+    ) -> SpanPage:
+        """See ``SpanReader``. Spans with the same start and id are told apart by their fingerprints."""
+        place = after or _BEFORE_ALL
+        start_us, start_ns = divmod(place.start_time_unix_nano, 1_000)
+        parameters = {
+            "workspace_id": workspace_id,
+            "trace_id": trace_id,
+            "start": _EPOCH + timedelta(microseconds=start_us),
+            "start_ns": start_ns,
+            "span_id": place.span_id,
+            "fingerprint": place.tie,
+            "limit": limit + 1,
+        }
+        rows = await self._fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=_BY_INDEX)
+        spans = await self._spans(workspace_id, rows[:limit])
+        if len(rows) <= limit:
+            return SpanPage(spans=spans)
+        last, row = spans[-1], rows[limit - 1]
+        return SpanPage(
+            spans=spans,
+            cursor=SpanCursor(
+                start_time_unix_nano=last.start_time_unix_nano, span_id=last.span_id, tie=row.fingerprint
+            ),
+        )
+
+    async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
+        """See ``SpanReader``. Names of services are as long as they are stored."""
+        parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
+        totals = await self._fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=_BY_INDEX)
+        bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
+        rows = await self._fetch(
+            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=_BY_INDEX
+        )
+        spans = await self._spans(workspace_id, rows)
+        return await self._aside(_outlines, totals, rows, spans)
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         rows = await self._fetch(
@@ -180,6 +239,19 @@ class PostgresSpanReader:
             _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=_BY_HASH
         )
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
+
+    async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
+        resource_ids, scope_ids = await self._aside(_origins, rows)
+        resources = await self._resources(workspace_id, resource_ids)
+        scopes = await self._scopes(workspace_id, scope_ids)
+        return await self._aside(_decode, rows, resources=resources, scopes=scopes)
+
+    async def _aside(
+        self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result:
+        """Does heavy work beside the event loop."""
+        assert self._decoder is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
+        return await asyncio.get_running_loop().run_in_executor(self._decoder, partial(work, *args, **kwargs))
 
     async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
         rows = await self._fetch(_STATEMENTS["resources"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
@@ -221,7 +293,16 @@ class PostgresSpanReader:
                     await connection.execute(planning)
                 cursor = connection.cursor(binary=True)
                 await cursor.execute(statement, parameters)
-                return await cursor.fetchall()
+                return await _rows_in_turns(cursor)
+
+
+async def _rows_in_turns(cursor: AsyncCursor[Row]) -> Sequence[Row]:
+    """All rows; other tasks have their turn between some and some."""
+    rows: list[Row] = []
+    while len(part := await cursor.fetchmany(ROWS_AT_ONCE)) == ROWS_AT_ONCE:
+        rows += part
+        await asyncio.sleep(0)
+    return rows + part
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:
@@ -245,6 +326,42 @@ def _window_parameters(window: Window) -> Mapping[str, object]:
 def _statistics(row: Row) -> CallStatistics:
     p50, p95, p99 = row.percentiles or (0.0, 0.0, 0.0)
     return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
+
+
+def _origins(rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[int]]:
+    """The ids of resources and scopes that rows refer to, each once."""
+    return list({row.resource_id for row in rows}), list({row.scope_id for row in rows})
+
+
+def _decode(rows: Sequence[Row], *, resources: Mapping[int, Resource], scopes: Mapping[int, Scope]) -> Sequence[Span]:
+    return [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
+
+
+def _by_trace(spans: Sequence[Span]) -> Mapping[bytes, Sequence[Span]]:
+    return {trace_id: list(group) for trace_id, group in groupby(spans, key=lambda span: span.trace_id)}
+
+
+def _outlines(totals: Sequence[Row], rows: Sequence[Row], spans: Sequence[Span]) -> Mapping[bytes, TraceOutline]:
+    """``rows`` and ``spans`` tell of the same, trace by trace in the order of spans."""
+    found: dict[bytes, list[tuple[Row, Span]]] = {}
+    for row, span in zip(rows, spans, strict=True):
+        found.setdefault(span.trace_id, []).append((row, span))
+    # A trace that came or went between the two statements is left out.
+    return {total.trace_id: _outline(total, found[total.trace_id]) for total in totals if total.trace_id in found}
+
+
+def _outline(total: Row, notable: Sequence[tuple[Row, Span]]) -> TraceOutline:
+    failed = [span for _, span in notable if span.status_code == StatusCode.ERROR]
+    return TraceOutline(
+        span_count=total.spans,
+        error_count=total.errors,
+        start_time_unix_nano=int(total.start_ns),
+        end_time_unix_nano=int(total.end_ns),
+        services=sorted(total.services),
+        root=next((span for row, span in notable if row.is_root), notable[0][1]),
+        failed=failed[:MAX_OUTLINE_FAILED],
+        first=[span for row, span in notable if row.place <= MAX_OUTLINE_FIRST],
+    )
 
 
 def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:

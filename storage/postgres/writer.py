@@ -19,7 +19,7 @@ from psycopg import AsyncConnection, errors, sql
 from storage.postgres.connection import noticing_silence
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
-from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
+from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe, place_of
 from storage.postgres.partition import NS_PER_HOUR, Partitions, Width
 from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.statement import load_statements
@@ -158,9 +158,9 @@ class PostgresSpanWriter:
             except psycopg.Error as exc:
                 _fail(group, f"write: {describe(exc)}")
                 await self._disconnect()
-            except Exception:  # noqa: BLE001 - the top of a task
+            except Exception as exc:  # noqa: BLE001 - the top of a task
                 # A bug must not stop the writer, and the senders keep their data.
-                _log.exception("unexpected failure while writing a group")
+                _log.error("unexpected failure while writing a group: %s", place_of(exc))
                 _fail(group, "write: internal error")
                 await self._disconnect()
 
@@ -243,6 +243,7 @@ class PostgresSpanWriter:
                 noticing_silence(self._config.dsn),
                 autocommit=True,
                 connect_timeout=self._config.connect_timeout_s,
+                client_encoding="utf8",
                 application_name=self._config.application_name,
             )
             await commit_durably(self._connection)

@@ -11,11 +11,15 @@ from storage.api import (
     Operation,
     ServiceEdge,
     ServiceNode,
+    SpanCursor,
+    SpanPage,
     StoreHealth,
+    TraceOutline,
     TracePage,
     TraceSearch,
     Window,
 )
+from tests.support.outline import outline_of, page_of
 from tracedata import Resource, RetryableError, Scope, Span
 
 START_NS = 1_738_324_800_123_456_789
@@ -87,6 +91,16 @@ class CannedReader:
         ordered = sorted(self.spans, key=lambda span: (span.trace_id, span.start_time_unix_nano, span.span_id))
         traces = {trace_id: list(spans) for trace_id, spans in groupby(ordered, key=lambda span: span.trace_id)}
         return {trace_id: traces[trace_id] for trace_id in trace_ids if trace_id in traces}
+
+    async def trace_spans(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+    ) -> SpanPage:
+        spans = (await self.get_traces(workspace_id, [trace_id])).get(trace_id, ())
+        return page_of(spans, limit=limit, after=after)
+
+    async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
+        traces = await self.get_traces(workspace_id, trace_ids)
+        return {trace_id: outline_of(spans) for trace_id, spans in traces.items()}
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         self._reach(window.workspace_id)

@@ -9,11 +9,15 @@ from storage.api import (
     Operation,
     ServiceEdge,
     ServiceNode,
+    SpanCursor,
+    SpanPage,
     StoreHealth,
+    TraceOutline,
     TracePage,
     TraceSearch,
     Window,
 )
+from tests.support.outline import outline_of, page_of
 from tracedata import RelayscopeError, Span
 
 
@@ -66,6 +70,16 @@ class FixedReader:
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         self._note(workspace_id)
         return {trace_id: self.traces[trace_id] for trace_id in trace_ids if trace_id in self.traces}
+
+    async def trace_spans(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+    ) -> SpanPage:
+        spans = (await self.get_traces(workspace_id, [trace_id])).get(trace_id, ())
+        return page_of(spans, limit=limit, after=after)
+
+    async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
+        traces = await self.get_traces(workspace_id, trace_ids)
+        return {trace_id: outline_of(spans) for trace_id, spans in traces.items()}
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         raise NotImplementedError

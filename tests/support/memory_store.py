@@ -13,13 +13,17 @@ from storage.api import (
     SearchCursor,
     ServiceEdge,
     ServiceNode,
+    SpanCursor,
+    SpanPage,
     StoreHealth,
     Tag,
+    TraceOutline,
     TracePage,
     TraceSearch,
     Window,
 )
 from tests.support.canonical import canonical
+from tests.support.outline import outline_of, page_of
 from tracedata import Attributes, Batch, Receipt, Span, SpanKind, StatusCode, Value
 from tracedata.printed import printed, printed_json
 
@@ -84,6 +88,16 @@ class MemoryStore:
         for spans in found.values():
             spans.sort(key=lambda span: (span.start_time_unix_nano, span.span_id))
         return found
+
+    async def trace_spans(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+    ) -> SpanPage:
+        spans = (await self.get_traces(workspace_id, [trace_id])).get(trace_id, ())
+        return page_of(spans, limit=limit, after=after)
+
+    async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
+        traces = await self.get_traces(workspace_id, trace_ids)
+        return {trace_id: outline_of(spans) for trace_id, spans in traces.items()}
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         spans: dict[str, int] = {}

@@ -73,7 +73,7 @@ SEARCH = (
     in_query("end", "Unix microseconds; now by default.", kind="integer"),
     in_query("minDuration", "As in Go, such as `1.2s`, `100ms`, `500us`."),
     in_query("maxDuration", "As in Go, such as `1.2s`, `100ms`, `500us`."),
-    in_query("limit", "The greatest number of traces; 100 by default.", kind="integer"),
+    in_query("limit", "The greatest number of traces; 100 by default, 1,500 at most.", kind="integer"),
     repeated("tag", "`key:value`; the first colon separates them."),
     repeated("tags", "A JSON object of strings."),
     repeated("traceID", "Traces named one by one; most other parameters are then ignored."),

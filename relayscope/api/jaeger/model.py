@@ -90,7 +90,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trace_id: str = msgspec.field(name="traceID", default="")
 
 
-Data = Sequence[str] | Sequence[Operation] | Sequence[Trace] | Sequence[DependencyLink] | None
+# Traces are encoded already, see ``relayscope.api.rendering``.
+Data = Sequence[str] | Sequence[Operation] | Sequence[msgspec.Raw] | Sequence[DependencyLink] | None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ from storage.api import Tag, TraceSearch, Window
 from tracedata import CallerError
 
 _DEFAULT_LIMIT = 100
+# Jaeger has no bound, but its page asks for no more, and whole traces come back.
+_MAX_LIMIT = 1_500
 _US_PER_MS = 1_000
 _DEFAULT_SEARCH_US = 48 * 3_600_000_000
 _DEFAULT_DEPENDENCIES_MS = 24 * 3_600_000
@@ -131,7 +133,7 @@ def _named(parameters: QueryParams, *, name: str, read: Callable[[str], Read], d
 
 def _read_limit(parameters: QueryParams) -> int:
     text = first(parameters, "limit")
-    return _parse_integer(text, bits=32) if text else _DEFAULT_LIMIT
+    return min(_parse_integer(text, bits=32), _MAX_LIMIT) if text else _DEFAULT_LIMIT
 
 
 def _read_tags(parameters: QueryParams) -> list[Tag]:

@@ -23,6 +23,7 @@ from relayscope.api.jaeger.parameter import (
     required_service,
 )
 from relayscope.api.jaeger.translation import KIND_NAMES, translate_trace
+from relayscope.api.rendering import encode_by_part
 from relayscope.api.workspace import workspace_of as default_workspace_of
 from storage.api import SpanReader
 from tracedata import NotFoundError, Span, SpanKind
@@ -92,6 +93,8 @@ class _Endpoints:
         self._reader = reader
         self._workspace_of = workspace_of
         self._clock_ns = clock_ns
+        # One answer of whole traces at a time: several threads would only keep the event loop waiting longer.
+        self._rendering = asyncio.Semaphore(1)
 
     async def services(self, request: Request) -> Response:
         """Sorted by name."""
@@ -132,7 +135,7 @@ class _Endpoints:
         found = await self._reader.get_traces(workspace_id, page.trace_ids)
         # Retention may have dropped a trace since it was found.
         present = [trace_id for trace_id in page.trace_ids if found.get(trace_id)]
-        return await _answer_traces(request, trace_ids=present, found=found)
+        return await self._answer_traces(request, trace_ids=present, found=found)
 
     async def _answer_named(self, request: Request, trace_ids: Sequence[bytes]) -> Response:
         found = await self._reader.get_traces(self._workspace_of(request), trace_ids)
@@ -142,7 +145,7 @@ class _Endpoints:
             if not found.get(trace_id)
         ]
         present = [trace_id for trace_id in trace_ids if found.get(trace_id)]
-        return await _answer_traces(request, trace_ids=present, found=found, errors=missing)
+        return await self._answer_traces(request, trace_ids=present, found=found, errors=missing)
 
     async def trace(self, request: Request) -> Response:
         """All spans of a trace, whatever the time hints say."""
@@ -151,7 +154,7 @@ class _Endpoints:
         found = await self._reader.get_traces(self._workspace_of(request), [trace_id])
         if not found.get(trace_id):
             raise NotFoundError(_NOT_FOUND)
-        return await _answer_traces(request, trace_ids=[trace_id], found=found)
+        return await self._answer_traces(request, trace_ids=[trace_id], found=found)
 
     async def dependencies(self, request: Request) -> Response:
         """Self edges included."""
@@ -166,20 +169,21 @@ class _Endpoints:
         ]
         return answer(request, Envelope(data=links))
 
+    async def _answer_traces(
+        self,
+        request: Request,
+        *,
+        trace_ids: Sequence[bytes],
+        found: Mapping[bytes, Sequence[Span]],
+        errors: Sequence[Failure] = (),
+    ) -> Response:
+        def render() -> Response:
+            data = [encode_by_part(translate_trace(trace_id, found[trace_id]), part="spans") for trace_id in trace_ids]
+            return answer(request, Envelope(data=data, errors=errors or None))
+
+        # A trace of 10,000 spans takes long enough to translate that other requests would notice.
+        async with self._rendering:
+            return await asyncio.to_thread(render)
+
     def _now_us(self) -> int:
         return self._clock_ns() // _NS_PER_US
-
-
-async def _answer_traces(
-    request: Request,
-    *,
-    trace_ids: Sequence[bytes],
-    found: Mapping[bytes, Sequence[Span]],
-    errors: Sequence[Failure] = (),
-) -> Response:
-    def render() -> Response:
-        data = [translate_trace(trace_id, found[trace_id]) for trace_id in trace_ids]
-        return answer(request, Envelope(data=data, errors=errors or None))
-
-    # A trace of 10,000 spans takes long enough to translate that other requests would notice.
-    return await asyncio.to_thread(render)

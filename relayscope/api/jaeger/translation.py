@@ -80,7 +80,12 @@ def translate_resource(resource: Resource) -> model.Process:
         return model.Process(service_name=_NO_RESOURCE_SERVICE_NAME, tags=[])
     return model.Process(
         service_name=resource.service_name,
-        tags=[translate_value(key, value) for key, value in resource.attributes.items() if key != _SERVICE_NAME],
+        # A name that is no text names no service, but it was sent.
+        tags=[
+            translate_value(key, value)
+            for key, value in resource.attributes.items()
+            if key != _SERVICE_NAME or not isinstance(value, str)
+        ],
     )
 
 

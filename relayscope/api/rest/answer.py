@@ -24,8 +24,8 @@ _FAILURES: Mapping[HTTPStatus, str] = {
 class StructResponse(JSONResponse):
     """An answer that msgspec encodes."""
 
-    def render(self, content: msgspec.Struct) -> bytes:
-        return msgspec.json.encode(content)
+    def render(self, content: msgspec.Struct | msgspec.Raw) -> bytes:
+        return bytes(content) if isinstance(content, msgspec.Raw) else msgspec.json.encode(content)
 
 
 def describe(answer: type[msgspec.Struct], *failures: HTTPStatus) -> Responses:

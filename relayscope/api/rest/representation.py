@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 from relayscope.api.rest import schema
 from relayscope.api.rest.failure import error_details, first_text, is_failed, is_timeout
 from relayscope.api.rest.value import iso_time, key_values, milliseconds
+from storage.api import TraceOutline
 from tracedata import Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from tracedata.printed import printed
 
@@ -35,26 +36,24 @@ def represent_spans(spans: Iterable[Span]) -> list[schema.Span]:
     return found
 
 
-def represent_summary(spans: Sequence[Span]) -> schema.TraceSummary:
-    """A trace without its spans. ``spans`` are all of its spans, at least one."""
-    root = root_of(spans)
-    start = min(span.start_time_unix_nano for span in spans)
-    end = max(max(span.start_time_unix_nano, span.end_time_unix_nano) for span in spans)
-    failed = [span for span in spans if is_failed(span)]
-    request = [root.attributes, *(span.attributes for span in spans if span.kind == SpanKind.SERVER)]
-    anyone = [root.attributes, *(span.attributes for span in spans), *_distinct_resources(spans)]
+def represent_summary(outline: TraceOutline) -> schema.TraceSummary:
+    """A trace without its spans. Who asked for what is looked for in the spans of the outline only."""
+    root, failed = outline.root, outline.failed
+    told = [root, *outline.first, *failed]
+    request = [root.attributes, *(span.attributes for span in told if span.kind == SpanKind.SERVER)]
+    anyone = [*(span.attributes for span in told), *_distinct_resources(told)]
     return schema.TraceSummary(
         trace_id=root.trace_id.hex(),
         name=root.name,
         root_service=root.resource.service_name,
-        start_time=iso_time(start),
-        end_time=iso_time(end),
-        duration=milliseconds(end - start),
+        start_time=iso_time(outline.start_time_unix_nano),
+        end_time=iso_time(outline.end_time_unix_nano),
+        duration=milliseconds(outline.end_time_unix_nano - outline.start_time_unix_nano),
         status=_trace_status(failed),
         error_details=_trace_error(root, failed),
-        span_count=len(spans),
-        error_count=len(failed),
-        services=sorted({span.resource.service_name for span in spans}),
+        span_count=outline.span_count,
+        error_count=outline.error_count,
+        services=list(outline.services),
         user_id=first_text(anyone, _USER_KEYS) or UNSET,
         organization_id=first_text(anyone, _ORGANIZATION_KEYS) or UNSET,
         # http.target carries the query string, which is no part of the path.
@@ -63,17 +62,11 @@ def represent_summary(spans: Sequence[Span]) -> schema.TraceSummary:
     )
 
 
-def represent_trace(spans: Sequence[Span], *, shown: Sequence[Span], next_cursor: str | None) -> schema.Trace:
-    """A trace: the summary of all ``spans``, and those of them that are ``shown``."""
-    summary = represent_summary(spans)
+def represent_trace(outline: TraceOutline, *, shown: Iterable[Span], next_cursor: str | None) -> schema.Trace:
+    """A trace: its summary, and those of its spans that are ``shown``."""
+    summary = represent_summary(outline)
     fields = {name: getattr(summary, name) for name in summary.__struct_fields__}
     return schema.Trace(**fields, spans=represent_spans(shown), next_cursor=next_cursor)
-
-
-def root_of(spans: Sequence[Span]) -> Span:
-    """The earliest span without a parent; when there is none, the earliest span."""
-    roots = [span for span in spans if not span.parent_span_id]
-    return min(roots or spans, key=lambda span: span.start_time_unix_nano)
 
 
 def _distinct_resources(spans: Sequence[Span]) -> list[Attributes]:

@@ -8,21 +8,22 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from query.cursor import encode_search_cursor
+from query.cursor import decode_span_cursor, encode_search_cursor, encode_span_cursor
+from relayscope.api.rendering import encode_by_part
 from relayscope.api.rest import schema
 from relayscope.api.rest.answer import StructResponse, describe
-from relayscope.api.rest.page import span_page
 from relayscope.api.rest.parameter import NoParameters, SpanParameters, TraceParameters
 from relayscope.api.rest.representation import represent_spans, represent_summary, represent_trace
 from relayscope.api.rest.value import parse_trace_id
 from relayscope.api.workspace import workspace_of
-from storage.api import SpanReader
-from tracedata import NotFoundError, Span
+from storage.api import SpanPage, SpanReader, TraceOutline
+from tracedata import NotFoundError
 
 # The most spans that one trace is shown with; the others are on the pages of its span list.
 MAX_SPANS_SHOWN = 20_000
-# Summaries are made from whole traces, which are held in memory only so many at a time.
+# Outlines hold some spans of each trace, which are in memory only so many at a time.
 _TRACES_AT_ONCE = 50
+_NOT_FOUND = "There is no trace with this id."
 
 TraceIdPath = Annotated[
     str,
@@ -40,6 +41,8 @@ class TraceEndpoints:
     def __init__(self, reader: SpanReader, *, clock: Callable[[], int]) -> None:
         self._reader = reader
         self._clock = clock
+        # One large answer at a time: several threads would only keep the event loop waiting longer.
+        self._rendering = asyncio.Semaphore(1)
 
     async def search(self, request: Request, parameters: Annotated[TraceParameters, Query()]) -> Response:
         """Traces that have a span on which every given filter holds, newest first.
@@ -56,32 +59,34 @@ class TraceEndpoints:
         self, request: Request, trace_id: TraceIdPath, _parameters: Annotated[NoParameters, Query()]
     ) -> Response:
         """One trace with its spans, ordered by start and id: at most 20,000, the others through `nextCursor`."""
-        spans = await self._spans(request, trace_id)
+        workspace_id, key = workspace_of(request), parse_trace_id(trace_id)
+        outline = (await self._reader.outlines(workspace_id, [key])).get(key)
+        if outline is None:
+            raise NotFoundError(_NOT_FOUND)
+        page = await self._reader.trace_spans(workspace_id, key, limit=MAX_SPANS_SHOWN)
         # In a thread, because a large trace would hold up every other request.
-        return await asyncio.to_thread(_trace_response, spans)
+        async with self._rendering:
+            return await asyncio.to_thread(_trace_response, outline, page)
 
     async def spans(
         self, request: Request, trace_id: TraceIdPath, parameters: Annotated[SpanParameters, Query()]
     ) -> Response:
         """The spans of a trace in pages, ordered by start and id."""
-        spans = await self._spans(request, trace_id)
-        page, cursor = span_page(spans, limit=parameters.limit, cursor=parameters.cursor)
-        return await asyncio.to_thread(_spans_response, page, cursor)
-
-    async def _spans(self, request: Request, trace_id: str) -> Sequence[Span]:
         key = parse_trace_id(trace_id)
-        traces = await self._reader.get_traces(workspace_of(request), [key])
-        if not traces.get(key):
-            raise NotFoundError("There is no trace with this id.")
-        return traces[key]
+        after = decode_span_cursor(parameters.cursor) if parameters.cursor else None
+        page = await self._reader.trace_spans(workspace_of(request), key, limit=parameters.limit, after=after)
+        if after is None and not page.spans:
+            raise NotFoundError(_NOT_FOUND)
+        async with self._rendering:
+            return await asyncio.to_thread(_spans_response, page)
 
     async def _summaries(self, workspace_id: int, trace_ids: Sequence[bytes]) -> list[schema.TraceSummary]:
         summaries: list[schema.TraceSummary] = []
         for first in range(0, len(trace_ids), _TRACES_AT_ONCE):
             part = trace_ids[first : first + _TRACES_AT_ONCE]
-            traces = await self._reader.get_traces(workspace_id, part)
+            outlines = await self._reader.outlines(workspace_id, part)
             # A trace whose retention ended since the search is left out.
-            present = [traces[trace_id] for trace_id in part if traces.get(trace_id)]
+            present = [outlines[trace_id] for trace_id in part if trace_id in outlines]
             summaries += await asyncio.to_thread(_summarize, present)
         return summaries
 
@@ -105,14 +110,19 @@ def create_router(reader: SpanReader, *, clock: Callable[[], int]) -> APIRouter:
     return router
 
 
-def _trace_response(spans: Sequence[Span]) -> Response:
-    shown, cursor = span_page(spans, limit=MAX_SPANS_SHOWN)
-    return StructResponse(represent_trace(spans, shown=shown, next_cursor=cursor))
+def _trace_response(outline: TraceOutline, page: SpanPage) -> Response:
+    trace = represent_trace(outline, shown=page.spans, next_cursor=_cursor_of(page))
+    return StructResponse(encode_by_part(trace, part="spans"))
 
 
-def _spans_response(spans: Sequence[Span], cursor: str | None) -> Response:
-    return StructResponse(schema.SpanList(items=represent_spans(spans), next_cursor=cursor))
+def _spans_response(page: SpanPage) -> Response:
+    answer = schema.SpanList(items=represent_spans(page.spans), next_cursor=_cursor_of(page))
+    return StructResponse(encode_by_part(answer, part="items"))
 
 
-def _summarize(traces: Sequence[Sequence[Span]]) -> list[schema.TraceSummary]:
-    return [represent_summary(spans) for spans in traces]
+def _cursor_of(page: SpanPage) -> str | None:
+    return encode_span_cursor(page.cursor) if page.cursor else None
+
+
+def _summarize(outlines: Sequence[TraceOutline]) -> list[schema.TraceSummary]:
+    return [represent_summary(outline) for outline in outlines]

@@ -4,6 +4,7 @@ SET LOCAL statement_timeout = '10s';
 
 -- server: version, durability, rights and size; works on any server and without our schema
 SELECT current_setting('server_version') AS server_version,
+       current_setting('server_encoding') AS server_encoding,
        current_setting('fsync') = 'on' AS fsync,
        current_setting('full_page_writes') = 'on' AS full_page_writes,
        current_setting('synchronous_commit') NOT IN ('off', 'local') AS synchronous_commit,
@@ -12,6 +13,7 @@ SELECT current_setting('server_version') AS server_version,
                 has_database_privilege(current_database(), 'CREATE')) AS can_create_tables,
        coalesce((SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('relayscope.spans')),
                 true) AS owns_tables,
+       has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary_tables,
        pg_database_size(current_database()) AS size_bytes,
        to_regclass('relayscope.migrations') IS NOT NULL AS has_migrations,
        to_regclass('relayscope.partitions') IS NOT NULL AS has_spans;

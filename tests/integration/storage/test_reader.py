@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from storage.api import SearchCursor, Tag, Window
-from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.reader import ROWS_AT_ONCE, PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import WriterConfig
 from tests.support.database import reading, terminate, transaction, writing
-from tests.support.factory import BASE_US, HOUR_US, SearchFields, batch, search, span, window
+from tests.support.factory import BASE_US, HOUR_US, SearchFields, batch, search, span, trace_id, window
 from tests.support.postgres import Cluster
 from tracedata import CallerError, RetryableError, Span
 
@@ -24,6 +24,8 @@ QUESTIONS: Mapping[str, Question] = {
     "operations": lambda reader: reader.operations(1, service="checkout"),
     "find": lambda reader: reader.find_traces(search()),
     "get": lambda reader: reader.get_traces(1, [b"\x01" * 16]),
+    "page": lambda reader: reader.trace_spans(1, b"\x01" * 16, limit=9),
+    "outlines": lambda reader: reader.outlines(1, [b"\x01" * 16]),
     "nodes": lambda reader: reader.service_nodes(window()),
     "edges": lambda reader: reader.service_edges(window()),
 }
@@ -156,3 +158,25 @@ async def test_closing_is_idempotent_and_safe_before_start(shared_postgres_dsn: 
     async with reading(ReaderConfig(dsn=shared_postgres_dsn)) as reader:
         await reader.aclose()
         await reader.aclose()
+
+
+async def test_a_large_trace_leaves_the_event_loop_to_others(shared_postgres_dsn: str) -> None:
+    trace = trace_id()
+    count = 20 * ROWS_AT_ONCE
+    async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
+        await writer.consume(batch(*(span(trace_id=trace) for _ in range(count))))
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with reading(ReaderConfig(dsn=shared_postgres_dsn)) as reader:
+        await reader.services(1)
+        other = asyncio.create_task(take_turns())
+        found = await reader.get_traces(1, [trace])
+        other.cancel()
+    assert len(found[trace]) == count
+    assert turns >= count // ROWS_AT_ONCE

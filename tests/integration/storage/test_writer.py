@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +13,7 @@ from storage.postgres.writer import UNSTORABLE, PostgresSpanWriter, WriterConfig
 from tests.support.database import rows, terminate, transaction, until_blocked, value, writing
 from tests.support.factory import SpanFields, batch, full_event, full_link, full_span, merged, resent, resource, span
 from tests.support.postgres import Cluster
-from tracedata import Receipt, RetryableError, Scope
+from tracedata import GroupProbe, Receipt, RetryableError, Scope
 
 _NAME = "relayscope-writer"
 _BAD = {"k": "a\0b"}
@@ -226,3 +228,29 @@ async def test_the_columns_of_a_row_are_those_of_the_table(shared_postgres_dsn: 
     query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'spans'"
     assert {name for (name,) in await rows(shared_postgres_dsn, query)} == set(SPAN_COLUMNS)
     assert len(set(SPAN_COLUMNS)) == len(SPAN_COLUMNS)
+
+
+class _Indiscreet:
+    """Instruments that break their promise not to raise, with data in their words."""
+
+    def queued(self, *, spans: int, size: int) -> None:
+        """Nobody listens."""
+
+    def origin(self) -> object | None:
+        return None
+
+    def group(self, *, spans: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
+        raise ValueError(_CANARY, spans, origins)
+
+
+async def test_an_unforeseen_error_is_logged_by_its_place(
+    shared_postgres_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = PostgresSpanWriter(WriterConfig(dsn=shared_postgres_dsn), instruments=_Indiscreet())
+    await writer.start()
+    with pytest.raises(RetryableError, match="internal error"):
+        await writer.consume(batch(span()))
+    await writer.aclose()
+    assert "ValueError" in caplog.text
+    assert "_write_observed" in caplog.text
+    assert "canary" not in caplog.text

@@ -16,6 +16,7 @@ from relayscope.cli.render.text import clean, duration, fit, rate
 from relayscope.cli.render.traces import render_traces
 from storage.api import Window
 from tests.support.canned_reader import TRACE_ID, edge, node
+from tests.support.outline import outline_of
 from tests.support.trace import CHILD, MS, ROOT, failed
 
 DAY = date(2025, 1, 31)
@@ -61,14 +62,14 @@ def test_harmless_text_is_kept() -> None:
 
 
 def test_traces() -> None:
-    answer = schema.TraceList(items=[represent_summary([ROOT, failed(CHILD)])], next_cursor="CUR")
+    answer = schema.TraceList(items=[represent_summary(outline_of([ROOT, failed(CHILD)]))], next_cursor="CUR")
     lines = drawn(render_traces(answer, width=140, today=DAY))
     assert lines[2] == (f"{TRACE_ID.hex()} 2025-01-31 12:00:00.123 gateway POST /v1/chat/completions 100 ms 2 1 error")
     assert lines[-1] == "More: --cursor CUR"
 
 
 def test_ids_of_traces_survive_a_narrow_terminal() -> None:
-    answer = schema.TraceList(items=[represent_summary([replace(ROOT, name="x" * 300)])], next_cursor=None)
+    answer = schema.TraceList(items=[represent_summary(outline_of([replace(ROOT, name="x" * 300)]))], next_cursor=None)
     assert any(TRACE_ID.hex() in line for line in drawn(render_traces(answer, width=80, today=DAY), width=80))
 
 
@@ -104,7 +105,7 @@ def test_no_digit_is_cut_on_a_narrow_terminal() -> None:
     answer = represent_map([node("a" * 60), node("b" * 60)], [edge("a" * 60, "b" * 60)], window=WINDOW)
     assert any("10/h 10 % 2.5 ms" in line for line in drawn(render_map(answer, width=80), width=80))
     traces = schema.TraceList(
-        items=[represent_summary([replace(ROOT, name="x" * 99), failed(CHILD)])], next_cursor=None
+        items=[represent_summary(outline_of([replace(ROOT, name="x" * 99), failed(CHILD)]))], next_cursor=None
     )
     assert any(line.endswith("100 ms error") for line in drawn(render_traces(traces, width=80, today=DAY), width=80))
 
@@ -126,7 +127,7 @@ def test_a_narrow_terminal_shows_the_date_when_it_is_not_today(today: date, days
         start_time_unix_nano=ROOT.start_time_unix_nano + shift,
         end_time_unix_nano=ROOT.end_time_unix_nano + shift,
     )
-    answer = schema.TraceList(items=[represent_summary([ROOT]), represent_summary([other])], next_cursor=None)
+    answer = schema.TraceList(items=[represent_summary(outline_of([ROOT])), represent_summary(outline_of([other]))], next_cursor=None)
     lines = drawn(render_traces(answer, width=80, today=today), width=80)[-2:]
     assert [line.removeprefix(TRACE_ID.hex()).partition("POST")[0].strip() for line in lines] == times
 

@@ -15,6 +15,7 @@ from relayscope.api.rest.representation import represent_spans, represent_trace
 from relayscope.cli.render.tree import walk
 from relayscope.cli.render.waterfall import waterfall
 from tests.support.canned_reader import START_NS
+from tests.support.outline import outline_of
 from tests.support.trace import CHILD, MS, ROOT, failed
 from tracedata import Span
 
@@ -29,7 +30,7 @@ def drawn(renderable: RenderableType, *, width: int = 100, colour: bool = False)
 
 
 def trace_of(spans: Sequence[Span]) -> schema.Trace:
-    return represent_trace(spans, shown=spans, next_cursor=None)
+    return represent_trace(outline_of(spans), shown=spans, next_cursor=None)
 
 
 def ident(number: int) -> bytes:

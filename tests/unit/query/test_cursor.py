@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from query.cursor import (
     NameCursor,
-    SpanCursor,
     decode_name_cursor,
     decode_search_cursor,
     decode_span_cursor,
@@ -18,7 +17,7 @@ from query.cursor import (
     encode_span_cursor,
 )
 from query.moment import MAX_MOMENT_US
-from storage.api import SearchCursor
+from storage.api import SearchCursor, SpanCursor
 from tracedata import CallerError
 
 DECODERS = [decode_search_cursor, decode_span_cursor, decode_name_cursor]
@@ -31,9 +30,9 @@ def test_search_cursor_survives(start_us: int, trace_id: bytes) -> None:
     assert decode_search_cursor(encode_search_cursor(cursor)) == cursor
 
 
-@given(start=st.integers(0, 2**64 - 1), span_id=st.binary(min_size=8, max_size=8), ordinal=st.integers(0, 2**32 - 1))
-def test_span_cursor_survives(start: int, span_id: bytes, ordinal: int) -> None:
-    cursor = SpanCursor(start_time_unix_nano=start, span_id=span_id, ordinal=ordinal)
+@given(start=st.integers(0, 2**64 - 1), span_id=st.binary(min_size=8, max_size=8), tie=st.integers(-(2**63), 2**63 - 1))
+def test_span_cursor_survives(start: int, span_id: bytes, tie: int) -> None:
+    cursor = SpanCursor(start_time_unix_nano=start, span_id=span_id, tie=tie)
     assert decode_span_cursor(encode_span_cursor(cursor)) == cursor
 
 

@@ -35,6 +35,8 @@ STRANGER = Owner(pid=7, parent=5, name="jaeger", is_relayscope=False)
 DATABASE = DatabaseState(
     server_version="18.1",
     is_server_supported=True,
+    server_encoding="UTF8",
+    is_encoding_supported=True,
     schema_version=3,
     program_schema_version=3,
     fsync=True,
@@ -42,6 +44,7 @@ DATABASE = DatabaseState(
     synchronous_commit=True,
     can_create_schema=True,
     can_create_tables=True,
+    can_create_temporary_tables=True,
     owns_tables=True,
     partitions=4,
     default_spans=12,
@@ -214,6 +217,8 @@ def test_disk(free: int, total: int, status: Status) -> None:
     [
         (check_server(DATABASE, place="here"), "ok", "PostgreSQL 18.1 at here, 3.0 GiB"),
         (check_server(changed(DATABASE, is_server_supported=False), place="here"), "failed", "18.1"),
+        (check_server(changed(DATABASE, is_encoding_supported=False), place="here"), "failed", "encoding"),
+        (check_rights(changed(DATABASE, can_create_temporary_tables=False)), "failed", "temporary tables"),
         (check_schema(DATABASE), "ok", "version 3"),
         (check_schema(changed(DATABASE, schema_version=None)), "warning", "not made yet"),
         (check_schema(changed(DATABASE, schema_version=2)), "warning", "version 2, this program needs 3"),

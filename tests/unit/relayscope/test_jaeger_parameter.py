@@ -33,6 +33,7 @@ def window(query: str) -> Window:
         pytest.param("start=&end=&limit=&minDuration=&raw=", {}, id="empty is not given"),
         pytest.param("start=5&start=6", {"start_us": 5}, id="the first one counts"),
         pytest.param("limit=1", {"limit": 1}, id="limit"),
+        pytest.param("limit=1501", {"limit": 1_500}, id="a limit beyond what is given"),
         pytest.param("minDuration=1.2s", {"min_duration_ns": 1_200_000_000}, id="minDuration"),
         pytest.param("maxDuration=500%C2%B5s", {"max_duration_ns": 500_000}, id="maxDuration"),
         pytest.param(

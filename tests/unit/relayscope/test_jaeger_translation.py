@@ -268,7 +268,11 @@ def test_events_become_logs(event: Event, fields: list[object]) -> None:
         pytest.param({}, {"serviceName": "OTLPResourceNoServiceName", "tags": []}, id="no attributes"),
         pytest.param({"a": "b"}, {"serviceName": "", "tags": [text("a", "b")]}, id="no service name"),
         pytest.param({"service.name": "shop"}, {"serviceName": "shop", "tags": []}, id="service name only"),
-        pytest.param({"service.name": 7}, {"serviceName": "", "tags": []}, id="service name that is no text"),
+        pytest.param(
+            {"service.name": 7},
+            {"serviceName": "", "tags": [{"key": "service.name", "type": "int64", "value": 7}]},
+            id="service name that is no text",
+        ),
         pytest.param(
             {"host.name": "h", "service.name": "shop", "n": 1},
             {"serviceName": "shop", "tags": [text("host.name", "h"), {"key": "n", "type": "int64", "value": 1}]},
