@@ -74,6 +74,18 @@ def _checked_age(text: str) -> str:
 
 
 Age = Annotated[str, AfterValidator(_checked_age)]
+
+
+def _checked_url(url: str) -> str:
+    if not url.strip():
+        raise ValueError(
+            "is empty (a variable that is not set?); name a PostgreSQL, or leave it out for the embedded one"
+        )
+    return url
+
+
+# An empty one must not be taken for none: the data would go where nobody looks for it.
+DatabaseUrl = Annotated[str, AfterValidator(_checked_url)]
 _MIB = 1 << 20
 
 
@@ -154,7 +166,7 @@ class StorageSettings(_Section):
     """Where spans are kept, and the bounds of writing and reading."""
 
     data_dir: Path = Field(Path("relayscope-data"), description="The embedded PostgreSQL and its log live here.")
-    database_url: str | None = Field(
+    database_url: DatabaseUrl | None = Field(
         None, description="Use this PostgreSQL (15 or newer) instead of the embedded one.", repr=False
     )
     shared_buffers_mb: int | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from relayscope.settings import Settings, Tree, load_settings, split_endpoint
 
+_DATABASE_URL = "RELAYSCOPE_DATABASE_URL"
 _STORAGE, _NETWORK = "Storage", "Network"
 
 Config = Annotated[
@@ -31,7 +33,7 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database-url",
         help="Use this PostgreSQL (15 or newer) instead of the embedded one.",
-        envvar="RELAYSCOPE_DATABASE_URL",
+        envvar=_DATABASE_URL,
         rich_help_panel=_STORAGE,
     ),
 ]
@@ -138,6 +140,8 @@ def settings_from(
     Raises:
         CallerError: a setting is wrong; the message names it.
     """
+    # The library takes an empty variable for one that is not set.
+    database_url = os.environ.get(_DATABASE_URL) if database_url is None else database_url
     flags: Tree = {}
     if data_dir is not None:
         _put(flags, ("storage", "data_dir"), data_dir)

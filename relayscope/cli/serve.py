@@ -155,7 +155,7 @@ def migrate_command(
     """Bring the database's schema up to date (``up`` does so by itself)."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
-    if citus and not settings.storage.database_url:
+    if citus and settings.storage.database_url is None:
         raise CallerError("--citus: the embedded PostgreSQL has no Citus; name the coordinator with --database-url")
     schema = asyncio.run(_migrate(settings, on_citus=citus))
     if as_json:
@@ -169,7 +169,7 @@ def migrate_command(
 
 
 async def _migrate(settings: Settings, *, on_citus: bool) -> Schema:
-    if settings.storage.database_url:
+    if settings.storage.database_url is not None:
         return await migrate_schema(settings.storage.database_url, on_citus=on_citus)
     database = build_database(settings)
     await database.start()
@@ -189,7 +189,7 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
         ("  gRPC queries", f"{host}:{ready.jaeger_grpc}"),
         ("  OTLP/gRPC", f"http://{host}:{ready.otlp_grpc}"),
         ("  OTLP/HTTP", f"http://{host}:{ready.otlp_http}/v1/traces"),
-        ("  Data", "your PostgreSQL" if settings.storage.database_url else str(settings.storage.data_dir)),
+        ("  Data", str(settings.storage.data_dir) if settings.storage.database_url is None else "your PostgreSQL"),
         ("Ctrl-C stops it.", ""),
     ):
         table.add_row(label, address)

@@ -121,6 +121,15 @@ def test_a_database_that_does_not_answer() -> None:
     assert "s3cret" not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("command", ["up", "demo", "migrate", "retention"])
+def test_a_database_url_that_is_empty(command: str) -> None:
+    result = run(command, "--database-url", "")
+
+    assert result.returncode == 2
+    assert "storage.database_url" in _sentence(result.stderr)
+    assert "Starting" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("config", "named"),
     [

@@ -190,6 +190,15 @@ def test_a_secret_is_in_no_printed_form() -> None:
     assert _SECRET not in f"{settings!r} {settings!s} {settings.storage!r} {settings.storage!s}"
 
 
+@pytest.mark.parametrize("source", ["flag", "RELAYSCOPE_DATABASE_URL", "RELAYSCOPE_STORAGE__DATABASE_URL"])
+@pytest.mark.parametrize("empty", ["", " "], ids=["empty", "blank"])
+def test_an_empty_database_url_is_not_taken_for_none(monkeypatch: pytest.MonkeyPatch, source: str, empty: str) -> None:
+    if source != "flag":
+        monkeypatch.setenv(source, empty)
+    with pytest.raises(CallerError, match=r"storage\.database_url.*is empty"):
+        settings_from(config=None, database_url=empty if source == "flag" else None)
+
+
 def test_settings_survive_the_way_to_a_child_process() -> None:
     settings = load_settings(flags={"storage": {"database_url": _URL}, "service": {"workers": 2}})
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
