@@ -17,6 +17,7 @@ import msgspec
 from relayscope.app import Database, assert_durable, build_database, migrate_schema
 from relayscope.metrics import forget_gauges
 from relayscope.process import Announcement, Role, Specification
+from relayscope.ready_file import ReadyFile
 from relayscope.run import ChildState, RunFolder, RunState
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import refuse_own_ports
@@ -135,7 +136,8 @@ class Supervisor:
             raise
         self._is_ready = True
         self._tell_state()
-        self._announce()
+        if self._on_change is not None:
+            self._on_change(self.ready)
 
     def _make_children(self, settings: Settings) -> list[_Child]:
         places: list[tuple[Role, str]] = [("api", "api")]
@@ -168,8 +170,12 @@ class Supervisor:
         self._reserved = {}
 
     def _announce(self) -> None:
-        if self._is_ready and self._on_change is not None:
-            self._on_change(self.ready)
+        """Tells of a process that was replaced. It serves, even when that cannot be written."""
+        try:
+            if self._is_ready and self._on_change is not None:
+                self._on_change(self.ready)
+        except RelayscopeError as exc:
+            _log.error("%s", exc)
 
     def _tell_state(self) -> None:
         """Lets the API know who is up."""
@@ -286,19 +292,27 @@ class _Child:
 
 @contextlib.asynccontextmanager
 async def running_system(settings: Settings, *, ready_file: Path | None = None) -> AsyncIterator[Ready]:
-    """A system for the time of the block; ``ready_file`` says where it is, and is removed at the end."""
+    """A system for the time of the block; ``ready_file`` says where it is, and is removed at the end.
+
+    Raises:
+        CallerError: the ready file cannot be written; nothing was started.
+        RelayscopeError: see ``Supervisor.start``.
+    """
+    file = ReadyFile(ready_file) if ready_file is not None else None
 
     def write(ready: Ready) -> None:
-        if ready_file is not None:
-            _write_privately(ready_file, msgspec.json.format(msgspec.json.encode(ready)))
+        if file is not None:
+            file.write(msgspec.json.format(msgspec.json.encode(ready)) + b"\n")
 
+    if file is not None:
+        file.prepare()
     supervisor = Supervisor(settings, on_change=write)
     try:
         await supervisor.start()
         yield supervisor.ready
     finally:
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 - one entry of a folder
+        if file is not None:
+            file.remove()
         await supervisor.aclose()
 
 
@@ -336,11 +350,3 @@ async def _end(process: Process, timeout_s: float) -> None:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _write_privately(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data + b"\n")
-    draft.replace(path)

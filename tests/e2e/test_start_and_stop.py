@@ -66,6 +66,18 @@ def test_the_ready_file_is_private_and_goes_when_the_system_stops(system: System
     assert system.get("/readyz") == {"status": "ready"}
 
 
+@pytest.mark.parametrize("place", ["nowhere/ready.json", "."], ids=["missing folder", "a folder"])
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_ready_file_that_cannot_be_written(data_folder: Path, command: str, place: str) -> None:
+    data_dir, path = data_folder / "data", data_folder / place
+
+    result = run(command, "--data-dir", str(data_dir), *ANY_PORTS, "--ready-file", str(path))
+
+    assert result.returncode == 2
+    assert "--ready-file" in _sentence(result.stderr)
+    assert not data_dir.exists()
+
+
 @pytest.mark.parametrize("flag", _FLAGS)
 def test_a_port_in_use(data_folder: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
