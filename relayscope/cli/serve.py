@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import threading
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
@@ -17,13 +14,12 @@ from rich.table import Table
 
 from relayscope.app import Schema, build_database, migrate_schema
 from relayscope.cli import option
+from relayscope.cli.stoppable import run_until_stopped
 from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from relayscope.supervisor import Ready, running_system
 from tracedata import CallerError
-
-_Result = TypeVar("_Result")
 
 _console = Console(stderr=True, highlight=False)
 
@@ -69,7 +65,7 @@ def up(
     )
     logs = settings.service.logs
     configure_logging(logs.level, log_format=logs.format, file=logs.file, role="supervisor")
-    _run_until_stopped(_serve(settings, ready_file))
+    run_until_stopped(_serve(settings, ready_file))
 
 
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
@@ -120,7 +116,7 @@ def demo(
     )
     configure_logging("warning")
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
-    raise typer.Exit(_run_until_stopped(job) or 0)
+    raise typer.Exit(run_until_stopped(job) or 0)
 
 
 async def _demo(
@@ -194,17 +190,3 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
     ):
         table.add_row(label, address)
     return table
-
-
-def _run_until_stopped(job: Coroutine[Any, Any, _Result]) -> _Result | None:
-    """Runs the job; the first SIGINT or SIGTERM cancels it, at any point of it, so that it can end in order."""
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        return asyncio.run(_cancelled_by_sigterm(job))
-    return None
-
-
-async def _cancelled_by_sigterm(job: Coroutine[Any, Any, _Result]) -> _Result:
-    """Does for SIGTERM what ``asyncio.run`` does for SIGINT."""
-    task = asyncio.ensure_future(job)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_sigterm_while_starting_leaves_nothing_behind(data_folder: Path) -> None
     assert system.stop() == 0
 
     assert "Traceback" not in system.log
+    assert [process for process in psutil.process_iter(["cmdline"]) if _names(process, system.data_dir)] == []
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_an_impatient_user_does_not_abandon_the_stop(data_folder: Path, first: signal.Signals) -> None:
+    system = System(data_folder, workers=1)
+    system.start()
+
+    system.signal(first)
+    wait_until(lambda: "Stopping" in system.log, "the system stops")
+    system.signal(signal.SIGINT)
+
+    assert system.stop() == 0
+    assert "Traceback" not in system.log
+    assert not (data_folder / "ready.json").exists()
     assert [process for process in psutil.process_iter(["cmdline"]) if _names(process, system.data_dir)] == []
 
 
