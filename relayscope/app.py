@@ -29,6 +29,7 @@ from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.citus import distribute
+from storage.postgres.connection import check_url
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
@@ -51,7 +52,12 @@ class Component(Protocol):
 
 
 class Database(Component, Protocol):
-    """A database server of our own; ``dsn`` is valid while it runs."""
+    """A database server of our own; ``dsn`` is valid while it runs.
+
+    ``claim`` takes its folder, which ``start`` otherwise does, and raises what it would raise when another has it.
+    """
+
+    def claim(self) -> None: ...
 
     @property
     def dsn(self) -> str: ...
@@ -70,6 +76,12 @@ def build_database(settings: Settings, *, on_restart: Callable[[], None] | None 
 def build_inspector() -> Inspector:
     """What looks at the database and its place, for ``relayscope doctor``."""
     return PostgresInspector()
+
+
+def check_database_url(settings: Settings) -> None:
+    """Raises ``CallerError`` when the database that is given cannot be one, before anything is started."""
+    if settings.storage.database_url is not None:
+        check_url(settings.storage.database_url)
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

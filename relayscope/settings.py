@@ -23,10 +23,21 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from relayscope.settings_problem import ENVIRONMENT, explain, setting_names, suggestion, variable_of
 from tracedata import CallerError
 
 _VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 _PREFIX = "RELAYSCOPE_"
+# Where the tests find what they need, such as another database.
+_TEST_PREFIX = "RELAYSCOPE_TEST_"
+# What stands in the environment for a flag; a test compares them with the flags.
+FLAG_VARIABLES = frozenset(
+    f"{_PREFIX}{name}"
+    for name in (
+        "CONFIG DATA_DIR DATABASE_URL HOST HTTP_PORT JAEGER_GRPC_PORT JAEGER_HTTP_PORT OTLP_GRPC_PORT OTLP_HTTP_PORT URL "
+        "WORKERS"
+    ).split()
+)
 _LOOPBACK = "127.0.0.1"
 
 # A nested mapping as it comes from YAML or from flags.
@@ -40,8 +51,10 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
         ValueError: it is not of that form.
     """
     host, colon, port = endpoint.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+    if not colon or not host or not port.isdecimal():
         raise ValueError(f"{endpoint!r} is not of the form host:port")
+    if int(port) > 65_535:
+        raise ValueError(f"a port is a number from 0 to 65535, not {port}")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -268,31 +281,41 @@ def load_settings(*, config: Path | None = None, flags: Tree | None = None) -> S
     Raises:
         CallerError: the file cannot be read, or a value is wrong; the message names the place.
     """
+    file = _read(config) if config else {}
+    environment = _environment()
     try:
-        file = _read(config) if config else {}
-        return Settings(**_merged(_merged(file, _environment()), flags or {}))
+        return Settings(**_merged(_merged(file, environment), flags or {}))
     except ValidationError as exc:
-        raise CallerError(_explain(exc)) from exc
+        sources = {str(config): file, ENVIRONMENT: environment, "a flag": flags or {}}
+        raise CallerError(explain(exc, sources=sources, known=set(setting_names(Settings)), prefix=_PREFIX)) from exc
 
 
 def _environment() -> Tree:
-    """What the environment sets. A name without a double underscore belongs to a flag, or to nothing of ours."""
-    for name in os.environ:
-        section, separator, _ = name.lower().removeprefix(_PREFIX.lower()).partition("__")
-        if separator and name.upper().startswith(_PREFIX) and section not in Settings.model_fields:
-            raise CallerError(f"the environment variable {name} names no setting")
+    """What the environment sets."""
+    variables = {variable_of(name, prefix=_PREFIX) for name in setting_names(Settings)}
+    for name in sorted(os.environ):
+        upper = name.upper()
+        # Settings are found whatever the case; flags are not.
+        is_read = upper in variables or name in FLAG_VARIABLES
+        if upper.startswith(_PREFIX) and not is_read and not upper.startswith(_TEST_PREFIX):
+            closest = suggestion(upper, FLAG_VARIABLES | variables)
+            raise CallerError(f"the environment variable {name} names no setting{closest}")
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as exc:
-        # The library's message names the section and leaves out the value.
-        raise CallerError(f"environment: {exc}") from exc
+        section = re.search(r'field "(\w+)"', str(exc))
+        raise CallerError(
+            f"the environment variable {_PREFIX}{section[1].upper() if section else ''} is not JSON"
+        ) from exc
 
 
 def _read(path: Path) -> Tree:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CallerError(f"cannot read {path}: {exc}") from exc
+    except OSError as exc:
+        raise CallerError(f"cannot read {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise CallerError(f"cannot read {path}: it is not UTF-8") from exc
     except yaml.YAMLError as exc:
         raise CallerError(f"{path} is not YAML{_position(exc)}") from exc
     except (ValueError, RecursionError) as exc:
@@ -342,8 +365,3 @@ def _merged(low: Tree, high: Mapping[str, Any]) -> Tree:
         inner = merged.get(key)
         merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
     return merged
-
-
-def _explain(error: ValidationError) -> str:
-    """The places and reasons, without the values: one of them may be a password."""
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))

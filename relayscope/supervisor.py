@@ -112,10 +112,13 @@ class Supervisor:
             RelayscopeError: something cannot start; whatever had started is stopped, and the message says what to do.
         """
         try:
-            settings = self._reserve_ports()
-            refuse_own_ports(settings)
+            # A Relayscope on the same folder holds the ports too, but it is the folder that two cannot share.
             if not self._dsn:
                 self._database = build_database(self._settings, on_restart=self._announce)
+                self._database.claim()
+            settings = self._reserve_ports()
+            refuse_own_ports(settings)
+            if self._database is not None:
                 await self._database.start()
                 self._dsn = self._database.dsn
             if not settings.storage.allow_data_loss_on_crash:
@@ -185,15 +188,25 @@ class Supervisor:
     def _reserve_ports(self) -> Settings:
         """Holds every port for our children, who share it; returns settings in which no port is 0 any more."""
         tree = self._settings.model_dump(mode="json")
+        taken: list[str] = []
         for name, (path, flag) in _PORTS.items():
             *folders, leaf = path
             section = tree
             for folder in folders:
                 section = section[folder]
             host, port = split_endpoint(section[leaf])
-            self._reserved[name] = _reserve(host, port, flag=flag)
+            try:
+                self._reserved[name] = _reserve(host, port)
+            except OSError as exc:
+                taken.append(f"{host}:{port} ({exc.strerror}, {flag})")
+                continue
             bracketed = f"[{host}]" if ":" in host else host
             section[leaf] = f"{bracketed}:{self._reserved[name].getsockname()[1]}"
+        if taken:
+            raise PermanentError(
+                f"cannot listen on {', '.join(taken)}; stop what uses {'it' if len(taken) == 1 else 'them'}, or choose "
+                f"{'another port with the flag' if len(taken) == 1 else 'other ports with the flags'}"
+            )
         return Settings(**tree)
 
 
@@ -316,21 +329,21 @@ async def running_system(settings: Settings, *, ready_file: Path | None = None) 
         await supervisor.aclose()
 
 
-def _reserve(host: str, port: int, *, flag: str) -> socket.socket:
+def _reserve(host: str, port: int) -> socket.socket:
+    """Raises ``OSError`` when somebody has the port, or the host is none of ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port:
+        # Without SO_REUSEPORT this fails when anyone listens, even another Relayscope that would share the port.
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    reserved = socket.socket(family)
     try:
-        if port:
-            # Without SO_REUSEPORT this fails when anyone listens, even another Relayscope that would share the port.
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((host, port))
-        reserved = socket.socket(family)
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         reserved.bind((host, port))
-    except OSError as exc:
-        raise PermanentError(
-            f"cannot listen on {host}:{port} ({exc.strerror}); stop what uses it, or choose another port with {flag}"
-        ) from exc
+    except OSError:
+        reserved.close()
+        raise
     return reserved
 
 

@@ -80,7 +80,7 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
     async with fresh_system(workers=plan.workers) as ready:
         rounds = []
         for number in range(plan.rounds):
-            rounds.append(await _round(plan, ready, number=number))
+            rounds.append(await _round(plan, ready, number=number, tell=tell))
             tell(_line(rounds[-1], number=number + 1, of=plan.rounds))
     queryable_ms = [latency for one in rounds for latency in one.queryable_ms]
     return Report(
@@ -104,8 +104,9 @@ def _line(one: Round, *, number: int, of: int) -> str:
     )
 
 
-async def _round(plan: Plan, ready: Ready, *, number: int) -> Round:
+async def _round(plan: Plan, ready: Ready, *, number: int, tell: Callable[[str], None]) -> Round:
     seed = plan.seed + 2 * number
+    tell(f"round {number + 1}: encoding {plan.spans:,} spans for the ceiling")
     ceiling = Ceiling(
         ready.database_url,
         _spans(plan, seed=seed),
@@ -113,8 +114,10 @@ async def _round(plan: Plan, ready: Ready, *, number: int) -> Round:
         group_rows=_GROUP_ROWS,
     )
     await reset(ready.database_url)
+    tell(f"round {number + 1}: measuring the ceiling")
     ceiling_rate = await ceiling.measure()
     del ceiling
+    tell(f"round {number + 1}: encoding and sending {plan.spans:,} other spans")
     watch = _Watch(ready)
     result = await _load(plan, ready, seed=seed + 1, watch=watch)
     spans, size = await stored(ready.database_url)

@@ -74,9 +74,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int
 
     @property
+    def complaints(self) -> Sequence[str]:
+        """What is not as it must be, worst first; nothing when the run is clean."""
+        is_exact = self.sum.is_exact and self.sum.acknowledged == self.load.acknowledged
+        found = {
+            "the sum is not exact": not is_exact,
+            f"{self.load.faulty} answers were wrong": self.load.faulty,
+            f"{len(self.tracebacks)} stack traces are in the log": self.tracebacks,
+            f"the exit code was {self.exit_code}": self.exit_code,
+        }
+        return [complaint for complaint, is_so in found.items() if is_so]
+
+    @property
     def is_clean(self) -> bool:
-        is_the_same = self.sum.acknowledged == self.load.acknowledged
-        return self.sum.is_exact and is_the_same and not (self.load.faulty or self.tracebacks or self.exit_code)
+        return not self.complaints
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ def _settings(folder: Path, *, workers: int) -> Settings:
                 "http": {"endpoint": _ANY_PORT},
                 "jaeger": {"http": _ANY_PORT, "grpc": _ANY_PORT},
                 "workers": workers,
+                "logs": {"level": "warning"},
             },
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,16 +12,42 @@ from rich.markup import escape
 
 from relayscope.cli import bench, doctor, read, retention, serve
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
+from relayscope.doctor.program import installed_version
+from relayscope.invocation import as_called
 from tracedata import CallerError, RelayscopeError
 
 app = typer.Typer(
     name="relayscope",
-    help="An LLM-aware trace backend: OTLP in, one PostgreSQL, REST and Jaeger out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(*, is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"relayscope {installed_version() or '(not installed)'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=lambda is_asked: _show_version(is_asked=is_asked),
+        ),
+    ] = False,
+) -> None:
+    """An LLM-aware trace backend: OTLP in, one PostgreSQL, REST and Jaeger out."""
+
+
 serve.register(app)
 read.register(app)
 doctor.register(app)
@@ -41,7 +68,7 @@ def main() -> None:
         finally:
             flush_output()
     except RelayscopeError as exc:
-        _tell(str(exc))
+        _tell(as_called(str(exc), sys.argv[0]))
         sys.exit(2 if isinstance(exc, CallerError) else 1)
     except OSError as exc:
         drop_output()

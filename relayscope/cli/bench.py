@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +16,17 @@ from relayscope.bench.large import LargePlan, LargeReport, measure_large
 from relayscope.cli import option
 from relayscope.cli.render.bench import ingest_table, laps_table, queries_table
 from relayscope.cli.soak import soak
+from relayscope.cli.stoppable import run_until_stopped
 from relayscope.log import configure_logging
 from tracedata import CallerError
 
 _DEFAULT = Plan()
 _LARGE = LargePlan()
 _DAYS = (1, 30)
+_LEGEND = (
+    "ceiling: rows that PostgreSQL alone takes by COPY. ingest: spans acknowledged over OTLP/gRPC. ratio: ingest by ceiling, "
+    "the figure to compare.\np50, p99: until a request is acknowledged. B/span: on disk, with indexes."
+)
 _RESULTS = Path("benchmarks/results")
 
 bench = typer.Typer(help="Measure this program on this machine.", no_args_is_help=True)
@@ -39,7 +43,7 @@ def ingest(
     *,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns of ceiling and ingest.")] = _DEFAULT.rounds,
     spans: Annotated[int, typer.Option("--spans", min=1000, help="Spans a turn.")] = _DEFAULT.spans,
-    sizes: Annotated[str, typer.Option("--sizes", help="Spans of a request: fewest-most.")] = "100-1000",
+    sizes: Annotated[str, typer.Option("--sizes", help="Spans of a request: fewest-most, or one number.")] = "100-1000",
     workers: Annotated[int, typer.Option("--workers", min=1, help="Ingest processes.")] = _DEFAULT.workers,
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, help="Requests in flight.")
@@ -52,12 +56,17 @@ def ingest(
     configure_logging("warning")
     progress = Console(stderr=True, highlight=False)
     plan = Plan(rounds=rounds, spans=spans, sizes=_parsed(sizes), workers=workers, concurrency=concurrency, seed=seed)
-    report = asyncio.run(measure(plan, tell=lambda line: progress.print(f"bench: {line}", soft_wrap=True)))
+    report = run_until_stopped(measure(plan, tell=lambda line: progress.print(f"bench: {line}", soft_wrap=True)))
+    if report is None:
+        progress.print("bench: stopped; nothing is written")
+        raise typer.Exit(1)
     path = write_result(output, name="ingest", started=report.started, report=report)
     if as_json:
         typer.echo(msgspec.json.encode(report))
         return
-    Console(highlight=False).print(ingest_table(report))
+    console = Console(highlight=False)
+    console.print(ingest_table(report))
+    console.print(_LEGEND, soft_wrap=True)
     progress.print(f"bench: written to {path}", soft_wrap=True)
 
 
@@ -90,6 +99,8 @@ def large(
             seed=seed,
         )
         report = _measured(plan)
+        if report is None:
+            raise typer.Exit(1)
         path = write_result(output, name=f"large-{count}d", started=report.started, report=report)
         if as_json:
             typer.echo(msgspec.json.encode(report))
@@ -100,13 +111,13 @@ def large(
         Console(stderr=True, highlight=False).print(f"bench: written to {path}", soft_wrap=True)
 
 
-def _measured(plan: LargePlan) -> LargeReport:
+def _measured(plan: LargePlan) -> LargeReport | None:
     """Measures under a progress bar, which is shown when the output is a terminal."""
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True, highlight=False)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("spans", total=plan.spans)
-        return asyncio.run(
+        return run_until_stopped(
             measure_large(
                 plan,
                 tell=lambda line: console.print(f"bench: {line}", soft_wrap=True),

@@ -20,13 +20,14 @@ from relayscope.app import build_inspector
 from relayscope.cli import option
 from relayscope.cli.render.text import FAINT, clean
 from relayscope.doctor import Finding, Question, Report, Status, examine
+from relayscope.invocation import as_called
 
 _SIGNS: dict[Status, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 _PIPE_CELLS = 160
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the running API is  [default: from the settings]"),
+    typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the running API is. Default: from the settings."),
 ]
 
 
@@ -36,7 +37,6 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    context: typer.Context,
     *,
     url: Url = None,
     as_json: option.AsJson = False,
@@ -70,19 +70,13 @@ def doctor(
         host=host,
         ports=ports,
     )
-    question = Question(load=load, config=config, url=url, environment=dict(os.environ), variables=_variables(context))
+    question = Question(load=load, config=config, url=url)
     answer = asyncio.run(examine(question, build_inspector()))
     if as_json:
         typer.echo(msgspec.json.encode(answer))
     else:
         _draw(answer)
     raise typer.Exit(1 if answer.status == "failed" else 0)
-
-
-def _variables(context: typer.Context) -> set[str]:
-    """The environment variables that flags read: those of ``up`` are among ours."""
-    names = (parameter.envvar for parameter in context.command.params)
-    return {name for name in names if isinstance(name, str)}
 
 
 def _draw(answer: Report) -> None:
@@ -103,14 +97,18 @@ def _table(answer: Report) -> Table:
     for finding in answer.findings:
         table.add_row(*_line(finding))
         if finding.advice:
-            table.add_row("", "", Padding(Text(f"→ {clean(finding.advice)}", style=FAINT), (0, 0, 0, 2)))
+            table.add_row("", "", Padding(Text(f"→ {_as_called(finding.advice)}", style=FAINT), (0, 0, 0, 2)))
     return table
 
 
 def _line(finding: Finding) -> tuple[Text, Text, Text]:
     sign, style = _SIGNS[finding.status]
-    detail = Text(clean(finding.detail), style="" if finding.status == "ok" else style)
+    detail = Text(_as_called(finding.detail), style="" if finding.status == "ok" else style)
     return Text(sign, style=style), Text(finding.name), detail
+
+
+def _as_called(text: str) -> str:
+    return clean(as_called(text, sys.argv[0]))
 
 
 def _summary(answer: Report) -> Text:

@@ -20,8 +20,7 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        help="Folder of the embedded PostgreSQL",
-        show_default="relayscope-data",
+        help="Folder of the embedded PostgreSQL. Default: relayscope-data.",
         envvar="RELAYSCOPE_DATA_DIR",
         rich_help_panel=_STORAGE,
         # Whether it can be used is said by those who use it, with advice.
@@ -47,14 +46,13 @@ AllowDataLoss = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Ingest processes", show_default="one a core", envvar="RELAYSCOPE_WORKERS"),
+    typer.Option("--workers", min=1, help="Ingest processes. Default: one a core.", envvar="RELAYSCOPE_WORKERS"),
 ]
 Host = Annotated[
     str | None,
     typer.Option(
         "--host",
-        help="Listen here on all ports",
-        show_default="127.0.0.1",
+        help="Listen here on all ports. Default: 127.0.0.1.",
         envvar="RELAYSCOPE_HOST",
         rich_help_panel=_NETWORK,
     ),
@@ -63,8 +61,9 @@ HttpPort = Annotated[
     int | None,
     typer.Option(
         "--http-port",
-        help="Page and REST API",
-        show_default="8000",
+        min=0,
+        max=65_535,
+        help="Page and REST API. Default: 8000.",
         envvar="RELAYSCOPE_HTTP_PORT",
         rich_help_panel=_NETWORK,
     ),
@@ -73,8 +72,9 @@ JaegerHttpPort = Annotated[
     int | None,
     typer.Option(
         "--jaeger-http-port",
-        help="Jaeger's HTTP API",
-        show_default="16686",
+        min=0,
+        max=65_535,
+        help="Jaeger's HTTP API. Default: 16686.",
         envvar="RELAYSCOPE_JAEGER_HTTP_PORT",
         rich_help_panel=_NETWORK,
     ),
@@ -83,8 +83,9 @@ JaegerGrpcPort = Annotated[
     int | None,
     typer.Option(
         "--jaeger-grpc-port",
-        help="gRPC queries",
-        show_default="16685",
+        min=0,
+        max=65_535,
+        help="gRPC queries. Default: 16685.",
         envvar="RELAYSCOPE_JAEGER_GRPC_PORT",
         rich_help_panel=_NETWORK,
     ),
@@ -93,8 +94,9 @@ OtlpGrpcPort = Annotated[
     int | None,
     typer.Option(
         "--otlp-grpc-port",
-        help="OTLP/gRPC",
-        show_default="4317",
+        min=0,
+        max=65_535,
+        help="OTLP/gRPC. Default: 4317.",
         envvar="RELAYSCOPE_OTLP_GRPC_PORT",
         rich_help_panel=_NETWORK,
     ),
@@ -103,8 +105,9 @@ OtlpHttpPort = Annotated[
     int | None,
     typer.Option(
         "--otlp-http-port",
-        help="OTLP/HTTP",
-        show_default="4318",
+        min=0,
+        max=65_535,
+        help="OTLP/HTTP. Default: 4318.",
         envvar="RELAYSCOPE_OTLP_HTTP_PORT",
         rich_help_panel=_NETWORK,
     ),

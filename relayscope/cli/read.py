@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from io import TextIOWrapper
 from typing import Annotated, TypeVar
 from urllib.parse import quote
@@ -17,6 +19,7 @@ from relayscope.cli.render.map import render_map
 from relayscope.cli.render.services import render_services
 from relayscope.cli.render.traces import render_traces
 from relayscope.cli.render.waterfall import MAX_SPANS, waterfall
+from relayscope.invocation import as_called
 from tracedata import CallerError, PermanentError, RelayscopeError
 
 _T = TypeVar("_T")
@@ -27,8 +30,8 @@ _PIPE_CELLS = 160
 
 Url = Annotated[str, typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the API is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
-Start = Annotated[str | None, typer.Option(help="ISO-8601, Unix time, or relative such as -1h. Default -24h.")]
-End = Annotated[str | None, typer.Option(help="Like --start. Default now.")]
+Start = Annotated[str | None, typer.Option(help="ISO-8601, Unix time, or relative such as -1h. Default: -24h.")]
+End = Annotated[str | None, typer.Option(help="Like --start. Default: now.")]
 Limit = Annotated[int | None, typer.Option(help="How many at most.")]
 Cursor = Annotated[str | None, typer.Option(help="Continue after the previous page.")]
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -76,8 +79,8 @@ def traces(
         "cursor": cursor,
     }
     body = _ask(url, "/api/v1/traces", parameters)
-    width = _console().width
-    _show(body, schema.TraceList, draw=lambda answer: render_traces(answer, width=width), as_json=as_json)
+    draw = partial(render_traces, width=_console().width, today=datetime.now(UTC).date(), has_start=start is not None)
+    _show(body, schema.TraceList, draw=draw, as_json=as_json)
 
 
 def trace(
@@ -126,7 +129,7 @@ def _show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType]
 
 
 def _exit(error: RelayscopeError) -> typer.Exit:
-    typer.echo(f"relayscope: {error}", err=True)
+    typer.echo(f"relayscope: {as_called(str(error), sys.argv[0])}", err=True)
     return typer.Exit(_USAGE if isinstance(error, CallerError) else _FAILED)
 
 

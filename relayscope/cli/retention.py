@@ -41,7 +41,7 @@ def retention(
     *,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", help="Such as 30d, 12h, 8w", show_default="storage.retention of the settings"),
+        typer.Option("--older-than", help="Such as 30d, 12h or 8w.", show_default="storage.retention of the settings"),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply/--dry-run", help="Remove what is too old, or only show it.")] = False,
     as_json: option.AsJson = False,
@@ -49,7 +49,7 @@ def retention(
     data_dir: option.DataDir = None,
     database_url: option.DatabaseUrl = None,
 ) -> None:
-    """Show what is stored, partition by partition, and what is too old; ``--apply`` removes that."""
+    """Show what is stored, partition by partition, and what is too old; --apply removes that."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     if older_than is not None:
         settings = _kept_for(settings, older_than)

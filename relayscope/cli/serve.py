@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from relayscope.app import Schema, build_database, migrate_schema
+from relayscope.app import Schema, build_database, check_database_url, migrate_schema
 from relayscope.cli import option
 from relayscope.cli.stoppable import run_until_stopped
 from relayscope.demo.command import demo as run_demo
@@ -63,9 +63,11 @@ def up(
         host=host,
         ports=ports,
     )
+    check_database_url(settings)
     logs = settings.service.logs
     configure_logging(logs.level, log_format=logs.format, file=logs.file, role="supervisor")
     run_until_stopped(_serve(settings, ready_file))
+    _console.print("Stopped.")
 
 
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
@@ -97,7 +99,9 @@ def demo(
     otlp_http_port: option.OtlpHttpPort = None,
     ready_file: option.ReadyFile = None,
 ) -> None:
-    """Run the system with a simulated RelayCore that sends real OTLP to it."""
+    """Run the system with a simulated AI gateway (RelayCore) that sends real OTLP to it."""
+    if as_json and not once:
+        raise CallerError("--json needs --once: without it the demo goes on, and has no summary to print")
     ports = {
         "http_port": http_port,
         "jaeger_http_port": jaeger_http_port,
@@ -114,6 +118,7 @@ def demo(
         host=host,
         ports=ports,
     )
+    check_database_url(settings)
     configure_logging("warning")
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
     raise typer.Exit(run_until_stopped(job) or 0)
@@ -148,12 +153,14 @@ def migrate_command(
     citus: Annotated[bool, typer.Option("--citus", help="Distribute the tables over the nodes of Citus.")] = False,
     as_json: option.AsJson = False,
 ) -> None:
-    """Bring the database's schema up to date (``up`` does so by itself)."""
+    """Bring the database's schema up to date; the command up does so by itself."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
     if citus and settings.storage.database_url is None:
         raise CallerError("--citus: the embedded PostgreSQL has no Citus; name the coordinator with --database-url")
-    schema = asyncio.run(_migrate(settings, on_citus=citus))
+    schema = run_until_stopped(_migrate(settings, on_citus=citus))
+    if schema is None:
+        raise typer.Exit(1)
     if as_json:
         typer.echo(msgspec.json.encode(schema))
         return

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from relayscope.bench.figure import write_result
 from relayscope.bench.soak import Plan, Report, State
 from relayscope.bench.soak import soak as run_soak
 from relayscope.cli import option
+from relayscope.cli.stoppable import run_until_stopped
 from relayscope.log import configure_logging
 from tracedata import CallerError
 
@@ -31,7 +31,9 @@ def soak(
     *,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", min=0.1, help="Do harm for so long", show_default="5, unless faults are counted"),
+        typer.Option(
+            "--minutes", min=0.1, help="Do harm for so many minutes.", show_default="5, unless faults are counted"
+        ),
     ] = None,
     worker_kills: Annotated[int, typer.Option("--worker-kills", min=0, help="Kill workers so often.")] = 0,
     postgres_stops: Annotated[
@@ -60,25 +62,18 @@ def soak(
     configure_logging("warning")
     console = Console(stderr=True, highlight=False)
     with _progress(console) as tell:
-        report = asyncio.run(_ended_by_sigterm(run_soak(plan, tell=tell)))
-    encoded = msgspec.json.format(msgspec.json.encode(report))
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"soak-{report.started.replace(':', '').replace('+0000', 'Z')}.json"
-    path.write_bytes(encoded + b"\n")
+        report = run_until_stopped(run_soak(plan, tell=tell))
+    if report is None:
+        console.print("soak: stopped; nothing is written")
+        raise typer.Exit(1)
+    path = write_result(output, name="soak", started=report.started, report=report)
     if as_json:
-        typer.echo(encoded)
+        typer.echo(msgspec.json.encode(report))
     else:
         _print(report, Console(highlight=False))
     console.print(f"soak: written to {path}")
     if not report.is_clean:
         sys.exit(1)
-
-
-async def _ended_by_sigterm(job: Coroutine[None, None, Report]) -> Report:
-    """Whatever ends us, the system that we started is stopped."""
-    task = asyncio.ensure_future(job)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
 
 
 @contextmanager
@@ -137,5 +132,6 @@ def _print(report: Report, console: Console) -> None:
     ):
         spans.add_row(label, f"{count:,}")
     console.print(spans)
-    verdict = "[bold green]The sum is exact.[/]" if report.is_clean else "[bold red]The sum is not exact.[/]"
+    complaints = "; ".join(report.complaints)
+    verdict = "[bold green]The sum is exact.[/]" if report.is_clean else f"[bold red]Not clean: {complaints}.[/]"
     console.print(f"{verdict} {report.seconds:,.0f} s, checked {report.checkpoints} times on the way.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from relayscope.demo.emission import Account, Protocol
 from relayscope.demo.load import DEFAULT_SEED, DEFAULT_TRACES, DemoSummary, run_once, stream
+from relayscope.invocation import command_name
 from tracedata import RelayscopeError
 
 _DEFAULT_HTTP_PORT = 8000
@@ -32,8 +34,8 @@ def demo(
 ) -> int:
     """Runs the demo against the ports in ``ready`` and returns the exit code: 0, or 1 when a span is not there.
 
-    Without ``once`` it goes on sending until ``stop`` is set or the user interrupts. Blocks: an event loop calls it in
-    a thread, and then interrupts it through ``stop``.
+    ``as_json`` needs ``once``. Without ``once`` it goes on sending until ``stop`` is set or the user interrupts.
+    Blocks: an event loop calls it in a thread, and then interrupts it through ``stop``.
     """
     api_url = f"http://{host}:{ready['http']}"
     otlp_endpoint = f"http://{host}:{ready[f'otlp_{protocol}']}"
@@ -52,10 +54,10 @@ def demo(
     _show_summary(console, summary, as_json=as_json)
     if once or not summary.complete:
         return 0 if summary.complete else 1
-    if not as_json:
-        _show_guide(console, summary, host=host, ready=ready)
+    _show_guide(console, summary, host=host, ready=ready)
     # Another seed than the load's, so that the stream does not tell the same stories again.
-    _stream(console, otlp_endpoint, seed=seed + 1, protocol=protocol, stop=stop or threading.Event(), quiet=as_json)
+    tally = _Tally(summary)
+    _stream(console, otlp_endpoint, tally, seed=seed + 1, protocol=protocol, stop=stop or threading.Event())
     return 0
 
 
@@ -92,6 +94,7 @@ def _loss(summary: DemoSummary) -> str:
 def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Mapping[str, Any]) -> None:
     url = f"http://{host}:{ready['http']}"
     option = "" if ready["http"] == _DEFAULT_HTTP_PORT else f" --url {url}"
+    command = command_name(sys.argv[0])
     lines = [
         "",
         "Look here",
@@ -104,10 +107,10 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
         f"  OTLP gRPC and HTTP  {host}:{ready['otlp_grpc']} and {host}:{ready['otlp_http']}",
         "",
         "Try, in another terminal",
-        f"  relayscope services{option}",
-        f"  relayscope traces --status error{option}",
-        f"  relayscope trace {summary.example_trace_id}{option}",
-        f"  relayscope map{option}",
+        f"  {command} services{option}",
+        f"  {command} traces --status error{option}",
+        f"  {command} trace {summary.example_trace_id}{option}",
+        f"  {command} map{option}",
         f"  curl '{url}/api/v1/traces?service=relaycore-gateway&limit=5'",
         "",
         "Sending about two traces a second; Ctrl-C stops.",
@@ -118,11 +121,10 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
 
 
 def _stream(
-    console: Console, otlp_endpoint: str, *, seed: int, protocol: Protocol, stop: threading.Event, quiet: bool
+    console: Console, otlp_endpoint: str, tally: _Tally, *, seed: int, protocol: Protocol, stop: threading.Event
 ) -> None:
-    tally = _Tally()
     with console.status("sending") as status:
-        if quiet or not console.is_terminal:
+        if not console.is_terminal:
             status.stop()
 
         def on_account(account: Account) -> None:
@@ -133,17 +135,16 @@ def _stream(
             stream(otlp_endpoint=otlp_endpoint, stop=stop, on_account=on_account, seed=seed, protocol=protocol)
         except KeyboardInterrupt:
             stop.set()
-    if not quiet:
-        console.print(f"Stopped: {tally}.", highlight=False)
+    console.print(f"Stopped: {tally}, the first load included.", highlight=False)
 
 
 class _Tally:
-    """Sums up a stream without keeping its ids."""
+    """Sums up a load and the stream after it, without keeping ids."""
 
-    def __init__(self) -> None:
-        self._traces = 0
-        self._acknowledged = 0
-        self._unacknowledged = 0
+    def __init__(self, load: DemoSummary) -> None:
+        self._traces = load.traces
+        self._acknowledged = load.spans_acknowledged
+        self._unacknowledged = load.spans_unacknowledged
 
     def add(self, account: Account) -> None:
         self._traces += 1

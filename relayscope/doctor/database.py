@@ -13,22 +13,23 @@ _NAME, _SCHEMA, _DURABILITY, _RIGHTS, _PARTITIONS = "database", "schema", "durab
 
 async def check_database(inspector: Inspector, dsn: str) -> Sequence[Finding]:
     """Connects once and judges what is there."""
-    place = inspector.describe_url(dsn)
     try:
         state = await inspector.database(dsn)
     except RelayscopeError as exc:
-        advice = (
-            "Is the server running, are host, port, user, password and database right, and may the user read the schema "
-            "relayscope? See --database-url."
-        )
-        return [failed(_NAME, f"{place}: {exc}", advice=advice)]
+        return [failed(_NAME, str(exc), advice=_advice(str(exc)))]
     return [
-        check_server(state, place=place),
+        check_server(state, place=inspector.describe_url(dsn)),
         check_schema(state),
         check_durability(state),
         check_rights(state),
         check_partitions(state),
     ]
+
+
+def _advice(reason: str) -> str:
+    if reason.endswith("nothing listens there"):
+        return "Start that server, or correct host and port in --database-url."
+    return "Are user, password and database in --database-url right, and may the user read the schema relayscope?"
 
 
 def check_nothing_runs() -> Finding:
@@ -91,8 +92,15 @@ def check_rights(state: DatabaseState) -> Finding:
 def check_partitions(state: DatabaseState) -> Finding:
     is_many = state.default_spans >= DEFAULT_SPANS_LIMIT
     outside = f"{state.default_spans:,}{' or more' if is_many else ''}"
-    detail = f"{state.partitions} partitions, {outside} spans with a time outside them"
+    detail = (
+        f"{state.partitions} {_noun(state.partitions, 'partition')}, "
+        f"{outside} {_noun(state.default_spans, 'span')} with a time outside them"
+    )
     if is_many:
         advice = "Senders' clocks are wrong, or they send old data: searches over those times are slow."
         return warning(_PARTITIONS, detail, advice=advice)
     return ok(_PARTITIONS, detail)
+
+
+def _noun(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"

@@ -28,9 +28,10 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """The process that listens on a port."""
+    """The process that listens on a port. ``parent`` is the one that started it."""
 
     pid: int
+    parent: int
     name: str
     is_relayscope: bool
 
@@ -53,19 +54,36 @@ def listeners(settings: Settings) -> Sequence[Listener]:
     ]
 
 
-def check_ports(settings: Settings, *, is_running: bool) -> Sequence[Finding]:
-    """``is_running`` says that a Relayscope's API answers on the HTTP port of these settings."""
+class System(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a Relayscope that runs with these settings.
+
+    ``is_answering`` says that some Relayscope's API answers on their HTTP port. ``supervisor`` is the process that uses
+    their data folder: none when nobody does, so that whoever holds the ports is another Relayscope; 0 when that cannot
+    be known.
+    """
+
+    is_answering: bool
+    supervisor: int | None
+
+    def owns(self, owner: Owner | None) -> bool:
+        return self.supervisor == 0 or (
+            self.supervisor is not None and (owner is None or owner.parent == self.supervisor)
+        )
+
+
+def check_ports(settings: Settings, system: System) -> Sequence[Finding]:
+    """What stands on each of the ports."""
     places = listeners(settings)
     owners = _owners()
     findings = []
     for index, place in enumerate(places):
         twin = next((other for other in places[:index] if place.port and _is_same(place, other)), None)
         owner = owners.get(place.port)
-        findings.append(_twin(place, twin) if twin else check_port(place, owner=owner, is_running=is_running))
+        findings.append(_twin(place, twin) if twin else check_port(place, owner=owner, system=system))
     return findings
 
 
-def check_port(place: Listener, *, owner: Owner | None, is_running: bool) -> Finding:
+def check_port(place: Listener, *, owner: Owner | None, system: System) -> Finding:
     """``owner`` is the process that listens there, where this user may know it."""
     address = f"{place.host}:{place.port}"
     if not place.port:
@@ -79,17 +97,19 @@ def check_port(place: Listener, *, owner: Owner | None, is_running: bool) -> Fin
     if state == "forbidden":
         advice = f"Choose a port above 1023 with {place.flag}."
         return failed(place.name, f"this user may not listen on {address}", advice=advice)
-    if owner is not None and owner.is_relayscope:
-        return ok(place.name, f"{address} is held by the running Relayscope (process {owner.pid})")
     # Whose port it is stays unknown when another user listens there, or when nothing is served there yet.
-    if owner is None and (_is_ours(place) if place.is_api else is_running):
-        return ok(place.name, f"{address} is held, by the running Relayscope as it seems")
+    is_relayscope = owner.is_relayscope if owner else _is_alive(place) if place.is_api else system.is_answering
+    if is_relayscope and system.owns(owner):
+        seen = f" (process {owner.pid})" if owner else ", as it seems"
+        return ok(place.name, f"{address} is held by the running Relayscope{seen}")
     holder = f"{owner.name} (process {owner.pid})" if owner else "another program"
+    if is_relayscope:
+        holder = f"a Relayscope with another data folder{f' (process {owner.parent})' if owner else ''}"
     advice = f"Stop it, or choose another port with {place.flag} (0 takes any free one)."
     return failed(place.name, f"{address} is taken by {holder}", advice=advice)
 
 
-def _is_ours(place: Listener) -> bool:
+def _is_alive(place: Listener) -> bool:
     return is_alive(url_of(host=place.host, port=place.port))
 
 
@@ -135,6 +155,7 @@ def _owners() -> Mapping[int, Owner]:
 def _owner(pid: int) -> Owner | None:
     try:
         process = psutil.Process(pid)
-        return Owner(pid=pid, name=process.name(), is_relayscope=_CHILD_MODULE in process.cmdline())
+        is_relayscope = _CHILD_MODULE in process.cmdline()
+        return Owner(pid=pid, parent=process.ppid(), name=process.name(), is_relayscope=is_relayscope)
     except psutil.Error:
         return None

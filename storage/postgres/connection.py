@@ -1,4 +1,7 @@
-"""Single connections, with words for what can go wrong before the first statement."""
+"""Single connections, with words for what can go wrong before the first statement.
+
+libpq's own sentences are never passed on: they may quote a part of a URL that was written wrongly, such as a password.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,37 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tracedata import PermanentError, RetryableError
+from tracedata import CallerError, RetryableError
 
-_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 10
+_SHOWN = ("host", "port", "dbname", "user")
+UNREADABLE = "a URL that is not well formed (is the password escaped, as in %40 for @?)"
+_MALFORMED = (
+    "the database URL is not well formed; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with what is special "
+    "in the password escaped (%40 for @)"
+)
+
+_REASONS = (
+    ("password authentication failed", "the server does not accept the user or the password"),
+    ("no password supplied", "the server wants a password"),
+    ("eer authentication failed", "the server lets only its own users in through this socket"),
+    ("no pg_hba.conf entry", "the server's pg_hba.conf does not let this user in from here"),
+    ("does not exist", "the server has no such database or user"),
+    ("permission denied", "this user may not connect"),
+    ("could not translate host name", "the host name is not known"),
+    ("failed to resolve host", "the host name is not known"),
+    ("Connection refused", "nothing listens there"),
+    ("No such file or directory", "nothing listens there"),
+    ("timeout", "the server does not answer in time"),
+    ("timed out", "the server does not answer in time"),
+    ("starting up", "the server is starting"),
+    ("shutting down", "the server is shutting down"),
+    ("too many", "the server has no connection left"),
+    ("remaining connection slots", "the server has no connection left"),
+    ("SSL", "the two sides do not agree on encryption"),
+    ("invalid", "the connection URL has a part that is not valid"),
+)
+
 # A host that vanishes says nothing: the operating system alone would wait for it for a quarter of an hour.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
@@ -21,17 +52,43 @@ def noticing_silence(dsn: str) -> str:
     return make_conninfo("", **{**_KEEPALIVE, **conninfo_to_dict(dsn)})
 
 
-async def connect(dsn: str, *, autocommit: bool = False) -> AsyncConnection:
+async def connect(dsn: str, *, autocommit: bool = False, timeout_s: int = CONNECT_TIMEOUT_S) -> AsyncConnection:
     """A connection for the time of an ``async with``.
 
     Raises:
-        PermanentError: the URL is malformed. The message leaves it out, since it can hold a password.
-        RetryableError: the server does not let us in; the message is its own, and names host, port and user.
+        CallerError: the URL is malformed. The message leaves it out, since it can hold a password.
+        RetryableError: the server does not let us in; the message says where and why, in our words.
     """
+    check_url(dsn)
     try:
-        return await AsyncConnection.connect(dsn, autocommit=autocommit, connect_timeout=_TIMEOUT_S)
+        return await AsyncConnection.connect(dsn, autocommit=autocommit, connect_timeout=timeout_s)
     except psycopg.ProgrammingError as exc:
-        raise PermanentError("the database URL is malformed; expected postgresql://USER@HOST:PORT/DATABASE") from exc
-    except psycopg.OperationalError as exc:
-        reason = str(exc).partition("\n")[0]
-        raise RetryableError(f"cannot connect to the database: {reason}") from exc
+        raise CallerError(_MALFORMED) from exc
+    except psycopg.Error as exc:
+        text = str(exc)
+        reason = next((reason for fragment, reason in _REASONS if fragment in text), "the connection fails")
+        raise RetryableError(f"cannot connect to the database at {describe_url(dsn)}: {reason}") from exc
+
+
+def check_url(dsn: str) -> None:
+    """Looks at the form only; nothing is connected.
+
+    Raises:
+        CallerError: the URL is malformed, or a character of its password that was not escaped ended it too early.
+    """
+    if describe_url(dsn) == UNREADABLE:
+        raise CallerError(_MALFORMED)
+
+
+def describe_url(dsn: str) -> str:
+    """Host, port, database and user of a connection URL, without its password; ``UNREADABLE`` when that is not safe."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return UNREADABLE
+    shown = {key: str(parts[key]) for key in _SHOWN if parts.get(key)}
+    # A character of the password that was not escaped moves its end into what follows it.
+    is_misread = any("@" in shown.get(key, "") for key in ("host", "port", "dbname"))
+    if is_misread or not shown.get("port", "0").replace(",", "").isdecimal():
+        return UNREADABLE
+    return " ".join(f"{key}={value}" for key, value in shown.items())

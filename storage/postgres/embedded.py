@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import importlib.util
 import logging
@@ -47,7 +46,6 @@ _MAX_SOCKET_FOLDER_BYTES = 88
 # Others mean something in the setting, which is a list of folders, or in the configuration file.
 _PLAIN_PATH = re.compile(r"[\w/.+-]+")
 _MAX_LOG_BYTES = 10 << 20
-_PR_SET_PDEATHSIG = 1
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 _HBA = f"local all {ROLE} peer map={ROLE}\n"
 
@@ -107,14 +105,24 @@ class EmbeddedServer:
         """Process id of the postmaster, if it runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
+    def claim(self) -> None:
+        """Takes the folder for us, until ``aclose``; ``start`` does it when that has not been done.
+
+        Raises:
+            PermanentError: another process uses it, or we cannot.
+        """
+        if self._lock is None:
+            self._account = server_account()
+            self._prepare_folders(self._account)
+
     async def start(self) -> None:
         """Makes the cluster when there is none, clears what a crash left behind, and returns once queries work.
 
         Raises:
             PermanentError: the folder is in use by another process, or the server cannot run; the message says why.
         """
-        self._account = server_account()
-        self._prepare_folders(self._account)
+        self.claim()
+        assert self._account is not None  # noqa: S101 - set by claim
         try:
             let_read(binary_folder().parent, self._account)
             await self._stop_orphan()
@@ -229,6 +237,7 @@ class EmbeddedServer:
             with self._open_log() as log:
                 position = log.tell()
                 self._process = await asyncio.create_subprocess_exec(
+                    *_end_with_parent(),
                     str(binary_folder() / "postgres"),
                     "-D",
                     str(self._cluster),
@@ -237,7 +246,6 @@ class EmbeddedServer:
                     stderr=log,
                     # Ctrl-C in a terminal must reach us first, so that the workers can drain.
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,
                     user=account.run_as_uid,
                     group=account.run_as_gid,
                     extra_groups=account.run_as_groups,
@@ -326,10 +334,14 @@ def _lock_folder(folder: Path) -> IO[str]:
     return lock
 
 
-def _end_with_parent() -> None:
-    """Runs in the child before the server: asks Linux for a fast shutdown when we die. Elsewhere, ``_stop_orphan``."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+def _end_with_parent() -> list[str]:
+    """A command in front of the server's that asks Linux for its fast shutdown when we die. Elsewhere, ``_stop_orphan``.
+
+    Not a ``preexec_fn``: Python code between fork and exec can hang or crash where other threads hold locks, and gRPC has
+    such threads.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [setpriv, "--pdeathsig", "INT", "--"] if setpriv else []
 
 
 async def _run(*command: str, account: Account) -> None:

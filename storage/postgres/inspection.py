@@ -6,43 +6,20 @@ import subprocess
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from storage.inspection import DEFAULT_SPANS_LIMIT, Account, DatabaseState, Driver, FolderState
+from storage.postgres.connection import connect, describe_url
 from storage.postgres.embedded import binary_folder
 from storage.postgres.error import translated
 from storage.postgres.folder import inspect_account, inspect_folder
 from storage.postgres.migration import MINIMUM_SERVER_VERSION, SCHEMA_VERSION
 from storage.postgres.statement import load_statements
-from tracedata import CallerError, PermanentError, RetryableError
+from tracedata import PermanentError
 
 _STATEMENTS = load_statements("inspection.sql")
 _CONNECT_TIMEOUT_S = 5
-_UNREADABLE = "a URL that is not well formed (is the password escaped, as in %40 for @?)"
 _VERSION_TIMEOUT_S = 20
-
-# libpq's reasons in our words. Its own text may quote a part of a URL that was written wrongly, such as a password.
-_REASONS = (
-    ("password authentication failed", "the server does not accept the user or the password"),
-    ("no password supplied", "the server wants a password"),
-    ("eer authentication failed", "the server lets only its own users in through this socket"),
-    ("no pg_hba.conf entry", "the server's pg_hba.conf does not let this user in from here"),
-    ("does not exist", "the server has no such database or user"),
-    ("permission denied", "this user may not connect"),
-    ("could not translate host name", "the host name is not known"),
-    ("failed to resolve host", "the host name is not known"),
-    ("Connection refused", "nothing listens there"),
-    ("No such file or directory", "nothing listens there"),
-    ("timeout", "the server does not answer in time"),
-    ("timed out", "the server does not answer in time"),
-    ("starting up", "the server is starting"),
-    ("shutting down", "the server is shutting down"),
-    ("too many", "the server has no connection left"),
-    ("remaining connection slots", "the server has no connection left"),
-    ("SSL", "the two sides do not agree on encryption"),
-    ("invalid", "the connection URL has a part that is not valid"),
-)
 
 
 class PostgresInspector:
@@ -73,32 +50,12 @@ class PostgresInspector:
         return inspect_folder(path)
 
     def describe_url(self, dsn: str) -> str:
-        try:
-            parts = conninfo_to_dict(dsn)
-        except psycopg.ProgrammingError:
-            return _UNREADABLE
-        shown = {key: str(parts[key]) for key in ("host", "port", "dbname", "user") if parts.get(key)}
-        # A character of the password that was not escaped moves its end into what follows it.
-        is_misread = any("@" in shown.get(key, "") for key in ("host", "port", "dbname"))
-        if is_misread or not shown.get("port", "0").replace(",", "").isdecimal():
-            return _UNREADABLE
-        return " ".join(f"{key}={value}" for key, value in shown.items())
+        return describe_url(dsn)
 
     async def database(self, dsn: str) -> DatabaseState:
-        async with await _connect(dsn) as connection:
+        async with await connect(dsn, timeout_s=_CONNECT_TIMEOUT_S) as connection:
             with translated("look at the database"):
                 return await _inspect(connection)
-
-
-async def _connect(dsn: str) -> psycopg.AsyncConnection:
-    try:
-        return await psycopg.AsyncConnection.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S)
-    except psycopg.ProgrammingError as exc:
-        raise CallerError("this is not a connection URL that PostgreSQL understands") from exc
-    except psycopg.Error as exc:
-        text = str(exc)
-        reason = next((reason for fragment, reason in _REASONS if fragment in text), "the connection fails")
-        raise RetryableError(reason) from exc
 
 
 async def _inspect(connection: psycopg.AsyncConnection) -> DatabaseState:

@@ -14,7 +14,7 @@ from psycopg import errors
 
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
-from storage.postgres.statement import load_statements
+from storage.postgres.statement import load_statements, split_statements
 from tracedata import PermanentError
 
 _STATEMENTS = load_statements("migration.sql")
@@ -54,6 +54,7 @@ async def migrate(dsn: str) -> Sequence[Migration]:
     """Brings the schema up to date and returns what was applied. Safe to run by several processes at once.
 
     Raises:
+        CallerError: the URL is malformed.
         PermanentError: the server is too old, the user lacks a right, the database is read-only, the schema is newer than
             this program, or a file was changed.
         RetryableError: the database cannot be reached.
@@ -77,7 +78,8 @@ async def _apply(connection: psycopg.AsyncConnection) -> Sequence[Migration]:
     missing = [migration for migration in available_migrations() if migration.version not in applied]
     for migration in missing:
         with _needing("change the tables of the schema relayscope, as only their owner may"):
-            await connection.execute(migration.sql)
+            for statement in split_statements(migration.sql):
+                await connection.execute(statement)
             await connection.execute(
                 _STATEMENTS["record"],
                 {"version": migration.version, "name": migration.name, "checksum": migration.checksum},

@@ -35,6 +35,7 @@ def test_a_restart_keeps_the_data(data_folder: Path) -> None:
         services = system.jaeger("/api/services")
     assert same_spans(found, [sent])
     assert services == ["checkout"]
+    assert system.log.count("\nStopped.\n") == 2
     assert "Traceback" not in system.log
 
 
@@ -128,6 +129,16 @@ def test_a_data_folder_in_use(system: System) -> None:
     assert system.get("/readyz") == {"status": "ready"}
 
 
+def test_the_same_system_twice(system: System) -> None:
+    """The ports are taken too, but it is the folder that matters."""
+    http, otlp = str(system.ready.http), str(system.ready.otlp_grpc)
+
+    result = run("up", "--data-dir", str(system.data_dir), *ANY_PORTS, "--http-port", http, "--otlp-grpc-port", otlp)
+
+    assert result.returncode == 1
+    assert f"in use by process {system.ready.pids.supervisor}" in _sentence(result.stderr)
+
+
 def test_a_data_folder_that_is_a_file(data_folder: Path) -> None:
     (data_folder / "data").write_text("mine")
 
@@ -156,6 +167,24 @@ def test_a_database_url_that_is_empty(command: str) -> None:
     assert result.returncode == 2
     assert "storage.database_url" in _sentence(result.stderr)
     assert "Starting" not in result.stderr
+
+
+def test_a_demo_that_goes_on_has_no_json() -> None:
+    result = run("demo", "--json", *ANY_PORTS)
+
+    assert result.returncode == 2
+    assert "--once" in _sentence(result.stderr)
+
+
+@pytest.mark.parametrize("command", ["up", "migrate"])
+@pytest.mark.parametrize("url", ["s3cret", "postgresql://u:pa@s3cret@nohost/x", "postgresql://u:p@host:s3cret/x"])
+def test_a_database_url_that_is_none(command: str, url: str) -> None:
+    result = run(command, "--database-url", url)
+
+    assert result.returncode == 2
+    assert "%40" in _sentence(result.stderr)
+    assert "Starting" not in result.stderr
+    assert "s3cret" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(

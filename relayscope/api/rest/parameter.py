@@ -147,7 +147,11 @@ class NoParameters(Parameters):
 def _duration_ns(text: str | None) -> int | None:
     if not text:
         return None
-    length = parse_duration(f"{text}ms" if _NUMBER.fullmatch(text) else text)
+    try:
+        length = parse_duration(f"{text}ms" if _NUMBER.fullmatch(text) else text)
+    except CallerError as exc:
+        # Its words are those that Jaeger's clients know.
+        raise CallerError("expected a duration (1.5s, 100ms, 1h30m) or a number of milliseconds") from exc
     if not 0 <= length <= _MAX_INT64:
         raise CallerError("must be between 0 and 292 years")
     return length

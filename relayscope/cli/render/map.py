@@ -1,5 +1,7 @@
 """The service map as two tables: the calls between services, and the services."""
 
+from datetime import datetime, timedelta
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -24,7 +26,13 @@ def render_map(answer: ServiceMap) -> RenderableType:
         nodes.add_row(service_cell(node.service), Text(f"{node.spans:,}"), *_numbers(node))
     shown = edges if answer.edges else note("No service called another one in this window.")
     cut = [note("Rarer calls or services were left out; --service shows one and its neighbours.")]
-    return Group(window, Text(), shown, Text(), nodes, *(cut if answer.truncated else []))
+    length = note(f"RATE is CALLS divided by the whole window, {duration(_length_ms(answer))}.")
+    return Group(window, length, Text(), shown, Text(), nodes, *(cut if answer.truncated else []))
+
+
+def _length_ms(answer: ServiceMap) -> float:
+    start, end = (datetime.fromisoformat(moment(time)) for time in (answer.start, answer.end))
+    return (end - start) / timedelta(milliseconds=1)
 
 
 def _numbers(row: ServiceEdge | ServiceNode) -> list[Text]:

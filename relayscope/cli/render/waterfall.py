@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -12,6 +13,8 @@ from relayscope.cli.render.tree import Node, walk
 
 MAX_SPANS = 500
 _GUIDE_CELLS = 3
+_FAILED = " ✗"
+_LEAST_REASON_CELLS = 4
 _DURATION_CELLS = 9
 _LEAST_NAME_CELLS = 16
 # Below this there is no room for bars; names and durations are worth more.
@@ -86,8 +89,9 @@ def _add_name(line: Text, node: Node, width: int) -> None:
     span = node.span
     guides = _guides(node)
     service = clean(span.component) or "?"
-    text = fit(f"{guides}{service} {clean(span.name)}{_mark(node)}", width)
-    shown = Text(text)
+    orphan = " (parent is missing)" if node.is_orphan else ""
+    name = f"{guides}{service} {clean(span.name)}{orphan}"
+    shown = Text(fit(_marked(span, name, width), width))
     shown.stylize(FAINT, 0, len(guides))
     shown.stylize(service_style(span.component), len(guides), len(guides) + len(service))
     if span.status == "error":
@@ -102,12 +106,13 @@ def _guides(node: Node) -> str:
     return above + ("└─ " if node.is_last[-1] else "├─ ")
 
 
-def _mark(node: Node) -> str:
-    orphan = " (parent is missing)" if node.is_orphan else ""
-    if node.span.status != "error":
-        return orphan
-    reason = _reason(node.span.error_details) if node.span.error_details else "error"
-    return f"{orphan} ✗ {reason}"
+def _marked(span: Span, name: str, width: int) -> str:
+    """The name, and the reason when the span failed; without colours the mark is all that tells, so it is never cut."""
+    if span.status != "error":
+        return name
+    reason = _reason(span.error_details) if span.error_details else "error"
+    marked = fit(name, min(cell_len(name), width - cell_len(_FAILED))) + _FAILED
+    return f"{marked} {reason}" if width - cell_len(marked) >= _LEAST_REASON_CELLS else marked
 
 
 def _reason(details: ErrorDetails) -> str:

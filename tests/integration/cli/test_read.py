@@ -87,6 +87,11 @@ def test_filters_reach_the_store(url: str) -> None:
     [
         (["traces", "--limit", "0"], 2, "limit: "),
         (["traces", "--start", "yesterday"], 2, "start: expected ISO-8601"),
+        (
+            ["traces", "--min-duration", "abc"],
+            2,
+            "minDuration: expected a duration (1.5s, 100ms, 1h30m) or a number of m",
+        ),
         (["traces", "--limit", "many"], 2, "Invalid value"),
         (["traces", "--colour"], 2, "No such option"),
         (["trace", "xyz"], 2, "traceId: must be 1 to 32 hex digits"),

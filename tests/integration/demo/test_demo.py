@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -210,4 +211,6 @@ def test_the_stream_goes_on_until_it_is_stopped(backend: Backend, ready: dict[st
     assert codes == [0]
     assert f"relayscope services --url http://127.0.0.1:{ready['http']}" in printed
     assert "relayscope traces --status error" in printed
-    assert "Stopped: " in printed
+    stopped = re.search(r"Stopped: ([0-9,]+) traces, .* the first load included", printed)
+    assert stopped is not None
+    assert int(stopped[1]) >= _TRACES + 3

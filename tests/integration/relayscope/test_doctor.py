@@ -106,12 +106,17 @@ def test_a_variable_that_is_no_json_is_a_finding() -> None:
 def test_settings_come_from_all_sources(tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
     config.write_text("service:\n  workers: 7\n")
-    environment = {"RELAYSCOPE_SERVICE__LOGS__LEVEL": "error", "RELAYSCOPE_WORKRS": "1"}
+    environment = {"RELAYSCOPE_SERVICE__LOGS__LEVEL": "error"}
     _, _, found = examine("--config", str(config), "--data-dir", str(tmp_path), *ANY_PORTS, environment=environment)
     assert found["settings"].detail.startswith(f"{config}; ")
     assert "service.workers=7" in found["settings"].detail
     assert "service.logs.level=error" in found["settings"].detail
-    assert "Did you mean RELAYSCOPE_WORKERS?" in found["environment"].advice
+
+
+def test_a_misspelt_variable_is_a_finding() -> None:
+    code, _, found = examine(environment={"RELAYSCOPE_WORKRS": "1"})
+    assert (code, found["settings"].status) == (1, "failed")
+    assert "did you mean RELAYSCOPE_WORKERS?" in found["settings"].detail
 
 
 def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
@@ -155,7 +160,7 @@ def test_partitions_and_stray_spans_are_counted(postgres_dsn: str) -> None:
         "SELECT '1990-01-01Z', 1, number, 1, 1, 1, 0, 1, 0, '', '', '', '' FROM generate_series(1, 3) AS number",
     )
     _, _, found = examine("--database-url", postgres_dsn, *ANY_PORTS)
-    assert found["partitions"].detail == "1 partitions, 3 spans with a time outside them"
+    assert found["partitions"].detail == "1 partition, 3 spans with a time outside them"
 
 
 def test_durability_that_was_turned_off(durable_dsn: str) -> None:
@@ -188,8 +193,9 @@ def test_a_user_without_rights(postgres_dsn: str) -> None:
     ("url", "reason"),
     [
         ("postgresql://me:geheim@127.0.0.1:{port}/x", "nothing listens there"),
-        ("postgresql://me:geheim@127.0.0.1:notaport/x", "not valid"),
-        ("hello geheim", "not a connection URL"),
+        ("postgresql://me:geheim@127.0.0.1:notaport/x", "not well formed"),
+        ("hello geheim", "not well formed"),
+        ("postgresql://me:ge@heim@127.0.0.1/x", "not well formed"),
     ],
 )
 def test_a_database_that_cannot_be_reached(url: str, reason: str) -> None:
@@ -198,7 +204,8 @@ def test_a_database_that_cannot_be_reached(url: str, reason: str) -> None:
     code, report, found = examine("--database-url", url.format(port=port), *ANY_PORTS)
     assert (code, found["database"].status) == (1, "failed")
     assert reason in found["database"].detail
-    assert "geheim" not in str(report)
+    assert ("Start that server" in found["database"].advice) == ("nothing listens" in reason)
+    assert "heim" not in str(report)
 
 
 def test_the_running_system(postgres_dsn: str) -> None:
@@ -237,17 +244,17 @@ def test_nothing_at_the_url(tmp_path: Path, listener: socket.socket) -> None:
     assert url in found["system"].detail
 
 
-async def test_the_life_of_a_data_folder(tmp_path: Path) -> None:
-    server = EmbeddedServer(EmbeddedConfig(data_dir=tmp_path, shared_buffers_mb=16))
+async def test_the_life_of_a_data_folder(data_folder: Path) -> None:
+    server = EmbeddedServer(EmbeddedConfig(data_dir=data_folder, shared_buffers_mb=16))
     await server.start()
     try:
         await migrate(server.dsn)
-        running = await asyncio.to_thread(examine, "--data-dir", str(tmp_path), *ANY_PORTS)
+        running = await asyncio.to_thread(examine, "--data-dir", str(data_folder), *ANY_PORTS)
     finally:
         await server.aclose()
-    stopped = await asyncio.to_thread(examine, "--data-dir", str(tmp_path), *ANY_PORTS)
-    crash(tmp_path)
-    crashed = await asyncio.to_thread(examine, "--data-dir", str(tmp_path), *ANY_PORTS)
+    stopped = await asyncio.to_thread(examine, "--data-dir", str(data_folder), *ANY_PORTS)
+    crash(data_folder)
+    crashed = await asyncio.to_thread(examine, "--data-dir", str(data_folder), *ANY_PORTS)
 
     assert running[2]["data folder"].detail.endswith(f"in use by process {os.getpid()}")
     assert running[2]["schema"].status == "ok"

@@ -138,6 +138,14 @@ async def test_a_taken_port_stops_the_start_with_the_flag_to_use(shared_postgres
         assert supervisor._reserved == {}
 
 
+async def test_all_taken_ports_are_told_at_once(shared_postgres_dsn: str) -> None:
+    with _taken_port() as one, _taken_port() as other:
+        supervisor = Supervisor(_settings(shared_postgres_dsn, http=one, otlp_http=other))
+        with pytest.raises(PermanentError, match=rf"{one} .*--http-port.*{other} .*--otlp-http-port"):
+            await supervisor.start()
+        assert supervisor._reserved == {}
+
+
 async def test_two_systems_do_not_share_a_port(shared_postgres_dsn: str) -> None:
     async with running_system(_settings(shared_postgres_dsn)) as first:
         children = _children()

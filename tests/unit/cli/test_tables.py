@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 
 import pytest
 from msgspec.structs import replace
@@ -15,8 +16,9 @@ from relayscope.cli.render.text import clean, duration, fit, rate
 from relayscope.cli.render.traces import render_traces
 from storage.api import Window
 from tests.support.canned_reader import TRACE_ID, edge, node
-from tests.support.trace import CHILD, ROOT, failed
+from tests.support.trace import CHILD, MS, ROOT, failed
 
+DAY = date(2025, 1, 31)
 WINDOW = Window(workspace_id=1, start_us=0, end_us=3_600_000_000)
 
 
@@ -60,19 +62,20 @@ def test_harmless_text_is_kept() -> None:
 
 def test_traces() -> None:
     answer = schema.TraceList(items=[represent_summary([ROOT, failed(CHILD)])], next_cursor="CUR")
-    lines = drawn(render_traces(answer, width=140))
+    lines = drawn(render_traces(answer, width=140, today=DAY))
     assert lines[2] == (f"{TRACE_ID.hex()} 2025-01-31 12:00:00.123 gateway POST /v1/chat/completions 100 ms 2 1 error")
     assert lines[-1] == "More: --cursor CUR"
 
 
 def test_ids_of_traces_survive_a_narrow_terminal() -> None:
     answer = schema.TraceList(items=[represent_summary([replace(ROOT, name="x" * 300)])], next_cursor=None)
-    assert any(TRACE_ID.hex() in line for line in drawn(render_traces(answer, width=80), width=80))
+    assert any(TRACE_ID.hex() in line for line in drawn(render_traces(answer, width=80, today=DAY), width=80))
 
 
 def test_map() -> None:
     answer = represent_map([node("a"), node("b")], [edge("a", "b", calls=36), edge("b", "c", calls=72)], window=WINDOW)
     lines = drawn(render_map(answer))
+    assert "RATE is CALLS divided by the whole window, 1 h." in lines
     assert "b → c 1.2/min 72 1.39 % 1 ms 2.5 ms 9.75 ms" in lines
     assert "a → b 36/h 36 2.78 % 1 ms 2.5 ms 9.75 ms" in lines
     assert "a 20 10 10 % 1 ms 2.5 ms 9.75 ms" in lines
@@ -81,7 +84,7 @@ def test_map() -> None:
 @pytest.mark.parametrize(
     ("renderable", "sentence"),
     [
-        (render_traces(schema.TraceList(items=[], next_cursor=None), width=80), "No traces match."),
+        (render_traces(schema.TraceList(items=[], next_cursor=None), width=80, today=DAY), "No traces match."),
         (render_services(schema.ServiceList(items=[], next_cursor=None)), "No service has sent spans yet."),
         (render_map(represent_map([], [], window=WINDOW)), "No service has sent spans in this window"),
         (render_map(represent_map([node("a")], [], window=WINDOW)), "No service called another one"),
@@ -103,4 +106,39 @@ def test_no_digit_is_cut_on_a_narrow_terminal() -> None:
     traces = schema.TraceList(
         items=[represent_summary([replace(ROOT, name="x" * 99), failed(CHILD)])], next_cursor=None
     )
-    assert any(line.endswith("100 ms error") for line in drawn(render_traces(traces, width=80), width=80))
+    assert any(line.endswith("100 ms error") for line in drawn(render_traces(traces, width=80, today=DAY), width=80))
+
+
+@pytest.mark.parametrize(
+    ("today", "days_later", "times"),
+    [
+        (DAY, 0, ["12:00:00", "12:00:00"]),
+        (DAY, -1, ["01-31 12:00:00", "01-30 12:00:00"]),
+        (date(2025, 2, 1), 0, ["01-31 12:00:00", "01-31 12:00:00"]),
+        (date(2026, 1, 31), 0, ["2025-01-31 12:00", "2025-01-31 12:00"]),
+    ],
+    ids=["today", "two days", "yesterday", "last year"],
+)
+def test_a_narrow_terminal_shows_the_date_when_it_is_not_today(today: date, days_later: int, times: list[str]) -> None:
+    shift = days_later * 24 * 3_600_000 * MS
+    other = replace(
+        ROOT,
+        start_time_unix_nano=ROOT.start_time_unix_nano + shift,
+        end_time_unix_nano=ROOT.end_time_unix_nano + shift,
+    )
+    answer = schema.TraceList(items=[represent_summary([ROOT]), represent_summary([other])], next_cursor=None)
+    lines = drawn(render_traces(answer, width=80, today=today), width=80)[-2:]
+    assert [line.removeprefix(TRACE_ID.hex()).partition("POST")[0].strip() for line in lines] == times
+
+
+def test_a_window_that_was_chosen_needs_no_advice_about_it() -> None:
+    empty = schema.TraceList(items=[], next_cursor=None)
+    assert drawn(render_traces(empty, width=80, today=DAY, has_start=True)) == ["No traces match."]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_names_are_cut_with_an_ellipsis_and_never_broken(width: int) -> None:
+    answer = represent_map([node("a" * 60), node("b" * 60)], [edge("a" * 60, "b" * 60)], window=WINDOW)
+    lines = drawn(render_map(answer), width=width)
+    assert sum("aa" in line or "a…" in line for line in lines) == 2
+    assert any("…" in line for line in lines)

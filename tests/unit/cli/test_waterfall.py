@@ -119,6 +119,13 @@ def test_errors_stand_out() -> None:
     assert "\x1b[1;31m" not in coloured[-2]
 
 
+@pytest.mark.parametrize("width", [16, 32, 80, 120])
+def test_the_mark_of_a_failure_survives_a_long_name(width: int) -> None:
+    spans = [failed(replace(ROOT, name="x" * 200), message="y" * 200), replace(CHILD, name="x" * 200)]
+    root, child = drawn(waterfall(trace_of(spans), width=width), width=width)[-2:]
+    assert ("✗" in root, "✗" in child) == (True, False)
+
+
 def test_names_cannot_steer_the_terminal() -> None:
     spans = [failed(replace(ROOT, name="a\x1b[2Jb\x07\n\u202ec"), message="\x1b]0;title\x07")]
     text = "\n".join(drawn(waterfall(trace_of(spans), width=100)))

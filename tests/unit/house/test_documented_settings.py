@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from relayscope.cli import app
-from relayscope.settings import Settings, load_settings
+from relayscope.settings import FLAG_VARIABLES, Settings, load_settings
 from tests.support.repository import document
 
 _PAGE = "docs/configuration.md"
@@ -58,3 +58,4 @@ def test_every_variable_of_a_flag_is_documented() -> None:
     assert {pair for pair in variables if not re.search(rf"`{pair[0]}`.*`{pair[1]}`", text)} == set()
     stated = set(re.findall(r"^\| `(--[a-z-]+)` \| `(RELAYSCOPE_[A-Z_]+)`", text, re.MULTILINE))
     assert stated <= variables
+    assert {variable for _, variable in variables} == FLAG_VARIABLES

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from relayscope.doctor.configuration import check_environment, check_settings
+from relayscope.doctor.configuration import check_settings
 from relayscope.doctor.database import (
     check_durability,
     check_partitions,
@@ -20,7 +20,7 @@ from relayscope.doctor.database import (
 )
 from relayscope.doctor.finding import Finding, Status, failed, ok, report, size, warning
 from relayscope.doctor.folder import check_cluster, check_disk, check_folder
-from relayscope.doctor.port import Listener, Owner, check_port, check_ports
+from relayscope.doctor.port import Listener, Owner, System, check_port, check_ports
 from relayscope.doctor.program import check_driver, check_packages, check_python, check_version
 from relayscope.doctor.system import check_health, check_nothing_answers, check_ready, local_url
 from relayscope.settings import Settings
@@ -29,6 +29,9 @@ from storage.postgres.inspection import PostgresInspector
 
 GIB = 1 << 30
 ME = Account(name="me", exists=True)
+NOBODY = System(is_answering=False, supervisor=None)
+CHILD = Owner(pid=7, parent=5, name="python", is_relayscope=True)
+STRANGER = Owner(pid=7, parent=5, name="jaeger", is_relayscope=False)
 DATABASE = DatabaseState(
     server_version="18.1",
     is_server_supported=True,
@@ -154,24 +157,6 @@ def test_a_database_url_is_shown_by_its_parts() -> None:
     assert sorted(shown.split()) == ["dbname=traces", "host=db.example", "port=5433", "user=me"]
 
 
-def test_unknown_variables_are_warnings_with_the_closest_name() -> None:
-    environment = {
-        "PATH": "/bin",
-        "RELAYSCOPE_URL": "x",
-        "RELAYSCOPE_SERVICE": "{}",
-        "RELAYSCOPE_SERVICE__LOGS__LEVEL": "debug",
-        "RELAYSCOPE_SERVICE__WORKER": "secret value",
-        "RELAYSCOPE_ZZZ": "secret value",
-    }
-    found = check_environment(environment, known={"RELAYSCOPE_URL"})
-    assert [(finding.detail.split()[0], finding.status) for finding in found] == [
-        ("RELAYSCOPE_SERVICE__WORKER", "warning"),
-        ("RELAYSCOPE_ZZZ", "warning"),
-    ]
-    assert "RELAYSCOPE_SERVICE__WORKERS" in found[0].advice
-    assert "secret value" not in str(found)
-
-
 @pytest.mark.parametrize(
     ("state", "status", "says"),
     [
@@ -253,19 +238,19 @@ def test_database(finding: Finding, status: Status, says: str) -> None:
 
 def test_port_zero_is_any() -> None:
     place = Listener(name="port http", flag="--http-port", host="127.0.0.1", port=0, is_api=True)
-    assert check_port(place, owner=None, is_running=False).status == "ok"
+    assert check_port(place, owner=None, system=NOBODY).status == "ok"
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     place = Listener(name="port http", flag="--http-port", host="192.0.2.1", port=8000, is_api=True)
-    finding = check_port(place, owner=None, is_running=False)
+    finding = check_port(place, owner=None, system=NOBODY)
     assert (finding.status, "--host" in finding.advice) == ("failed", True)
 
 
 def test_two_listeners_cannot_share_a_port() -> None:
     endpoint = "127.0.0.1:8000"
     settings = Settings.model_validate({"service": {"http": {"endpoint": endpoint}, "jaeger": {"http": endpoint}}})
-    finding = check_ports(settings, is_running=True)[1]
+    finding = check_ports(settings, NOBODY)[1]
     assert finding.status == "failed"
     assert finding.detail == f"{endpoint} is also that of port http"
     assert "--jaeger-http-port" in finding.advice
@@ -328,17 +313,33 @@ def test_nothing_answers(asked: str | None, holder: int | None, status: Status, 
 
 
 @pytest.mark.parametrize(
-    ("owner", "is_running", "status"),
+    ("owner", "system", "status", "says"),
     [
-        (None, False, "failed"),
-        (None, True, "ok"),
-        (Owner(pid=7, name="python", is_relayscope=True), False, "ok"),
-        (Owner(pid=7, name="jaeger", is_relayscope=False), True, "failed"),
+        (None, System(is_answering=False, supervisor=0), "failed", "another program"),
+        (None, System(is_answering=True, supervisor=0), "ok", "as it seems"),
+        (None, System(is_answering=True, supervisor=5), "ok", "as it seems"),
+        (None, System(is_answering=True, supervisor=None), "failed", "another data folder"),
+        (CHILD, System(is_answering=False, supervisor=0), "ok", "process 7"),
+        (CHILD, System(is_answering=False, supervisor=5), "ok", "process 7"),
+        (CHILD, System(is_answering=True, supervisor=6), "failed", "another data folder (process 5)"),
+        (CHILD, System(is_answering=True, supervisor=None), "failed", "another data folder (process 5)"),
+        (STRANGER, System(is_answering=True, supervisor=5), "failed", "jaeger (process 7)"),
     ],
-    ids=["nobody knows", "the API answers", "a child of ours", "another program"],
+    ids=[
+        "nobody knows",
+        "the API answers",
+        "the API answers and the folder is used",
+        "the API of another folder answers",
+        "a child of someone",
+        "a child of ours",
+        "a child of another",
+        "a child of another while the folder is free",
+        "another program",
+    ],
 )
-def test_a_taken_port(taken_port: int, owner: Owner | None, *, is_running: bool, status: Status) -> None:
+def test_a_taken_port(taken_port: int, owner: Owner | None, system: System, status: Status, says: str) -> None:
     place = Listener(name="port otlp grpc", flag="--otlp-grpc-port", host="127.0.0.1", port=taken_port, is_api=False)
-    finding = check_port(place, owner=owner, is_running=is_running)
+    finding = check_port(place, owner=owner, system=system)
     assert finding.status == status
+    assert says in finding.detail
     assert ("--otlp-grpc-port" in finding.advice) == (status == "failed")

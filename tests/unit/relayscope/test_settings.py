@@ -140,12 +140,35 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 @pytest.mark.parametrize(
     ("name", "value", "named"),
     [
-        ("RELAYSCOPE_SERVICE__WORKERZ", "1", "workerz"),
-        ("RELAYSCOPE_SERVICE__WORKERS", "many", "service.workers"),
-        ("RELAYSCOPE_STORGE__DATA_DIR", "x", "RELAYSCOPE_STORGE__DATA_DIR"),
-        ("RELAYSCOPE_SERVICE", _SECRET, "service"),
+        ("RELAYSCOPE_SERVICE__WORKERZ", "1", "did you mean RELAYSCOPE_SERVICE__WORKERS?"),
+        (
+            "RELAYSCOPE_SERVICE__WORKERS",
+            "many",
+            r"service\.workers \(in RELAYSCOPE_SERVICE__WORKERS\): must be a valid int",
+        ),
+        ("RELAYSCOPE_STORGE__DATA_DIR", "x", "RELAYSCOPE_STORGE__DATA_DIR names no setting; did you mean "),
+        ("RELAYSCOPE_STORAGE_DATABASE_URL", _URL, "did you mean RELAYSCOPE_STORAGE__DATABASE_URL?"),
+        ("RELAYSCOPE_WORKRS", "1", "RELAYSCOPE_WORKRS names no setting; did you mean RELAYSCOPE_WORKERS?"),
+        ("relayscope_workers", "1", "relayscope_workers names no setting; did you mean RELAYSCOPE_WORKERS?"),
+        ("RELAYSCOPE_ZZZ", _SECRET, "RELAYSCOPE_ZZZ names no setting$"),
+        ("RELAYSCOPE_SERVICE", _SECRET, "RELAYSCOPE_SERVICE is not JSON"),
+        (
+            "RELAYSCOPE_SERVICE",
+            '{"wokers": 1}',
+            r"service\.wokers \(in RELAYSCOPE_SERVICE\); did you mean service\.workers",
+        ),
     ],
-    ids=["unknown key", "wrong type", "unknown section", "section that is a value"],
+    ids=[
+        "unknown key",
+        "wrong type",
+        "unknown section",
+        "one underscore for two",
+        "misspelt flag",
+        "flag in small letters",
+        "nothing like it",
+        "section that is a value",
+        "unknown key in a section",
+    ],
 )
 def test_a_wrong_variable_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, named: str
@@ -154,6 +177,46 @@ def test_a_wrong_variable_is_refused_by_name(
     with pytest.raises(CallerError, match=named) as refused:
         load_settings()
     assert _SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["RELAYSCOPE_TEST_CITUS_URL", "RELAYSCOPE_URL", "relayscope_service__workers"])
+def test_a_variable_that_somebody_reads_is_allowed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "3")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "storage: {data_dirr: x}",
+            r"^unknown setting storage\.data_dirr \(in .*\.yaml\); did you mean storage\.data_dir\?$",
+        ),
+        ("storage: 3", r"^storage \(in .*\.yaml\): must be a section, with settings below it$"),
+        ("service: {workers: many}", r"^service\.workers \(in .*\.yaml\): must be a valid integer$"),
+        (
+            "service: {http: {endpoint: 'a:70000'}}",
+            r"endpoint \(in .*\.yaml\): a port is a number from 0 to 65535, not 70000$",
+        ),
+    ],
+    ids=["unknown", "section", "type", "port"],
+)
+def test_problems_are_told_in_our_words(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(CallerError, match=sentence):
+        load_settings(config=_file(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+    with pytest.raises(CallerError) as refused:
+        load_settings(config=path)
+    assert str(refused.value) == f"cannot read {path}: No such file or directory"
+
+
+def test_the_source_that_wins_is_blamed(tmp_path: Path) -> None:
+    config = _file(tmp_path, "service: {workers: 3}")
+    with pytest.raises(CallerError, match=r"service\.workers \(in a flag\)"):
+        load_settings(config=config, flags={"service": {"workers": 0}})
 
 
 def test_variables_stand_for_text_and_numbers_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

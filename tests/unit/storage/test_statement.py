@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from storage.postgres.statement import load_statements
+from storage.postgres.statement import load_statements, split_statements
 
 _FOLDER = files("storage.postgres").joinpath("sql")
 FILES = sorted(entry.name for entry in _FOLDER.iterdir() if entry.name.endswith(".sql"))
@@ -39,3 +39,11 @@ def test_the_first_line_of_a_file_may_be_a_statement() -> None:
 def test_an_unknown_file_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         load_statements("unknown.sql")
+
+
+def test_a_script_is_split_where_its_statements_end() -> None:
+    script = "-- first; of all\nCREATE TABLE a (b text);\nCREATE FUNCTION f() AS $$ SELECT 1; -- in it\n SELECT 2 $$;\n-- last\n"
+    assert split_statements(script) == [
+        "CREATE TABLE a (b text)",
+        "CREATE FUNCTION f() AS $$ SELECT 1; -- in it\n SELECT 2 $$",
+    ]
