@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -21,7 +22,7 @@ from relayscope.ready_file import ReadyFile
 from relayscope.run import ChildState, RunFolder, RunState
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import refuse_own_ports
-from tracedata import PermanentError, RelayscopeError
+from tracedata import CallerError, PermanentError, RelayscopeError
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Supervisor:
         """
         try:
             # A Relayscope on the same folder holds the ports too, but it is the folder that two cannot share.
-            if not self._dsn:
+            if self._settings.storage.database_url is None:
                 self._database = build_database(self._settings, on_restart=self._announce)
                 self._database.claim()
             settings = self._reserve_ports()
@@ -197,7 +198,13 @@ class Supervisor:
             host, port = split_endpoint(section[leaf])
             try:
                 self._reserved[name] = _reserve(host, port)
+            except (socket.gaierror, UnicodeError) as exc:
+                raise CallerError(f"cannot listen on {host}: no host has this name; name another with --host") from exc
             except OSError as exc:
+                if exc.errno == errno.EADDRNOTAVAIL:
+                    raise CallerError(
+                        f"cannot listen on {host}: it is no address of this machine; name one that is with --host"
+                    ) from exc
                 taken.append(f"{host}:{port} ({exc.strerror}, {flag})")
                 continue
             bracketed = f"[{host}]" if ":" in host else host

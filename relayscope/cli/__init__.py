@@ -54,7 +54,6 @@ doctor.register(app)
 retention.register(app)
 bench.register(app)
 
-
 _INTERRUPTED = 130
 
 

@@ -109,6 +109,34 @@ def test_a_port_in_use(data_folder: Path, flag: str) -> None:
     assert port in message
 
 
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        pytest.param("nohost.invalid", "no host has this name", id="unknown"),
+        pytest.param("a..b", "no host has this name", id="no-name"),
+        pytest.param("192.0.2.1", "no address of this machine", id="elsewhere"),
+    ],
+)
+def test_a_host_that_is_not_ours(data_folder: Path, host: str, said: str) -> None:
+    result = run("up", "--data-dir", str(data_folder / "data"), "--host", host, *ANY_PORTS)
+
+    assert result.returncode == 2
+    message = _sentence(result.stderr)
+    assert f"{host}: " in message
+    assert said in message
+    assert "--host" in message
+    assert "port" not in message
+
+
+def test_a_port_that_is_none() -> None:
+    result = run("up", "--http-port", "99999")
+
+    assert result.returncode == 2
+    assert "--http-port" in result.stderr
+    assert "65535" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_port_of_another_relayscope(system: System, data_folder: Path) -> None:
     """Both would listen with SO_REUSEPORT, and each would get some of the other's requests."""
     port = str(system.ready.otlp_grpc)
