@@ -114,6 +114,9 @@ class _Protocol(HttpToolsProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: any client may ask, gets its answer all the same, and is no reason for advice to install packages."""
+
     def on_message_begin(self) -> None:
         self._header_bytes = 0
         self._expect_headers()

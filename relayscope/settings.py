@@ -87,6 +87,18 @@ def _checked_age(text: str) -> str:
 
 
 Age = Annotated[str, AfterValidator(_checked_age)]
+
+
+def _checked_url(url: str) -> str:
+    if not url.strip():
+        raise ValueError(
+            "is empty (a variable that is not set?); name a PostgreSQL, or leave it out for the embedded one"
+        )
+    return url
+
+
+# An empty one must not be taken for none: the data would go where nobody looks for it.
+DatabaseUrl = Annotated[str, AfterValidator(_checked_url)]
 _MIB = 1 << 20
 
 
@@ -167,7 +179,7 @@ class StorageSettings(_Section):
     """Where spans are kept, and the bounds of writing and reading."""
 
     data_dir: Path = Field(Path("relayscope-data"), description="The embedded PostgreSQL and its log live here.")
-    database_url: str | None = Field(
+    database_url: DatabaseUrl | None = Field(
         None, description="Use this PostgreSQL (15 or newer) instead of the embedded one.", repr=False
     )
     shared_buffers_mb: int | None = Field(
@@ -306,9 +318,15 @@ def _read(path: Path) -> Tree:
         raise CallerError(f"cannot read {path}: it is not UTF-8") from exc
     except yaml.YAMLError as exc:
         raise CallerError(f"{path} is not YAML{_position(exc)}") from exc
+    except (ValueError, RecursionError) as exc:
+        # Such as a date that the calendar does not have.
+        raise CallerError(f"{path} is not YAML that can be read: a value is impossible, or nested too deeply") from exc
     if not isinstance(tree, dict | None):
         raise CallerError(f"{path}: expected a mapping at the top")
-    expanded: Tree = _expanded(tree or {}, place=str(path))
+    try:
+        expanded: Tree = _expanded(tree or {}, place=str(path))
+    except RecursionError as exc:
+        raise CallerError(f"{path}: an alias contains itself, or values are nested too deeply") from exc
     return expanded
 
 
@@ -320,12 +338,18 @@ def _position(error: yaml.YAMLError) -> str:
 
 def _expanded(value: Any, *, place: str) -> Any:  # noqa: ANN401 - whatever YAML holds
     if isinstance(value, dict):
-        return {key: _expanded(item, place=f"{place}: {key}") for key, item in value.items()}
+        return {_name(key, place=place): _expanded(item, place=f"{place}: {key}") for key, item in value.items()}
     if isinstance(value, list):
         return [_expanded(item, place=place) for item in value]
     if isinstance(value, str):
         return _VARIABLE.sub(lambda match: _variable(match[1], place=place), value)
     return value
+
+
+def _name(key: object, *, place: str) -> str:
+    if not isinstance(key, str):
+        raise CallerError(f"{place}: a key is of type {type(key).__name__}; the names of settings are text")
+    return key
 
 
 def _variable(name: str, *, place: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -17,10 +18,11 @@ import msgspec
 from relayscope.app import Database, assert_durable, build_database, migrate_schema
 from relayscope.metrics import forget_gauges
 from relayscope.process import Announcement, Role, Specification
+from relayscope.ready_file import ReadyFile
 from relayscope.run import ChildState, RunFolder, RunState
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import refuse_own_ports
-from tracedata import PermanentError, RelayscopeError
+from tracedata import CallerError, PermanentError, RelayscopeError
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ class Supervisor:
         """
         try:
             # A Relayscope on the same folder holds the ports too, but it is the folder that two cannot share.
-            if not self._dsn:
+            if self._settings.storage.database_url is None:
                 self._database = build_database(self._settings, on_restart=self._announce)
                 self._database.claim()
             settings = self._reserve_ports()
@@ -138,7 +140,8 @@ class Supervisor:
             raise
         self._is_ready = True
         self._tell_state()
-        self._announce()
+        if self._on_change is not None:
+            self._on_change(self.ready)
 
     def _make_children(self, settings: Settings) -> list[_Child]:
         places: list[tuple[Role, str]] = [("api", "api")]
@@ -171,8 +174,12 @@ class Supervisor:
         self._reserved = {}
 
     def _announce(self) -> None:
-        if self._is_ready and self._on_change is not None:
-            self._on_change(self.ready)
+        """Tells of a process that was replaced. It serves, even when that cannot be written."""
+        try:
+            if self._is_ready and self._on_change is not None:
+                self._on_change(self.ready)
+        except RelayscopeError as exc:
+            _log.error("%s", exc)
 
     def _tell_state(self) -> None:
         """Lets the API know who is up."""
@@ -191,7 +198,13 @@ class Supervisor:
             host, port = split_endpoint(section[leaf])
             try:
                 self._reserved[name] = _reserve(host, port)
+            except (socket.gaierror, UnicodeError) as exc:
+                raise CallerError(f"cannot listen on {host}: no host has this name; name another with --host") from exc
             except OSError as exc:
+                if exc.errno == errno.EADDRNOTAVAIL:
+                    raise CallerError(
+                        f"cannot listen on {host}: it is no address of this machine; name one that is with --host"
+                    ) from exc
                 taken.append(f"{host}:{port} ({exc.strerror}, {flag})")
                 continue
             bracketed = f"[{host}]" if ":" in host else host
@@ -299,19 +312,27 @@ class _Child:
 
 @contextlib.asynccontextmanager
 async def running_system(settings: Settings, *, ready_file: Path | None = None) -> AsyncIterator[Ready]:
-    """A system for the time of the block; ``ready_file`` says where it is, and is removed at the end."""
+    """A system for the time of the block; ``ready_file`` says where it is, and is removed at the end.
+
+    Raises:
+        CallerError: the ready file cannot be written; nothing was started.
+        RelayscopeError: see ``Supervisor.start``.
+    """
+    file = ReadyFile(ready_file) if ready_file is not None else None
 
     def write(ready: Ready) -> None:
-        if ready_file is not None:
-            _write_privately(ready_file, msgspec.json.format(msgspec.json.encode(ready)))
+        if file is not None:
+            file.write(msgspec.json.format(msgspec.json.encode(ready)) + b"\n")
 
+    if file is not None:
+        file.prepare()
     supervisor = Supervisor(settings, on_change=write)
     try:
         await supervisor.start()
         yield supervisor.ready
     finally:
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 - one entry of a folder
+        if file is not None:
+            file.remove()
         await supervisor.aclose()
 
 
@@ -349,11 +370,3 @@ async def _end(process: Process, timeout_s: float) -> None:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _write_privately(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data + b"\n")
-    draft.replace(path)

@@ -15,7 +15,7 @@ import psutil
 from relayscope.supervisor import Pids, Ready
 from tracedata import PermanentError
 
-_COMMAND = (sys.executable, "-c", "from relayscope.cli import main; main()", "up")
+_COMMAND = (sys.executable, "-c", "from relayscope.entry import main; main()", "up")
 _START_TIMEOUT_S = 90.0
 _STOP_TIMEOUT_S = 60.0
 _POLL_S = 0.02

@@ -1,8 +1,9 @@
-"""The ``relayscope`` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+"""The ``relayscope`` command. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relayscope.cli import bench, doctor, read, retention, serve
+from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
 from tracedata import CallerError, RelayscopeError
@@ -52,13 +54,40 @@ doctor.register(app)
 retention.register(app)
 bench.register(app)
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Runs the command line; a failure is one sentence on standard error."""
+    open_missing_streams()
     try:
-        app()
+        _check_words(sys.argv)
+        try:
+            app()
+        finally:
+            flush_output()
     except RelayscopeError as exc:
-        # Names of files may look like markup, and then would not be shown or even be refused.
-        message = f"[bold red]relayscope:[/] {escape(as_called(str(exc), sys.argv[0]))}"
-        Console(stderr=True).print(message, markup=True, highlight=False, soft_wrap=True)
+        _tell(as_called(str(exc), sys.argv[0]))
         sys.exit(2 if isinstance(exc, CallerError) else 1)
+    except OSError as exc:
+        drop_output()
+        # A reader that has seen enough, such as head, is no failure to tell.
+        if not isinstance(exc, BrokenPipeError):
+            _tell(describe_failure(exc))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for place, word in enumerate(words):
+        try:
+            word.encode()
+        except UnicodeEncodeError as exc:
+            raise CallerError(f"argument {place} is not text in UTF-8") from exc
+
+
+def _tell(message: str) -> None:
+    # Names of files may look like markup, and then would not be shown or even be refused.
+    marked = f"[bold red]relayscope:[/] {escape(message)}"
+    Console(stderr=True).print(marked, markup=True, highlight=False, soft_wrap=True)

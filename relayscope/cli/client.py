@@ -15,6 +15,7 @@ Parameters: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 
 _TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 5.0
+_MAX_PORT = 65_535
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -30,14 +31,17 @@ def get(url: str, path: str, parameters: Parameters) -> bytes:
         RetryableError: the server cannot be reached, or cannot answer now.
         PermanentError: anything else.
     """
+    host = _host(url)
     given = {name: value for name, value in parameters.items() if value is not None}
     timeout = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
     try:
         # A proxy of the environment cannot reach this machine's loopback interface.
-        with httpx.Client(timeout=timeout, trust_env=not _is_loopback(httpx.URL(url).host)) as client:
+        with httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)) as client:
             response = client.get(url.rstrip("/") + path, params=given)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-        raise CallerError(f"{clean(url)} is not a URL such as http://127.0.0.1:8000.") from exc
+        raise _no_url(url) from exc
+    except UnicodeEncodeError as exc:
+        raise CallerError("A parameter is not text in UTF-8.") from exc
     except httpx.ConnectError as exc:
         raise RetryableError(
             f"Nothing answers at {clean(url)}. Start it with `relayscope up`, or give its address with --url."
@@ -63,6 +67,23 @@ def _failure(url: str, response: httpx.Response) -> RelayscopeError:
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         return RetryableError(detail)
     return PermanentError(detail)
+
+
+def _host(url: str) -> str:
+    """The host of the URL. The library takes more for one than can be looked up."""
+    try:
+        parsed = httpx.URL(url)
+        parsed.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as exc:
+        raise _no_url(url) from exc
+    # A bracket or space that is out of place comes back escaped.
+    if "%" in parsed.host or (parsed.port or 0) > _MAX_PORT:
+        raise _no_url(url)
+    return parsed.host
+
+
+def _no_url(url: str) -> CallerError:
+    return CallerError(f"{clean(url)} is not a URL such as http://127.0.0.1:8000.")
 
 
 def _is_loopback(host: str) -> bool:

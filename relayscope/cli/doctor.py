@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from functools import partial
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -36,41 +35,15 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
+@option.with_settings
 def doctor(
     *,
     url: Url = None,
     as_json: option.AsJson = False,
-    config: option.Config = None,
-    data_dir: option.DataDir = None,
-    database_url: option.DatabaseUrl = None,
-    allow_data_loss: option.AllowDataLoss = False,
-    workers: option.Workers = None,
-    host: option.Host = None,
-    http_port: option.HttpPort = None,
-    jaeger_http_port: option.JaegerHttpPort = None,
-    jaeger_grpc_port: option.JaegerGrpcPort = None,
-    otlp_grpc_port: option.OtlpGrpcPort = None,
-    otlp_http_port: option.OtlpHttpPort = None,
+    given: option.Given,
 ) -> None:
     """Check program, settings, data folder, database, ports and the running system, and say what to do."""
-    ports = {
-        "http_port": http_port,
-        "jaeger_http_port": jaeger_http_port,
-        "jaeger_grpc_port": jaeger_grpc_port,
-        "otlp_grpc_port": otlp_grpc_port,
-        "otlp_http_port": otlp_http_port,
-    }
-    load = partial(
-        option.settings_from,
-        config=config,
-        data_dir=data_dir,
-        database_url=database_url,
-        allow_data_loss=allow_data_loss,
-        workers=workers,
-        host=host,
-        ports=ports,
-    )
-    question = Question(load=load, config=config, url=url)
+    question = Question(load=given.settings, config=given.config, url=url)
     answer = asyncio.run(examine(question, build_inspector()))
     if as_json:
         typer.echo(msgspec.json.encode(answer))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
 from relayscope.settings import Settings, Tree, load_settings, split_endpoint
 
+_DATABASE_URL = "RELAYSCOPE_DATABASE_URL"
 _STORAGE, _NETWORK = "Storage", "Network"
 
 Config = Annotated[
@@ -30,7 +36,7 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database-url",
         help="Use this PostgreSQL (15 or newer) instead of the embedded one.",
-        envvar="RELAYSCOPE_DATABASE_URL",
+        envvar=_DATABASE_URL,
         rich_help_panel=_STORAGE,
     ),
 ]
@@ -126,6 +132,64 @@ _ENDPOINTS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """The flags of every command that runs, or looks at, a whole system. A field is a flag."""
+
+    config: Config = None
+    data_dir: DataDir = None
+    database_url: DatabaseUrl = None
+    allow_data_loss: AllowDataLoss = False
+    workers: Workers = None
+    host: Host = None
+    http_port: HttpPort = None
+    jaeger_http_port: JaegerHttpPort = None
+    jaeger_grpc_port: JaegerGrpcPort = None
+    otlp_grpc_port: OtlpGrpcPort = None
+    otlp_http_port: OtlpHttpPort = None
+
+    def settings(self) -> Settings:
+        """See ``settings_from``."""
+        return settings_from(
+            config=self.config,
+            data_dir=self.data_dir,
+            database_url=self.database_url,
+            allow_data_loss=self.allow_data_loss,
+            workers=self.workers,
+            host=self.host,
+            ports={name: getattr(self, name) for name in _ENDPOINTS},
+        )
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command that takes ``given`` the flags of ``Given`` in its place."""
+    names = [field.name for field in fields(Given)]
+
+    @functools.wraps(command)
+    def called(**values: object) -> None:
+        # The values are what typer made of the flags, by name and of the types in the signature.
+        given = Given(**{name: values.pop(name) for name in names})  # type: ignore[arg-type]
+        command(given=given, **values)
+
+    # typer reads the flags from the signature; a function has no such attribute for the checker until it is set.
+    called.__signature__ = _unfolded(inspect.signature(command, eval_str=True))  # type: ignore[attr-defined]
+    return called
+
+
+def _unfolded(signature: inspect.Signature) -> inspect.Signature:
+    hints = get_type_hints(Given, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(Given)
+    ]
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        parameters += shared if name == "given" else [parameter]
+    return signature.replace(parameters=parameters)
+
+
 def settings_from(
     *,
     config: Path | None,
@@ -141,6 +205,8 @@ def settings_from(
     Raises:
         CallerError: a setting is wrong; the message names it.
     """
+    # The library takes an empty variable for one that is not set.
+    database_url = os.environ.get(_DATABASE_URL) if database_url is None else database_url
     flags: Tree = {}
     if data_dir is not None:
         _put(flags, ("storage", "data_dir"), data_dir)

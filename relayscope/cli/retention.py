@@ -89,7 +89,7 @@ async def _answer(settings: Settings, *, apply: bool) -> Answer:
 async def _database(settings: Settings) -> AsyncIterator[str]:
     """The URL of the database: the one that is set, the embedded one that runs, or the embedded one for this while."""
     storage = settings.storage
-    if storage.database_url:
+    if storage.database_url is not None:
         yield storage.database_url
         return
     folder = build_inspector().folder(storage.data_dir)

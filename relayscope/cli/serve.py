@@ -31,38 +31,10 @@ def register(app: typer.Typer) -> None:
     app.command(name="migrate")(migrate_command)
 
 
-def up(
-    *,
-    config: option.Config = None,
-    data_dir: option.DataDir = None,
-    database_url: option.DatabaseUrl = None,
-    allow_data_loss: option.AllowDataLoss = False,
-    workers: option.Workers = None,
-    host: option.Host = None,
-    http_port: option.HttpPort = None,
-    jaeger_http_port: option.JaegerHttpPort = None,
-    jaeger_grpc_port: option.JaegerGrpcPort = None,
-    otlp_grpc_port: option.OtlpGrpcPort = None,
-    otlp_http_port: option.OtlpHttpPort = None,
-    ready_file: option.ReadyFile = None,
-) -> None:
+@option.with_settings
+def up(*, given: option.Given, ready_file: option.ReadyFile = None) -> None:
     """Run the whole system until Ctrl-C or SIGTERM. A port of 0 means any free one."""
-    ports = {
-        "http_port": http_port,
-        "jaeger_http_port": jaeger_http_port,
-        "jaeger_grpc_port": jaeger_grpc_port,
-        "otlp_grpc_port": otlp_grpc_port,
-        "otlp_http_port": otlp_http_port,
-    }
-    settings = option.settings_from(
-        config=config,
-        data_dir=data_dir,
-        database_url=database_url,
-        allow_data_loss=allow_data_loss,
-        workers=workers,
-        host=host,
-        ports=ports,
-    )
+    settings = given.settings()
     check_database_url(settings)
     logs = settings.service.logs
     configure_logging(logs.level, log_format=logs.format, file=logs.file, role="supervisor")
@@ -80,44 +52,20 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
             _console.print("Stopping: taking nothing more, committing what was accepted ...")
 
 
+@option.with_settings
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Load a fixed amount, verify it, print a summary, end.")] = False,
     traces: Annotated[int, typer.Option("--traces", min=1, max=100_000, help="Traces to load at first.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same content.")] = 7,
     as_json: option.AsJson = False,
-    config: option.Config = None,
-    data_dir: option.DataDir = None,
-    database_url: option.DatabaseUrl = None,
-    allow_data_loss: option.AllowDataLoss = False,
-    workers: option.Workers = None,
-    host: option.Host = None,
-    http_port: option.HttpPort = None,
-    jaeger_http_port: option.JaegerHttpPort = None,
-    jaeger_grpc_port: option.JaegerGrpcPort = None,
-    otlp_grpc_port: option.OtlpGrpcPort = None,
-    otlp_http_port: option.OtlpHttpPort = None,
+    given: option.Given,
     ready_file: option.ReadyFile = None,
 ) -> None:
     """Run the system with a simulated AI gateway (RelayCore) that sends real OTLP to it."""
     if as_json and not once:
         raise CallerError("--json needs --once: without it the demo goes on, and has no summary to print")
-    ports = {
-        "http_port": http_port,
-        "jaeger_http_port": jaeger_http_port,
-        "jaeger_grpc_port": jaeger_grpc_port,
-        "otlp_grpc_port": otlp_grpc_port,
-        "otlp_http_port": otlp_http_port,
-    }
-    settings = option.settings_from(
-        config=config,
-        data_dir=data_dir,
-        database_url=database_url,
-        allow_data_loss=allow_data_loss,
-        workers=workers,
-        host=host,
-        ports=ports,
-    )
+    settings = given.settings()
     check_database_url(settings)
     configure_logging("warning")
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
@@ -156,7 +104,7 @@ def migrate_command(
     """Bring the database's schema up to date; the command up does so by itself."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
-    if citus and not settings.storage.database_url:
+    if citus and settings.storage.database_url is None:
         raise CallerError("--citus: the embedded PostgreSQL has no Citus; name the coordinator with --database-url")
     schema = run_until_stopped(_migrate(settings, on_citus=citus))
     if schema is None:
@@ -172,7 +120,7 @@ def migrate_command(
 
 
 async def _migrate(settings: Settings, *, on_citus: bool) -> Schema:
-    if settings.storage.database_url:
+    if settings.storage.database_url is not None:
         return await migrate_schema(settings.storage.database_url, on_citus=on_citus)
     database = build_database(settings)
     await database.start()
@@ -192,7 +140,7 @@ def _addresses(ready: Ready, settings: Settings) -> Table:
         ("  gRPC queries", f"{host}:{ready.jaeger_grpc}"),
         ("  OTLP/gRPC", f"http://{host}:{ready.otlp_grpc}"),
         ("  OTLP/HTTP", f"http://{host}:{ready.otlp_http}/v1/traces"),
-        ("  Data", "your PostgreSQL" if settings.storage.database_url else str(settings.storage.data_dir)),
+        ("  Data", str(settings.storage.data_dir) if settings.storage.database_url is None else "your PostgreSQL"),
         ("Ctrl-C stops it.", ""),
     ):
         table.add_row(label, address)

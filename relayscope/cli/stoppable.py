@@ -10,20 +10,34 @@ from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 # ``Any``: nobody sends to a coroutine that is only awaited.
 def run_until_stopped(job: Coroutine[Any, Any, _Result]) -> _Result | None:
-    """Runs the job; the first SIGINT or SIGTERM cancels it, at any point of it, so that it can end in order.
+    """Runs the job; the first SIGINT, SIGTERM or SIGHUP cancels it, at any point of it, so that it can end in order.
+
+    Later ones change nothing, because the end takes a bounded time, and leaving it would lose what it is there to keep.
+    A signal that was ignored when we were started stays so: ``nohup`` does that.
 
     None when it was stopped.
     """
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        return asyncio.run(_cancelled_by_sigterm(job))
+        return asyncio.run(_cancelled_once(job))
     return None
 
 
-async def _cancelled_by_sigterm(job: Coroutine[Any, Any, _Result]) -> _Result:
-    """Does for SIGTERM what ``asyncio.run`` does for SIGINT."""
+async def _cancelled_once(job: Coroutine[Any, Any, _Result]) -> _Result:
     task = asyncio.ensure_future(job)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    is_stopping = False
+
+    def stop() -> None:
+        nonlocal is_stopping
+        if not is_stopping:
+            is_stopping = True
+            task.cancel()
+
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stop)
     return await task

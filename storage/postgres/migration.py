@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import LiteralString
 
 import msgspec
 import psycopg
+from psycopg import errors
 
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
@@ -54,8 +56,8 @@ async def migrate(dsn: str) -> Sequence[Migration]:
 
     Raises:
         CallerError: the URL is malformed.
-        PermanentError: the server is too old, the database has another encoding than UTF-8, the user lacks a right that
-            writing needs, the schema is newer than this program, or a file was changed.
+        PermanentError: the server is too old, the database has another encoding than UTF-8 or is read-only, the user lacks
+            a right that writing needs, the schema is newer than this program, or a file was changed.
         RetryableError: the database cannot be reached.
     """
     with translated("migrate"):
@@ -84,19 +86,39 @@ async def _check_database(connection: psycopg.AsyncConnection) -> None:
 
 async def _apply(connection: psycopg.AsyncConnection) -> Sequence[Migration]:
     await connection.execute(_STATEMENTS["lock"])
-    await connection.execute(_STATEMENTS["prepare"])
+    with _needing("create the schema relayscope in the database, and tables in it"):
+        await connection.execute(_STATEMENTS["prepare"])
     await connection.execute(_STATEMENTS["limits"])
-    applied = {row[0]: row[2] for row in await (await connection.execute(_STATEMENTS["applied"])).fetchall()}
+    with _needing("read the table relayscope.migrations"):
+        applied = {row[0]: row[2] for row in await (await connection.execute(_STATEMENTS["applied"])).fetchall()}
     _check(applied)
     missing = [migration for migration in available_migrations() if migration.version not in applied]
     for migration in missing:
-        for statement in split_statements(migration.sql):
-            await connection.execute(statement)
-        await connection.execute(
-            _STATEMENTS["record"],
-            {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
-        )
+        with _needing("change the tables of the schema relayscope, as only their owner may"):
+            for statement in split_statements(migration.sql):
+                await connection.execute(statement)
+            await connection.execute(
+                _STATEMENTS["record"],
+                {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
+            )
     return missing
+
+
+@contextmanager
+def _needing(right: str) -> Iterator[None]:
+    """Says which right is missing, since the server's own message may be in any language."""
+    try:
+        yield
+    except errors.InsufficientPrivilege as exc:
+        raise PermanentError(
+            f"the database's user may not {right}; connect as the owner of the database, or grant it: "
+            "`relayscope doctor` shows what is missing"
+        ) from exc
+    except errors.ReadOnlySqlTransaction as exc:
+        raise PermanentError(
+            "the database is read-only, as a standby is, or one with default_transaction_read_only; connect to one that "
+            "can be written: `relayscope doctor` shows where we connect to"
+        ) from exc
 
 
 def _check(applied: dict[int, str]) -> None:

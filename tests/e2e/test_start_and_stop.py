@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -49,6 +50,21 @@ def test_sigterm_while_starting_leaves_nothing_behind(data_folder: Path) -> None
     assert [process for process in psutil.process_iter(["cmdline"]) if _names(process, system.data_dir)] == []
 
 
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_an_impatient_user_does_not_abandon_the_stop(data_folder: Path, first: signal.Signals) -> None:
+    system = System(data_folder, workers=1)
+    system.start()
+
+    system.signal(first)
+    wait_until(lambda: "Stopping" in system.log, "the system stops")
+    system.signal(signal.SIGINT)
+
+    assert system.stop() == 0
+    assert "Traceback" not in system.log
+    assert not (data_folder / "ready.json").exists()
+    assert [process for process in psutil.process_iter(["cmdline"]) if _names(process, system.data_dir)] == []
+
+
 def _names(process: psutil.Process, folder: Path) -> bool:
     return any(str(folder) in word for word in process.info["cmdline"] or ())
 
@@ -67,6 +83,18 @@ def test_the_ready_file_is_private_and_goes_when_the_system_stops(system: System
     assert system.get("/readyz") == {"status": "ready"}
 
 
+@pytest.mark.parametrize("place", ["nowhere/ready.json", "."], ids=["missing folder", "a folder"])
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_ready_file_that_cannot_be_written(data_folder: Path, command: str, place: str) -> None:
+    data_dir, path = data_folder / "data", data_folder / place
+
+    result = run(command, "--data-dir", str(data_dir), *ANY_PORTS, "--ready-file", str(path))
+
+    assert result.returncode == 2
+    assert "--ready-file" in _sentence(result.stderr)
+    assert not data_dir.exists()
+
+
 @pytest.mark.parametrize("flag", _FLAGS)
 def test_a_port_in_use(data_folder: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -79,6 +107,34 @@ def test_a_port_in_use(data_folder: Path, flag: str) -> None:
     message = _sentence(result.stderr)
     assert flag in message
     assert port in message
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        pytest.param("nohost.invalid", "no host has this name", id="unknown"),
+        pytest.param("a..b", "no host has this name", id="no-name"),
+        pytest.param("192.0.2.1", "no address of this machine", id="elsewhere"),
+    ],
+)
+def test_a_host_that_is_not_ours(data_folder: Path, host: str, said: str) -> None:
+    result = run("up", "--data-dir", str(data_folder / "data"), "--host", host, *ANY_PORTS)
+
+    assert result.returncode == 2
+    message = _sentence(result.stderr)
+    assert f"{host}: " in message
+    assert said in message
+    assert "--host" in message
+    assert "port" not in message
+
+
+def test_a_port_that_is_none() -> None:
+    result = run("up", "--http-port", "99999")
+
+    assert result.returncode == 2
+    assert "--http-port" in result.stderr
+    assert "65535" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_port_of_another_relayscope(system: System, data_folder: Path) -> None:
@@ -130,6 +186,15 @@ def test_a_database_that_does_not_answer() -> None:
     assert result.returncode == 1
     _sentence(result.stderr)
     assert "s3cret" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "migrate", "retention"])
+def test_a_database_url_that_is_empty(command: str) -> None:
+    result = run(command, "--database-url", "")
+
+    assert result.returncode == 2
+    assert "storage.database_url" in _sentence(result.stderr)
+    assert "Starting" not in result.stderr
 
 
 def test_a_demo_that_goes_on_has_no_json() -> None:

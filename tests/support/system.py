@@ -18,7 +18,7 @@ from relayscope.supervisor import Ready
 from tests.support.repository import ROOT
 from tests.support.waiting import wait_until
 
-_MAIN = "from relayscope.cli import main; main()"
+_MAIN = "from relayscope.entry import main; main()"
 _START_TIMEOUT_S = 60.0
 _COMMAND_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 25.0
@@ -133,6 +133,11 @@ class System:
             return self._process.wait(STOP_TIMEOUT_S)
         finally:
             self.kill()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal and returns at once."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL for the supervisor alone; what it started has to notice by itself."""

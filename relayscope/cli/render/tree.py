@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from relayscope.api.rest.schema import Span
+
+# What is wrong with the parent of a span that is drawn as a root: it is not there, it is the span itself, or from parent to
+# parent one comes to a span for the second time.
+Fault: TypeAlias = Literal["missing", "itself", "cycle"]
 
 _Children: TypeAlias = list[list[int]]
 
@@ -14,12 +18,12 @@ class Node:
     """A span at its place in the forest.
 
     ``is_last`` says for every ancestor below the root, and at the end for the span, whether siblings follow.
-    ``is_orphan`` when the parent that it names is not there, or when it is its own ancestor.
+    ``fault`` says why it is a root although it names a parent.
     """
 
     span: Span
     is_last: tuple[bool, ...]
-    is_orphan: bool
+    fault: Fault | None
 
 
 def walk(spans: Sequence[Span], *, limit: int, max_depth: int) -> list[Node]:
@@ -31,7 +35,7 @@ def walk(spans: Sequence[Span], *, limit: int, max_depth: int) -> list[Node]:
     """
     order = sorted(range(len(spans)), key=lambda index: int(spans[index].start_time_unix_nano))
     parents = _parents(spans, order)
-    walked = _Walk(spans=spans, children=_children(parents, order), limit=limit, max_depth=max_depth)
+    walked = _Walk(spans=spans, parents=parents, children=_children(parents, order), limit=limit, max_depth=max_depth)
     roots = [index for index in order if parents[index] is None]
     for root in [*roots, *order]:
         walked.descend(root)
@@ -43,6 +47,7 @@ class _Walk:
     """A walk under way."""
 
     spans: Sequence[Span]
+    parents: Sequence[int | None]
     children: _Children
     limit: int
     max_depth: int
@@ -57,13 +62,20 @@ class _Walk:
             if index in self.seen:
                 continue
             self.seen.add(index)
-            span = self.spans[index]
-            is_orphan = not is_last and span.parent_span_id is not None
-            self.nodes.append(Node(span=span, is_last=is_last, is_orphan=is_orphan))
+            fault = None if is_last else self._fault(index)
+            self.nodes.append(Node(span=self.spans[index], is_last=is_last, fault=fault))
             below = [child for child in self.children[index] if child not in self.seen]
             above = is_last[: self.max_depth - 1]
             last = len(below) - 1
             stack += [(below[place], (*above, place == last)) for place in range(last, -1, -1)]
+
+    def _fault(self, index: int) -> Fault | None:
+        span = self.spans[index]
+        if span.parent_span_id is None:
+            return None
+        if span.parent_span_id == span.span_id:
+            return "itself"
+        return "missing" if self.parents[index] is None else "cycle"
 
 
 def _children(parents: Sequence[int | None], order: Sequence[int]) -> _Children:

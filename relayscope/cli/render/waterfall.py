@@ -9,11 +9,16 @@ from rich.text import Text
 
 from relayscope.api.rest.schema import ErrorDetails, Span, Trace
 from relayscope.cli.render.text import ERROR, FAINT, clean, duration, fit, moment, service_style
-from relayscope.cli.render.tree import Node, walk
+from relayscope.cli.render.tree import Fault, Node, walk
 
 MAX_SPANS = 500
 _GUIDE_CELLS = 3
 _FAILED = " ✗"
+_FAULTS: dict[Fault, str] = {
+    "missing": "parent is missing",
+    "itself": "is its own parent",
+    "cycle": "parents form a cycle",
+}
 _LEAST_REASON_CELLS = 4
 _DURATION_CELLS = 9
 _LEAST_NAME_CELLS = 16
@@ -89,8 +94,8 @@ def _add_name(line: Text, node: Node, width: int) -> None:
     span = node.span
     guides = _guides(node)
     service = clean(span.component) or "?"
-    orphan = " (parent is missing)" if node.is_orphan else ""
-    name = f"{guides}{service} {clean(span.name)}{orphan}"
+    fault = f" ({_FAULTS[node.fault]})" if node.fault else ""
+    name = f"{guides}{service} {clean(span.name)}{fault}"
     shown = Text(fit(_marked(span, name, width), width))
     shown.stylize(FAINT, 0, len(guides))
     shown.stylize(service_style(span.component), len(guides), len(guides) + len(service))

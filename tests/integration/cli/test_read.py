@@ -98,6 +98,13 @@ def test_filters_reach_the_store(url: str) -> None:
         (["trace", "../services"], 1, "There is nothing at this path"),
         (["trace", "1"], 1, "There is no trace with this id."),
         (["traces", "--url", "ftp://x"], 2, "is not a URL"),
+        (["traces", "--url", "http://["], 2, "is not a URL"),
+        (["traces", "--url", "http://[::1"], 2, "is not a URL"),
+        (["traces", "--url", "http://a b"], 2, "is not a URL"),
+        (["traces", "--url", "http://.."], 2, "is not a URL"),
+        (["traces", "--url", "http://127.0.0.1:99999"], 2, "is not a URL"),
+        (["traces", "--url", ""], 2, "is not a URL"),
+        (["traces", "--service", "\udcff"], 2, "not text in UTF-8"),
     ],
 )
 def test_errors_are_one_sentence(url: str, arguments: list[str], code: int, sentence: str) -> None:

@@ -163,6 +163,15 @@ async def test_an_unknown_content_type_is_refused_in_json(client: httpx.AsyncCli
     }
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+async def test_a_wish_for_another_protocol_is_passed_over(
+    client: httpx.AsyncClient, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = await client.get("/nowhere", headers={"Connection": "Upgrade", "Upgrade": protocol})
+    assert response.status_code == 404
+    assert caplog.messages == []
+
+
 async def test_other_paths_are_not_found(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/other", content=b"", headers={"content-type": _PROTOBUF})
 

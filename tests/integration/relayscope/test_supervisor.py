@@ -22,7 +22,7 @@ _PORTS = ("http", "jaeger_http", "jaeger_grpc", "otlp_grpc", "otlp_http")
 _LISTENING = ("http", "jaeger_http", "otlp_grpc", "otlp_http")
 
 
-def _settings(database_url: str, **endpoints: int) -> Settings:
+def _settings(database_url: str | None, **endpoints: int) -> Settings:
     """Two workers, every port any free one unless named."""
     at = {name: f"127.0.0.1:{endpoints.get(name, 0)}" for name in _PORTS}
     tree: Tree = {
@@ -216,7 +216,7 @@ async def test_children_end_with_their_supervisor(shared_postgres_dsn: str) -> N
 
 
 async def test_an_embedded_database_is_started_and_stopped_with_the_rest(data_folder: Path) -> None:
-    settings = _settings("")
+    settings = _settings(None)
     own = settings.model_copy(
         update={
             "storage": settings.storage.model_copy(

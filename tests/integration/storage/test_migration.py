@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import LiteralString
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from storage.postgres.migration import SCHEMA_VERSION, available_migrations, migrate
 from storage.postgres.writer import WriterConfig
@@ -18,6 +21,25 @@ _ALL = [(one.version, one.name, one.checksum) for one in available_migrations()]
 _SPOILED: dict[str, tuple[LiteralString, str]] = {
     "changed file": ("UPDATE relayscope.migrations SET checksum = 'other' WHERE version = 1", "changed"),
     "newer schema": ("INSERT INTO relayscope.migrations VALUES (999, 'later', 'x')", "upgrade the program"),
+}
+
+_CREATE: LiteralString = "GRANT CREATE ON DATABASE {database} TO limited"
+_USE: LiteralString = "GRANT USAGE, CREATE ON SCHEMA relayscope TO limited"
+_GRANTS: dict[str, tuple[Sequence[LiteralString], str]] = {
+    "on the database": ((), "create the schema"),
+    "on the schema": ((_CREATE,), "create the schema"),
+    "on what is applied": ((_CREATE, _USE), "read the table relayscope.migrations"),
+    "on the tables": (
+        (
+            _CREATE,
+            _USE,
+            "GRANT ALL ON ALL TABLES IN SCHEMA relayscope TO limited",
+            "DELETE FROM relayscope.migrations WHERE version = 2",
+            "DROP VIEW relayscope.partitions",
+            "DROP FUNCTION relayscope.cover_times",
+        ),
+        "change the tables",
+    ),
 }
 
 
@@ -52,6 +74,33 @@ async def test_a_schema_that_is_not_ours_is_refused(postgres_dsn: str, spoil: Li
     await rows(postgres_dsn, spoil)
     with pytest.raises(PermanentError, match=reason):
         await migrate(postgres_dsn)
+
+
+@pytest.fixture
+def limited_role(postgres_dsn: str) -> Iterator[str]:
+    """A role without rights, for which the owner can act."""
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute("CREATE ROLE limited")
+        yield "limited"
+        connection.execute("DROP OWNED BY limited")
+        connection.execute("DROP ROLE limited")
+
+
+@pytest.mark.parametrize(("grants", "missing"), _GRANTS.values(), ids=_GRANTS.keys())
+async def test_a_missing_right_is_named(
+    postgres_dsn: str, limited_role: str, grants: Sequence[LiteralString], missing: str
+) -> None:
+    database = sql.Identifier(str(await value(postgres_dsn, "SELECT current_database()")))
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        for grant in grants:
+            connection.execute(sql.SQL(grant).format(database=database))
+    with pytest.raises(PermanentError, match=rf"may not {missing}.*relayscope doctor"):
+        await migrate(make_conninfo(postgres_dsn, options=f"-c role={limited_role}"))
+
+
+async def test_a_read_only_database_is_called_so(postgres_dsn: str) -> None:
+    with pytest.raises(PermanentError, match="is read-only"):
+        await migrate(make_conninfo(postgres_dsn, options="-c default_transaction_read_only=on"))
 
 
 async def test_a_failed_migration_leaves_nothing_behind(bare_dsn: str) -> None:

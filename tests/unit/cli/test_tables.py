@@ -127,7 +127,9 @@ def test_a_narrow_terminal_shows_the_date_when_it_is_not_today(today: date, days
         start_time_unix_nano=ROOT.start_time_unix_nano + shift,
         end_time_unix_nano=ROOT.end_time_unix_nano + shift,
     )
-    answer = schema.TraceList(items=[represent_summary(outline_of([ROOT])), represent_summary(outline_of([other]))], next_cursor=None)
+    answer = schema.TraceList(
+        items=[represent_summary(outline_of([ROOT])), represent_summary(outline_of([other]))], next_cursor=None
+    )
     lines = drawn(render_traces(answer, width=80, today=today), width=80)[-2:]
     assert [line.removeprefix(TRACE_ID.hex()).partition("POST")[0].strip() for line in lines] == times
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -51,27 +52,53 @@ def graph(edges: Sequence[tuple[int, int | None]]) -> list[Span]:
     ]
 
 
-def shape(edges: Sequence[tuple[int, int | None]]) -> list[tuple[str, int, bool]]:
+def shape(edges: Sequence[tuple[int, int | None]]) -> list[tuple[str, int, str | None]]:
     nodes = walk(represent_spans(graph(edges)), limit=100, max_depth=10)
-    return [(node.span.name, len(node.is_last), node.is_orphan) for node in nodes]
+    return [(node.span.name, len(node.is_last), node.fault) for node in nodes]
 
 
 @pytest.mark.parametrize(
     ("edges", "expected"),
     [
-        ([(1, None), (2, 1), (3, 2), (4, 1)], [("n0", 0, False), ("n1", 1, False), ("n2", 2, False), ("n3", 1, False)]),
-        ([(2, 1), (1, None)], [("n1", 0, False), ("n0", 1, False)]),
-        ([(1, 9), (2, 1)], [("n0", 0, True), ("n1", 1, False)]),
-        ([(1, 1)], [("n0", 0, True)]),
-        ([(1, 2), (2, 1)], [("n0", 0, True), ("n1", 1, False)]),
-        ([(5, None), (1, 3), (2, 1), (3, 2)], [("n0", 0, False), ("n1", 0, True), ("n2", 1, False), ("n3", 2, False)]),
-        ([(1, None), (1, None), (2, 1)], [("n0", 0, False), ("n2", 1, False), ("n1", 0, False)]),
-        ([(1, None), (1, 1)], [("n0", 0, False), ("n1", 0, True)]),
+        ([(1, None), (2, 1), (3, 2), (4, 1)], [("n0", 0, None), ("n1", 1, None), ("n2", 2, None), ("n3", 1, None)]),
+        ([(2, 1), (1, None)], [("n1", 0, None), ("n0", 1, None)]),
+        ([(1, 9), (2, 1)], [("n0", 0, "missing"), ("n1", 1, None)]),
+        ([(1, 1)], [("n0", 0, "itself")]),
+        ([(1, 2), (2, 1)], [("n0", 0, "cycle"), ("n1", 1, None)]),
+        ([(5, None), (1, 3), (2, 1), (3, 2)], [("n0", 0, None), ("n1", 0, "cycle"), ("n2", 1, None), ("n3", 2, None)]),
+        ([(1, None), (1, None), (2, 1)], [("n0", 0, None), ("n2", 1, None), ("n1", 0, None)]),
+        ([(1, None), (1, 1)], [("n0", 0, None), ("n1", 0, "itself")]),
+        ([(3, 1), (1, 2), (2, 1)], [("n0", 0, "cycle"), ("n1", 0, "cycle"), ("n2", 1, None)]),
     ],
-    ids=["tree", "child first", "missing", "itself", "cycle of two", "cycle of three", "twins", "own twin"],
+    ids=[
+        "tree",
+        "child first",
+        "missing",
+        "itself",
+        "cycle of two",
+        "cycle of three",
+        "twins",
+        "own twin",
+        "below a cycle",
+    ],
 )
-def test_odd_graphs(edges: list[tuple[int, int | None]], expected: list[tuple[str, int, bool]]) -> None:
+def test_odd_graphs(edges: list[tuple[int, int | None]], expected: list[tuple[str, int, str | None]]) -> None:
     assert shape(edges) == expected
+
+
+@pytest.mark.parametrize(
+    ("edges", "said"),
+    [
+        ([(1, None)], None),
+        ([(1, 9)], "(parent is missing)"),
+        ([(1, 1)], "(is its own parent)"),
+        ([(1, 2), (2, 1)], "(parents form a cycle)"),
+    ],
+    ids=["none", "missing", "itself", "cycle"],
+)
+def test_what_is_wrong_with_a_parent_is_said(edges: list[tuple[int, int | None]], said: str | None) -> None:
+    text = "\n".join(drawn(waterfall(trace_of(graph(edges)), width=160), width=160))
+    assert re.findall(r"\(.*?\)", text) == ([said] if said else [])
 
 
 @given(

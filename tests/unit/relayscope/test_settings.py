@@ -31,6 +31,14 @@ WRONG: dict[str, tuple[str, str]] = {
     "text at the top": ("service\n", "mapping"),
     "variable that is not set": ("storage:\n  database_url: ${env:RS_TEST_MISSING}\n", "RS_TEST_MISSING"),
     "no YAML": ("service: [\n", "not YAML"),
+    "number as a key": ("1: x\n", r"relayscope\.yaml: a key is of type int"),
+    "number as a key deep down": (
+        "service:\n  logs: {1: x}\n",
+        r"relayscope\.yaml: service: logs: a key is of type int",
+    ),
+    "nothing as a key": ("service: {~: x}\n", "service: a key is of type NoneType"),
+    "date that does not exist": ("service: 2024-99-99\n", "is impossible"),
+    "alias of itself": ("service: &a [*a]\n", "contains itself"),
 }
 ENDPOINTS = {
     "127.0.0.1:4317": ("127.0.0.1", 4317),
@@ -251,6 +259,15 @@ def test_a_secret_is_in_no_printed_form() -> None:
     settings = load_settings(flags={"storage": {"database_url": _URL}})
     assert settings.storage.database_url == _URL
     assert _SECRET not in f"{settings!r} {settings!s} {settings.storage!r} {settings.storage!s}"
+
+
+@pytest.mark.parametrize("source", ["flag", "RELAYSCOPE_DATABASE_URL", "RELAYSCOPE_STORAGE__DATABASE_URL"])
+@pytest.mark.parametrize("empty", ["", " "], ids=["empty", "blank"])
+def test_an_empty_database_url_is_not_taken_for_none(monkeypatch: pytest.MonkeyPatch, source: str, empty: str) -> None:
+    if source != "flag":
+        monkeypatch.setenv(source, empty)
+    with pytest.raises(CallerError, match=r"storage\.database_url.*is empty"):
+        settings_from(config=None, database_url=empty if source == "flag" else None)
 
 
 def test_settings_survive_the_way_to_a_child_process() -> None:
