@@ -19,7 +19,7 @@ help: ## Print this list
 setup: $(STAMP) ## Make .venv with everything in it; does nothing when that is done already
 
 # The environment is made afresh whenever a lock file changes, so that it never holds more than the lock says.
-$(STAMP): requirements.lock requirements-dev.lock
+$(STAMP): pyproject.toml requirements.lock requirements-dev.lock
 	@command -v "$(PYTHON)" >/dev/null || { \
 		echo "setup: '$(PYTHON)' is not installed. Install Python 3.11 or newer (Debian: apt-get install python3 python3-venv;" \
 			"macOS: brew install python), or name one: make setup PYTHON=/path/to/python3" >&2; exit 1; }

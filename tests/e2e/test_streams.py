@@ -6,9 +6,12 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from tests.support.api_server import serving
+from tests.support.canned_reader import CannedReader, edge, node
 from tests.support.system import command, environment, run
 
 _TIMEOUT_S = 30.0
@@ -32,6 +35,26 @@ def _in_shell(words: str, redirection: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("words", ["doctor", "doctor --json", "--help"])
 def test_an_output_that_cannot_be_written(words: str, redirection: str, said: str) -> None:
     result = _in_shell(words, redirection)
+
+    assert result.returncode == 1
+    assert result.stderr == f"relayscope: cannot write to standard output: {said}\n"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    reader = CannedReader(names=["gateway"], nodes=[node("gateway")], edges=[edge("gateway", "gateway")])
+    with serving(reader) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [(">/dev/full", "No space left on device"), (">&-", "it is closed")],
+    ids=["full", "closed"],
+)
+@pytest.mark.parametrize("words", ["services", "services --json", "traces --json", "map", "map --json"])
+def test_an_answer_that_cannot_be_written(url: str, words: str, redirection: str, said: str) -> None:
+    result = _in_shell(f"{words} --url {url}", redirection)
 
     assert result.returncode == 1
     assert result.stderr == f"relayscope: cannot write to standard output: {said}\n"
