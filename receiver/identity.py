@@ -1,4 +1,4 @@
-"""Ids of spans: which are valid, and how they are read from OTLP/JSON.
+"""Ids of spans: which are valid, how they are read from OTLP/JSON; and the classes of spans that are left out.
 
 Source: https://www.w3.org/TR/trace-context/#trace-id and the comments of trace.proto: an id of the wrong length, or of
 zeros only, is invalid.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 INVALID_TRACE_ID = "invalid_trace_id"
 INVALID_SPAN_ID = "invalid_span_id"
+MALFORMED_SPAN = "malformed_span"
 
 _ZERO_TRACE_ID = bytes(16)
 _ZERO_SPAN_ID = bytes(8)

@@ -15,17 +15,17 @@ from typing import TypeVar
 import msgspec
 
 from receiver.error import DecodeFailedError
-from receiver.identity import id_from_hex, parent_id, rejection
+from receiver.identity import MALFORMED_SPAN, id_from_hex, parent_id, rejection
 from receiver.repair import REPAIRED_KEY, mended_json, repaired_json, text_fault
 from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
 
 MAX_DEPTH = 64
 """Levels of ``AnyValue`` in an attribute; a plain value is one level. What is below is cut."""
-MALFORMED_SPAN = "malformed_span"
 
 _KINDS = {f"SPAN_KIND_{kind.name}": int(kind) for kind in SpanKind}
 _STATUS_CODES = {f"STATUS_CODE_{code.name}": int(code) for code in StatusCode}
 _URL_SAFE = str.maketrans("-_", "+/")
+_NULL = msgspec.Raw(b"null")
 
 
 class _Kind(int):
@@ -134,13 +134,14 @@ class _Request(_Message):
 class _LooseScopeSpans(_Message):
     """What fails by itself stays text until it is read by itself."""
 
-    scope: msgspec.Raw | None = None
+    # In a union with None, the library takes nothing but null.
+    scope: msgspec.Raw = _NULL
     spans: list[msgspec.Raw] | None = None
     schema_url: str | None = None
 
 
 class _LooseResourceSpans(_Message):
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = _NULL
     scope_spans: list[_LooseScopeSpans] | None = None
     schema_url: str | None = None
 
@@ -218,13 +219,9 @@ def _parsed(data: bytes) -> _Request:
 
 def _salvaged(data: bytes, workspace_id: int, error: DecodeFailedError) -> Batch:
     """The spans that can be read one by one; ``error`` when there are none."""
-    mended = mended_json(data)
     rejections = dict[str, int]()
     try:
-        try:
-            loose = _LOOSE_DECODER.decode(mended)
-        except UnicodeDecodeError:
-            loose = _LOOSE_DECODER.decode(repaired_json(mended))
+        loose = _loosened(data)
         request = _Request(resource_spans=[_tightened(sent, rejections) for sent in loose.resource_spans or ()])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise error from None
@@ -236,19 +233,47 @@ def _salvaged(data: bytes, workspace_id: int, error: DecodeFailedError) -> Batch
     return Batch(workspace_id=workspace_id, spans=batch.spans, rejections=rejections)
 
 
+def _loosened(data: bytes) -> _LooseRequest:
+    try:
+        # Enough for most, and faster by far than mending the whole of a large request.
+        return _LOOSE_DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = mended_json(data)
+    try:
+        return _LOOSE_DECODER.decode(mended)
+    except UnicodeDecodeError:
+        return _LOOSE_DECODER.decode(repaired_json(mended))
+
+
 def _tightened(sent: _LooseResourceSpans, rejections: dict[str, int]) -> _ResourceSpans:
-    scope_spans: list[_ScopeSpans] = []
-    for loose in sent.scope_spans or ():
-        spans: list[_Span] = []
-        for raw in loose.spans or ():
-            try:
-                spans.append(_part(_SPAN_DECODER, raw))
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                rejections[MALFORMED_SPAN] = rejections.get(MALFORMED_SPAN, 0) + 1
-        scope = _part(_SCOPE_DECODER, loose.scope) if loose.scope else None
-        scope_spans.append(_ScopeSpans(scope=scope, spans=spans, schema_url=loose.schema_url))
-    resource = _part(_RESOURCE_DECODER, sent.resource) if sent.resource else None
+    """What is sound in it; the spans of a resource or scope that is not sound are left out like those that are not."""
+    try:
+        resource = _part(_RESOURCE_DECODER, sent.resource) if sent.resource != _NULL else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _reject(sum(len(loose.spans or ()) for loose in sent.scope_spans or ()), rejections)
+        return _ResourceSpans()
+    scope_spans = [_tightened_scope(loose, rejections) for loose in sent.scope_spans or ()]
     return _ResourceSpans(resource=resource, scope_spans=scope_spans, schema_url=sent.schema_url)
+
+
+def _tightened_scope(sent: _LooseScopeSpans, rejections: dict[str, int]) -> _ScopeSpans:
+    try:
+        scope = _part(_SCOPE_DECODER, sent.scope) if sent.scope != _NULL else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _reject(len(sent.spans or ()), rejections)
+        return _ScopeSpans()
+    spans: list[_Span] = []
+    for raw in sent.spans or ():
+        try:
+            spans.append(_part(_SPAN_DECODER, raw))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            _reject(1, rejections)
+    return _ScopeSpans(scope=scope, spans=spans, schema_url=sent.schema_url)
+
+
+def _reject(count: int, rejections: dict[str, int]) -> None:
+    if count:
+        rejections[MALFORMED_SPAN] = rejections.get(MALFORMED_SPAN, 0) + count
 
 
 def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
@@ -256,9 +281,14 @@ def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        part: _Part = decoder.decode(repaired_json(bytes(raw)))
-    mark = _AnyValue(array_value=_ArrayValue(values=[_AnyValue(string_value=text_fault(bytes(raw)))]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = mended_json(bytes(raw))
+    try:
+        # Nothing but brackets and numbers was at fault.
+        return decoder.decode(mended)
+    except UnicodeDecodeError:
+        part: _Part = decoder.decode(repaired_json(mended))
+    mark = _AnyValue(array_value=_ArrayValue(values=[_AnyValue(string_value=text_fault(mended))]))
     part.attributes = [*(part.attributes or ()), _KeyValue(key=REPAIRED_KEY, value=mark)]
     return part
 

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from receiver.identity import parent_id, rejection
+from receiver.identity import MALFORMED_SPAN, parent_id, rejection
 from receiver.repair import repaired_protobuf
 from tracedata import Batch, Event, Link, Resource, Scope, Span, Value
 
@@ -21,14 +21,14 @@ def decode_traces(data: bytes, workspace_id: int) -> Batch:
     """The spans of an ``ExportTraceServiceRequest``, in order; those without usable ids are counted instead.
 
     Spans of one ``ResourceSpans`` share their resource by identity, those of one ``ScopeSpans`` their scope. Text that
-    is not UTF-8 is repaired.
+    is not UTF-8 is repaired, and a span that is no message is counted too.
 
     Raises:
         DecodeFailedError: the bytes are not such a message.
     """
-    request = _parsed(data)
+    request, malformed = _parsed(data)
     spans: list[Span] = []
-    rejections: dict[str, int] = {}
+    rejections = {MALFORMED_SPAN: malformed} if malformed else {}
     for resource_spans in request.resource_spans:
         resource = _resource(resource_spans)
         for scope_spans in resource_spans.scope_spans:
@@ -42,12 +42,13 @@ def decode_traces(data: bytes, workspace_id: int) -> Batch:
     return Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
 
 
-def _parsed(data: bytes) -> ExportTraceServiceRequest:
+def _parsed(data: bytes) -> tuple[ExportTraceServiceRequest, int]:
+    """The request, and how many of its spans are not in it because they are no messages."""
     try:
-        return ExportTraceServiceRequest.FromString(data)
+        return ExportTraceServiceRequest.FromString(data), 0
     except DecodeError:
         # The decoder does not tell text that is not UTF-8 from other faults; the repair does.
-        return ExportTraceServiceRequest.FromString(repaired_protobuf(data))
+        return repaired_protobuf(data)
 
 
 def _resource(message: trace_pb2.ResourceSpans) -> Resource:

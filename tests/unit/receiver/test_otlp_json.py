@@ -252,11 +252,19 @@ def test_deeper_nesting_is_cut_below_the_level_that_tells_of_it(levels: int) -> 
         '"startTimeUnixNano":' + "9" * 5_000,
         '"attributes":[{"key":"k","value":{"doubleValue":1e200000}}]',
         '"attributes":[{"key":"k","value":{"intValue":"%s"}}]' % ("9" * 5_000),
+        '"attributes":[{"key":"k","value":{"doubleValue":"%s"}}]' % ("9" * 401),
+        '"attributes":[{"key":"k","value":{"bytesValue":"!!"}}]',
+        '"attributes":[{"key":"k","value":{"boolValue":"yes"}}]',
+        '"kind":1.0',
     ],
-    ids=["type", "enum", "time", "double", "integer"],
+    ids=["type", "enum", "time", "double", "integer", "long double", "bytes", "truth", "fraction"],
 )
-def test_a_malformed_span_is_left_out_alone(member: str) -> None:
+@pytest.mark.parametrize("around", ["{}", "null", None], ids=["with a resource", "with null", "alone"])
+def test_a_malformed_span_is_left_out_alone(member: str, around: str | None) -> None:
     text = _request(_span(name="one"), _span(name="BAD"), _span(name="two")).decode()
+    if around is not None:
+        text = text.replace('"scopeSpans"', f'"resource":{around},"scopeSpans"')
+        text = text.replace('"spans"', f'"scope":{around},"spans"')
 
     batch = decode_traces(text.replace('"name": "BAD"', member).encode(), 1)
 
