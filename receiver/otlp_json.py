@@ -15,8 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from receiver.error import DecodeFailedError
-from receiver.identity import MALFORMED_SPAN, id_from_hex, parent_id, rejection
-from receiver.repair import REPAIRED_KEY, mended_json, repaired_json, text_fault
+from receiver.identity import INVALID_PARENT, MALFORMED_SPAN, id_from_hex, parent_id_from_hex, rejection
+from receiver.repair import REPAIRED_KEY, marked, mended_json, repaired_json, text_fault
 from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
 
 MAX_DEPTH = 64
@@ -332,19 +332,20 @@ def _scope(message: _ScopeSpans) -> Scope:
 
 def _span(message: _Span, *, trace_id: bytes, span_id: bytes, resource: Resource, scope: Scope) -> Span:
     status = message.status or _Status()
+    parent, attributes = parent_id_from_hex(message.parent_span_id), _attributes(message.attributes)
     return Span(
         trace_id=trace_id,
         span_id=span_id,
         resource=resource,
         scope=scope,
-        parent_span_id=parent_id(id_from_hex(message.parent_span_id)),
+        parent_span_id=parent or b"",
         trace_state=message.trace_state or "",
         flags=message.flags or 0,
         name=message.name or "",
         kind=int(message.kind or 0),
         start_time_unix_nano=message.start_time_unix_nano or 0,
         end_time_unix_nano=message.end_time_unix_nano or 0,
-        attributes=_attributes(message.attributes),
+        attributes=attributes if parent is not None else marked(attributes, INVALID_PARENT),
         dropped_attributes_count=message.dropped_attributes_count or 0,
         events=[_event(event) for event in message.events or ()],
         dropped_events_count=message.dropped_events_count or 0,

@@ -12,8 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from receiver.identity import MALFORMED_SPAN, parent_id, rejection
-from receiver.repair import repaired_protobuf
+from receiver.identity import INVALID_PARENT, MALFORMED_SPAN, parent_id, rejection
+from receiver.repair import marked, repaired_protobuf
 from tracedata import Batch, Event, Link, Resource, Scope, Span, Value
 
 
@@ -73,19 +73,20 @@ def _scope(message: trace_pb2.ScopeSpans) -> Scope:
 
 def _span(message: trace_pb2.Span, resource: Resource, scope: Scope) -> Span:
     status = message.status
+    parent, attributes = parent_id(message.parent_span_id), _attributes(message.attributes)
     return Span(
         trace_id=message.trace_id,
         span_id=message.span_id,
         resource=resource,
         scope=scope,
-        parent_span_id=parent_id(message.parent_span_id),
+        parent_span_id=parent or b"",
         trace_state=message.trace_state,
         flags=message.flags,
         name=message.name,
         kind=message.kind,
         start_time_unix_nano=message.start_time_unix_nano,
         end_time_unix_nano=message.end_time_unix_nano,
-        attributes=_attributes(message.attributes),
+        attributes=attributes if parent is not None else marked(attributes, INVALID_PARENT),
         dropped_attributes_count=message.dropped_attributes_count,
         events=[_event(event) for event in message.events],
         dropped_events_count=message.dropped_events_count,

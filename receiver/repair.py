@@ -24,6 +24,7 @@ from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from receiver.error import DecodeFailedError
+from tracedata import Attributes
 
 # The mark that sanitising leaves too; see processors.sanitise.
 REPAIRED_KEY = "relayscope.repaired"
@@ -56,6 +57,13 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'
 _UP_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|%s)*+' % _TEXT, re.DOTALL)
 _NO_NUMBER = re.compile(rb"%s|-?Infinity|NaN" % _TEXT, re.DOTALL)
+
+
+def marked(attributes: Attributes, reason: str) -> Attributes:
+    """``attributes`` with a class of repair beside those that are told already."""
+    known = attributes.get(REPAIRED_KEY)
+    classes = {item for item in known if isinstance(item, str)} if isinstance(known, list) else set[str]()
+    return {**attributes, REPAIRED_KEY: sorted(classes | {reason})}
 
 
 def mended_json(data: bytes) -> bytes:

@@ -102,9 +102,26 @@ def test_a_span_without_usable_ids_is_left_out_alone(members: dict[str, object],
     assert batch.rejections == {reason: 1}
 
 
-@pytest.mark.parametrize("parent", ["", "0" * 16, "01", "parent", None], ids=["none", "zero", "short", "text", "null"])
-def test_a_parent_that_can_point_nowhere_makes_a_root(parent: str | None) -> None:
-    assert _decoded(parentSpanId=parent).parent_span_id == b""
+_INVALID = {"relayscope.repaired": ["invalid_parent_span_id"]}
+
+
+@pytest.mark.parametrize(
+    ("parent", "attributes"),
+    [("", {}), ("0" * 16, {}), (None, {}), ("01", _INVALID), ("parent", _INVALID), ("1" * 18, _INVALID)],
+    ids=["none", "zero", "null", "short", "text", "long"],
+)
+def test_a_parent_that_can_point_nowhere_makes_a_root(parent: str | None, attributes: dict[str, list[str]]) -> None:
+    span = _decoded(parentSpanId=parent)
+
+    assert (span.parent_span_id, span.attributes) == (b"", attributes)
+
+
+def test_marks_of_decoding_are_joined() -> None:
+    data = _request(_span(name="BAD", parentSpanId="01")).replace(b"BAD", b"\xff")
+
+    (span,) = decode_traces(data, 1).spans
+
+    assert span.attributes == {"relayscope.repaired": ["invalid_parent_span_id", "invalid_utf8"]}
 
 
 @pytest.mark.parametrize(
