@@ -51,6 +51,8 @@ class Admission:
         self._requests = 0
         self._prompt_reads = asyncio.Semaphore(_MAX_PROMPT_READS)
         self._slow_reads = 0
+        self.decoding = asyncio.Lock()
+        """Held while a large request is decoded, since it takes several times its size until then."""
 
     @property
     def held_bytes(self) -> int:

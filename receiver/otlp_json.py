@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -191,19 +192,29 @@ _RESOURCE_DECODER = msgspec.json.Decoder(_Resource, strict=False, dec_hook=_read
 
 
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
+    """All spans of an ``ExportTraceServiceRequest`` in JSON in one batch; see ``decode_slices``."""
+    (batch,) = decode_slices(data, workspace_id, max_spans=sys.maxsize)
+    return batch
+
+
+def decode_slices(data: bytes, workspace_id: int, *, max_spans: int) -> Iterator[Batch]:
     """The spans of an ``ExportTraceServiceRequest`` in JSON; equal to what its protobuf form decodes to.
 
     A span whose id is not one, or that has something of the wrong type, is counted in ``rejections``. Text that is not
-    Unicode, nesting without end and numbers that are none are repaired.
+    Unicode, nesting without end and numbers that are none are repaired. Each batch but the last has ``max_spans``.
 
     Raises:
         DecodeFailedError: there is no such message in it, or no sound span; the error's message has the JSON path.
+            Never after the first batch.
     """
+    rejections: dict[str, int] = {}
     try:
         request = _parsed(data)
     except DecodeFailedError as error:
-        return _salvaged(data, workspace_id, error)
-    return _batch(request, workspace_id)
+        request = _salvaged(data, rejections, error)
+    # The caller may have let go of it, too.
+    del data
+    yield from _slices(request, rejections, workspace_id=workspace_id, max_spans=max_spans)
 
 
 def _parsed(data: bytes) -> _Request:
@@ -217,20 +228,16 @@ def _parsed(data: bytes) -> _Request:
         raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
 
 
-def _salvaged(data: bytes, workspace_id: int, error: DecodeFailedError) -> Batch:
+def _salvaged(data: bytes, rejections: dict[str, int], error: DecodeFailedError) -> _Request:
     """The spans that can be read one by one; ``error`` when there are none."""
-    rejections = dict[str, int]()
     try:
         loose = _loosened(data)
-        request = _Request(resource_spans=[_tightened(sent, rejections) for sent in loose.resource_spans or ()])
+        parts = [_tightened(sent, rejections) for sent in loose.resource_spans or ()]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise error from None
-    batch = _batch(request, workspace_id)
-    if not batch.spans and not batch.rejections:
+    if not any(scope_spans.spans for part in parts for scope_spans in part.scope_spans or ()):
         raise error
-    for reason, count in batch.rejections.items():
-        rejections[reason] = rejections.get(reason, 0) + count
-    return Batch(workspace_id=workspace_id, spans=batch.spans, rejections=rejections)
+    return _Request(resource_spans=parts)
 
 
 def _loosened(data: bytes) -> _LooseRequest:
@@ -293,21 +300,29 @@ def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
     return part
 
 
-def _batch(request: _Request, workspace_id: int) -> Batch:
+def _slices(request: _Request, rejections: dict[str, int], *, workspace_id: int, max_spans: int) -> Iterator[Batch]:
     spans: list[Span] = []
-    rejections: dict[str, int] = {}
     for resource_spans in request.resource_spans or ():
         resource = _resource(resource_spans)
         for scope_spans in resource_spans.scope_spans or ():
             scope = _scope(scope_spans)
-            for sent in scope_spans.spans or ():
+            # Taken from the end of the list, so that no span is kept in both forms.
+            pending = scope_spans.spans or []
+            pending.reverse()
+            while pending:
+                sent = pending.pop()
                 trace_id, span_id = id_from_hex(sent.trace_id), id_from_hex(sent.span_id)
                 reason = rejection(trace_id, span_id)
-                if reason is None:
-                    spans.append(_span(sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope))
-                else:
+                if reason is not None:
                     rejections[reason] = rejections.get(reason, 0) + 1
-    return Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+                    continue
+                if len(spans) == max_spans:
+                    batch = Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+                    spans, rejections = [], {}
+                    yield batch
+                    del batch
+                spans.append(_span(sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope))
+    yield Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
 
 
 def _resource(message: _ResourceSpans) -> Resource:

@@ -5,7 +5,8 @@ Source: opentelemetry/proto/collector/trace/v1/trace_service.proto and the messa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,15 +19,23 @@ from tracedata import Batch, Event, Link, Resource, Scope, Span, Value
 
 
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
+    """All spans of an ``ExportTraceServiceRequest`` in one batch; see ``decode_slices``."""
+    (batch,) = decode_slices(data, workspace_id, max_spans=sys.maxsize)
+    return batch
+
+
+def decode_slices(data: bytes, workspace_id: int, *, max_spans: int) -> Iterator[Batch]:
     """The spans of an ``ExportTraceServiceRequest``, in order; those without usable ids are counted instead.
 
     Spans of one ``ResourceSpans`` share their resource by identity, those of one ``ScopeSpans`` their scope. Text that
-    is not UTF-8 is repaired, and a span that is no message is counted too.
+    is not UTF-8 is repaired, and a span that is no message is counted too. Each batch but the last has ``max_spans``.
 
     Raises:
-        DecodeFailedError: the bytes are not such a message.
+        DecodeFailedError: the bytes are not such a message; never after the first batch.
     """
     request, malformed = _parsed(data)
+    # The caller may have let go of it, too.
+    del data
     spans: list[Span] = []
     rejections = {MALFORMED_SPAN: malformed} if malformed else {}
     for resource_spans in request.resource_spans:
@@ -35,11 +44,16 @@ def decode_traces(data: bytes, workspace_id: int) -> Batch:
             scope = _scope(scope_spans)
             for span in scope_spans.spans:
                 reason = rejection(span.trace_id, span.span_id)
-                if reason is None:
-                    spans.append(_span(span, resource, scope))
-                else:
+                if reason is not None:
                     rejections[reason] = rejections.get(reason, 0) + 1
-    return Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+                    continue
+                if len(spans) == max_spans:
+                    batch = Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+                    spans, rejections = [], {}
+                    yield batch
+                    del batch
+                spans.append(_span(span, resource, scope))
+    yield Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
 
 
 def _parsed(data: bytes) -> tuple[ExportTraceServiceRequest, int]:
