@@ -14,7 +14,7 @@ import msgspec
 
 from tracedata import RetryableError
 
-DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+DEFAULT_MAX_BYTES = 40 * 1024 * 1024
 DEFAULT_MAX_REQUESTS = 1024
 DEFAULT_READ_TIMEOUT_S = 30.0
 
@@ -51,6 +51,8 @@ class Admission:
         self._requests = 0
         self._prompt_reads = asyncio.Semaphore(_MAX_PROMPT_READS)
         self._slow_reads = 0
+        self.decoding = asyncio.Lock()
+        """Held while a large request is decoded, since it takes several times its size until then."""
 
     @property
     def held_bytes(self) -> int:

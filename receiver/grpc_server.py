@@ -57,6 +57,7 @@ class OtlpGrpcServer:
         self._admission = admission
         self._intake = Intake(
             consumer,
+            decoding=admission.decoding,
             workspace_id=config.workspace_id,
             max_objects=config.max_objects,
             transport="grpc",

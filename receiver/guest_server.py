@@ -103,7 +103,7 @@ class _Protocol(HttpToolsProtocol):
 
     header_timeout_s = 30.0
     _header_bytes = 0
-    _header_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     # The library types the transport as the more special one that it needs.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -132,16 +132,22 @@ class _Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
+        # Who asks for the body gives up earlier, with an answer. This is for one that nobody asks for any more.
+        self._timer = self.loop.call_later(2 * self.header_timeout_s, self.transport.close)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
 
     def _expect_headers(self) -> None:
         self._stop_waiting()
-        self._header_timer = self.loop.call_later(self.header_timeout_s, self.transport.close)
+        self._timer = self.loop.call_later(self.header_timeout_s, self.transport.close)
 
     def _stop_waiting(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _count(self, size: int) -> None:
         self._header_bytes += size

@@ -38,6 +38,7 @@ class OtlpHttpServer:
         self._config = config
         self._intake = Intake(
             consumer,
+            decoding=admission.decoding,
             workspace_id=config.workspace_id,
             max_objects=config.max_objects,
             transport="http",

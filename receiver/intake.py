@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -12,11 +12,28 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from receiver import otlp_json, protobuf
 from receiver.status import rejection_message
 from receiver.wire import DEFAULT_MAX_OBJECTS, check_json, check_protobuf
-from tracedata import UNOBSERVED, Batch, Consumer, Receipt, ReceiverInstruments
+from tracedata import UNOBSERVED, Batch, Consumer, Receipt, ReceiverInstruments, RequestProbe
 
-Decode: TypeAlias = Callable[[bytes, int], Batch]
 # Takes the bytes and the largest number of objects in them; raises when there are more.
 Check: TypeAlias = Callable[[bytes, int], None]
+
+# Requests beyond this are decoded one at a time and in a thread. Batches of SDKs are smaller.
+_LARGE_BYTES = 512 * 1024
+# How many spans are decoded, processed and encoded before others get their turn: a few tens of milliseconds of work.
+_MAX_SPANS = 1000
+# How many slices of a request wait for their commit. Together they fill a group of the writer.
+_MAX_WAITING = 20
+
+
+class Decode(Protocol):
+    """Yields at least one batch. Errors come with the first."""
+
+    def __call__(self, data: bytes, workspace_id: int, *, max_spans: int) -> Iterator[Batch]: ...
+
+
+_Store: TypeAlias = "asyncio.Task[Receipt]"
+# Runs a step of decoding: here, or in a thread.
+_Step: TypeAlias = Callable[..., Awaitable[Batch | None]]
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,26 +43,31 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     decode: Decode
 
 
-PROTOBUF = Encoding(check=check_protobuf, decode=protobuf.decode_traces)
-JSON = Encoding(check=check_json, decode=otlp_json.decode_traces)
+PROTOBUF = Encoding(check=check_protobuf, decode=protobuf.decode_slices)
+JSON = Encoding(check=check_json, decode=otlp_json.decode_slices)
 
 
 class Intake:
     """Decodes requests of one workspace and waits until their spans are durable.
 
+    A request is taken in slices, so that a large one neither keeps others waiting nor exists in all of its forms at once.
+    When one slice fails the request does, and its sender repeats the others, too, which does no harm.
+
     A sender that goes away does not cancel the consumer: others may wait for the same commit.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # All of them by name.
         self,
         consumer: Consumer,
         *,
+        decoding: asyncio.Lock,
         workspace_id: int,
         max_objects: int = DEFAULT_MAX_OBJECTS,
         transport: str = "grpc",
         instruments: ReceiverInstruments = UNOBSERVED,
     ) -> None:
         self._consumer = consumer
+        self._decoding = decoding
         self._transport = transport
         self._instruments = instruments
         self._workspace_id = workspace_id
@@ -61,31 +83,53 @@ class Intake:
             RetryableError, PermanentError: from the consumer.
         """
         with self._instruments.request(transport=self._transport, size=len(data)) as request:
-            encoding.check(data, self._max_objects)
-            batch = encoding.decode(data, self._workspace_id)
-            # Neither the bytes nor the spans are kept while the rows wait for their commit.
-            del data
-            request.decoded(batch)
-            pending = self._store(batch)
-            del batch
-            receipt = await pending
+            if len(data) <= _LARGE_BYTES:
+                encoding.check(data, self._max_objects)
+                batches = encoding.decode(data, self._workspace_id, max_spans=_MAX_SPANS)
+                # Neither the bytes nor the spans are kept while the rows wait for their commit.
+                del data
+                stores = await self._deliver(batches, request, step=_at_once)
+            else:
+                async with self._decoding:
+                    await asyncio.to_thread(encoding.check, data, self._max_objects)
+                    batches = encoding.decode(data, self._workspace_id, max_spans=_MAX_SPANS)
+                    del data
+                    stores = await self._deliver(batches, request, step=asyncio.to_thread)
+            del batches
+            receipt = await _outcome(stores)
             request.accepted(receipt)
         return receipt
+
+    async def _deliver(self, batches: Iterator[Batch], request: RequestProbe, *, step: _Step) -> list[_Store]:
+        """Hands over slice after slice until one fails, and returns when the last one waits for its commit."""
+        stores: list[_Store] = []
+        while (batch := await step(next, batches, None)) is not None:
+            if not stores:
+                request.decoded(batch)
+            stores.append(self._store(batch))
+            # Waiting can take long, and these are large; whoever still needs them has them.
+            del batch
+            # Until it is encoded. Others have their turn, too.
+            await asyncio.sleep(0)
+            waiting = [store for store in stores if not store.done()]
+            while len(waiting) >= _MAX_WAITING:
+                _, still = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                waiting = list(still)
+            if any(store.done() and store.exception() for store in stores):
+                break
+        return stores
+
+    def _store(self, batch: Batch) -> _Store:
+        # Without spans, nothing needs to become durable, so this succeeds even while the store is away.
+        work = self._consumer.consume(batch) if batch.spans else _nothing(batch.rejections)
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._forget)
+        return task
 
     def refused(self, code: str) -> None:
         """Counts a request that is answered with an error; ``code`` is gRPC's name or HTTP's number."""
         self._instruments.refused(transport=self._transport, code=code)
-
-    async def _store(self, batch: Batch) -> Receipt:
-        if not batch.spans:
-            # Nothing needs to become durable, so this succeeds even while the store is away.
-            return Receipt(accepted=0, rejections=batch.rejections)
-        task = asyncio.ensure_future(self._consumer.consume(batch))
-        # Waiting can take long, and these are large; whoever still needs them has them.
-        del batch
-        self._running.add(task)
-        task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
 
     async def drain(self, timeout_s: float) -> None:
         """Waits for what the consumer still works on; cancels what takes longer."""
@@ -100,6 +144,28 @@ class Intake:
         if not task.cancelled():
             # Reading the error tells asyncio that it was seen, also when the sender is gone.
             task.exception()
+
+
+async def _at_once(
+    work: Callable[[Iterator[Batch], None], Batch | None], batches: Iterator[Batch], end: None
+) -> Batch | None:
+    return work(batches, end)
+
+
+async def _nothing(rejections: Mapping[str, int]) -> Receipt:
+    return Receipt(accepted=0, rejections=rejections)
+
+
+async def _outcome(stores: Sequence[_Store]) -> Receipt:
+    """What became of all slices; the error of the first one that has any."""
+    # Unlike gathering, this cancels none of them when it is cancelled.
+    await asyncio.wait(stores)
+    receipts = [store.result() for store in stores]
+    rejections: dict[str, int] = {}
+    for receipt in receipts:
+        for reason, count in receipt.rejections.items():
+            rejections[reason] = rejections.get(reason, 0) + count
+    return Receipt(accepted=sum(receipt.accepted for receipt in receipts), rejections=rejections)
 
 
 def response_of(receipt: Receipt) -> ExportTraceServiceResponse:

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
 
 from receiver.error import DecodeFailedError
-from receiver.identity import id_from_hex, parent_id, rejection
-from receiver.repair import REPAIRED_KEY, mended_json, repaired_json, text_fault
+from receiver.identity import INVALID_PARENT, MALFORMED_SPAN, id_from_hex, parent_id_from_hex, rejection
+from receiver.repair import REPAIRED_KEY, marked, mended_json, repaired_json, text_fault
 from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
 
 MAX_DEPTH = 64
 """Levels of ``AnyValue`` in an attribute; a plain value is one level. What is below is cut."""
-MALFORMED_SPAN = "malformed_span"
 
 _KINDS = {f"SPAN_KIND_{kind.name}": int(kind) for kind in SpanKind}
 _STATUS_CODES = {f"STATUS_CODE_{code.name}": int(code) for code in StatusCode}
 _URL_SAFE = str.maketrans("-_", "+/")
+_NULL = msgspec.Raw(b"null")
 
 
 class _Kind(int):
@@ -134,13 +135,14 @@ class _Request(_Message):
 class _LooseScopeSpans(_Message):
     """What fails by itself stays text until it is read by itself."""
 
-    scope: msgspec.Raw | None = None
+    # In a union with None, the library takes nothing but null.
+    scope: msgspec.Raw = _NULL
     spans: list[msgspec.Raw] | None = None
     schema_url: str | None = None
 
 
 class _LooseResourceSpans(_Message):
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = _NULL
     scope_spans: list[_LooseScopeSpans] | None = None
     schema_url: str | None = None
 
@@ -190,19 +192,29 @@ _RESOURCE_DECODER = msgspec.json.Decoder(_Resource, strict=False, dec_hook=_read
 
 
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
+    """All spans of an ``ExportTraceServiceRequest`` in JSON in one batch; see ``decode_slices``."""
+    (batch,) = decode_slices(data, workspace_id, max_spans=sys.maxsize)
+    return batch
+
+
+def decode_slices(data: bytes, workspace_id: int, *, max_spans: int) -> Iterator[Batch]:
     """The spans of an ``ExportTraceServiceRequest`` in JSON; equal to what its protobuf form decodes to.
 
     A span whose id is not one, or that has something of the wrong type, is counted in ``rejections``. Text that is not
-    Unicode, nesting without end and numbers that are none are repaired.
+    Unicode, nesting without end and numbers that are none are repaired. Each batch but the last has ``max_spans``.
 
     Raises:
         DecodeFailedError: there is no such message in it, or no sound span; the error's message has the JSON path.
+            Never after the first batch.
     """
+    rejections: dict[str, int] = {}
     try:
         request = _parsed(data)
     except DecodeFailedError as error:
-        return _salvaged(data, workspace_id, error)
-    return _batch(request, workspace_id)
+        request = _salvaged(data, rejections, error)
+    # The caller may have let go of it, too.
+    del data
+    yield from _slices(request, rejections, workspace_id=workspace_id, max_spans=max_spans)
 
 
 def _parsed(data: bytes) -> _Request:
@@ -216,39 +228,59 @@ def _parsed(data: bytes) -> _Request:
         raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
 
 
-def _salvaged(data: bytes, workspace_id: int, error: DecodeFailedError) -> Batch:
+def _salvaged(data: bytes, rejections: dict[str, int], error: DecodeFailedError) -> _Request:
     """The spans that can be read one by one; ``error`` when there are none."""
-    mended = mended_json(data)
-    rejections = dict[str, int]()
     try:
-        try:
-            loose = _LOOSE_DECODER.decode(mended)
-        except UnicodeDecodeError:
-            loose = _LOOSE_DECODER.decode(repaired_json(mended))
-        request = _Request(resource_spans=[_tightened(sent, rejections) for sent in loose.resource_spans or ()])
+        loose = _loosened(data)
+        parts = [_tightened(sent, rejections) for sent in loose.resource_spans or ()]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise error from None
-    batch = _batch(request, workspace_id)
-    if not batch.spans and not batch.rejections:
+    if not any(scope_spans.spans for part in parts for scope_spans in part.scope_spans or ()):
         raise error
-    for reason, count in batch.rejections.items():
-        rejections[reason] = rejections.get(reason, 0) + count
-    return Batch(workspace_id=workspace_id, spans=batch.spans, rejections=rejections)
+    return _Request(resource_spans=parts)
+
+
+def _loosened(data: bytes) -> _LooseRequest:
+    try:
+        # Enough for most, and faster by far than mending the whole of a large request.
+        return _LOOSE_DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = mended_json(data)
+    try:
+        return _LOOSE_DECODER.decode(mended)
+    except UnicodeDecodeError:
+        return _LOOSE_DECODER.decode(repaired_json(mended))
 
 
 def _tightened(sent: _LooseResourceSpans, rejections: dict[str, int]) -> _ResourceSpans:
-    scope_spans: list[_ScopeSpans] = []
-    for loose in sent.scope_spans or ():
-        spans: list[_Span] = []
-        for raw in loose.spans or ():
-            try:
-                spans.append(_part(_SPAN_DECODER, raw))
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                rejections[MALFORMED_SPAN] = rejections.get(MALFORMED_SPAN, 0) + 1
-        scope = _part(_SCOPE_DECODER, loose.scope) if loose.scope else None
-        scope_spans.append(_ScopeSpans(scope=scope, spans=spans, schema_url=loose.schema_url))
-    resource = _part(_RESOURCE_DECODER, sent.resource) if sent.resource else None
+    """What is sound in it; the spans of a resource or scope that is not sound are left out like those that are not."""
+    try:
+        resource = _part(_RESOURCE_DECODER, sent.resource) if sent.resource != _NULL else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _reject(sum(len(loose.spans or ()) for loose in sent.scope_spans or ()), rejections)
+        return _ResourceSpans()
+    scope_spans = [_tightened_scope(loose, rejections) for loose in sent.scope_spans or ()]
     return _ResourceSpans(resource=resource, scope_spans=scope_spans, schema_url=sent.schema_url)
+
+
+def _tightened_scope(sent: _LooseScopeSpans, rejections: dict[str, int]) -> _ScopeSpans:
+    try:
+        scope = _part(_SCOPE_DECODER, sent.scope) if sent.scope != _NULL else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _reject(len(sent.spans or ()), rejections)
+        return _ScopeSpans()
+    spans: list[_Span] = []
+    for raw in sent.spans or ():
+        try:
+            spans.append(_part(_SPAN_DECODER, raw))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            _reject(1, rejections)
+    return _ScopeSpans(scope=scope, spans=spans, schema_url=sent.schema_url)
+
+
+def _reject(count: int, rejections: dict[str, int]) -> None:
+    if count:
+        rejections[MALFORMED_SPAN] = rejections.get(MALFORMED_SPAN, 0) + count
 
 
 def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
@@ -256,28 +288,41 @@ def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        part: _Part = decoder.decode(repaired_json(bytes(raw)))
-    mark = _AnyValue(array_value=_ArrayValue(values=[_AnyValue(string_value=text_fault(bytes(raw)))]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = mended_json(bytes(raw))
+    try:
+        # Nothing but brackets and numbers was at fault.
+        return decoder.decode(mended)
+    except UnicodeDecodeError:
+        part: _Part = decoder.decode(repaired_json(mended))
+    mark = _AnyValue(array_value=_ArrayValue(values=[_AnyValue(string_value=text_fault(mended))]))
     part.attributes = [*(part.attributes or ()), _KeyValue(key=REPAIRED_KEY, value=mark)]
     return part
 
 
-def _batch(request: _Request, workspace_id: int) -> Batch:
+def _slices(request: _Request, rejections: dict[str, int], *, workspace_id: int, max_spans: int) -> Iterator[Batch]:
     spans: list[Span] = []
-    rejections: dict[str, int] = {}
     for resource_spans in request.resource_spans or ():
         resource = _resource(resource_spans)
         for scope_spans in resource_spans.scope_spans or ():
             scope = _scope(scope_spans)
-            for sent in scope_spans.spans or ():
+            # Taken from the end of the list, so that no span is kept in both forms.
+            pending = scope_spans.spans or []
+            pending.reverse()
+            while pending:
+                sent = pending.pop()
                 trace_id, span_id = id_from_hex(sent.trace_id), id_from_hex(sent.span_id)
                 reason = rejection(trace_id, span_id)
-                if reason is None:
-                    spans.append(_span(sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope))
-                else:
+                if reason is not None:
                     rejections[reason] = rejections.get(reason, 0) + 1
-    return Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+                    continue
+                if len(spans) == max_spans:
+                    batch = Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
+                    spans, rejections = [], {}
+                    yield batch
+                    del batch
+                spans.append(_span(sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope))
+    yield Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
 
 
 def _resource(message: _ResourceSpans) -> Resource:
@@ -302,19 +347,20 @@ def _scope(message: _ScopeSpans) -> Scope:
 
 def _span(message: _Span, *, trace_id: bytes, span_id: bytes, resource: Resource, scope: Scope) -> Span:
     status = message.status or _Status()
+    parent, attributes = parent_id_from_hex(message.parent_span_id), _attributes(message.attributes)
     return Span(
         trace_id=trace_id,
         span_id=span_id,
         resource=resource,
         scope=scope,
-        parent_span_id=parent_id(id_from_hex(message.parent_span_id)),
+        parent_span_id=parent or b"",
         trace_state=message.trace_state or "",
         flags=message.flags or 0,
         name=message.name or "",
         kind=int(message.kind or 0),
         start_time_unix_nano=message.start_time_unix_nano or 0,
         end_time_unix_nano=message.end_time_unix_nano or 0,
-        attributes=_attributes(message.attributes),
+        attributes=attributes if parent is not None else marked(attributes, INVALID_PARENT),
         dropped_attributes_count=message.dropped_attributes_count or 0,
         events=[_event(event) for event in message.events or ()],
         dropped_events_count=message.dropped_events_count or 0,

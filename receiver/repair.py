@@ -2,15 +2,15 @@
 
 Senders cut strings in the middle of a character: bytes that are not UTF-8 in protobuf
 (https://github.com/open-telemetry/opentelemetry-specification/issues/3421), half a surrogate pair in JSON. They nest values
-without end, and write numbers into JSON that it does not have. Decoders refuse the request for it. What is here is slow
-and runs only after that.
+without end, and write numbers into JSON that it does not have. Decoders refuse the request for it. What is here runs only
+after that, and is slow only for the spans that are at fault: the others are told from them by the decoder.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, MutableSequence, Sequence
+from typing import Any, NamedTuple
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -18,18 +18,19 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from receiver.error import DecodeFailedError
-
-# Repairing takes microseconds a field. Batches of honest senders are far below this size.
-_MAX_BYTES = 4 * 1024 * 1024
+from tracedata import Attributes
 
 # The mark that sanitising leaves too; see processors.sanitise.
 REPAIRED_KEY = "relayscope.repaired"
 _TOO_DEEP = b"<too deep>"
+# The tags of the two fields that paths have.
+_LENGTH_DELIMITED = {number: bytes([number << 3 | 2]) for number in (1, 2)}
 _NOT_A_REQUEST = "The request is not a protobuf ExportTraceServiceRequest."
 _INVALID_UTF8 = "invalid_utf8"
 _LONE_SURROGATE = "lone_surrogate"
@@ -38,14 +39,12 @@ _NESTING_TOO_DEEP = "nesting_too_deep"
 _MAX_MESSAGE_DEPTH = 100
 # More brackets than the deepest value that is stored needs, and fewer than the decoder of JSON refuses.
 _MAX_BRACKETS = 400
-_MARKED = frozenset(
-    descriptor.full_name
-    for descriptor in (
-        trace_pb2.Span.DESCRIPTOR,
-        resource_pb2.Resource.DESCRIPTOR,
-        common_pb2.InstrumentationScope.DESCRIPTOR,
-    )
-)
+# The messages that have a mark, and are repaired one by one: the numbers of the fields that they are in, from within.
+_PATHS = {
+    resource_pb2.Resource.DESCRIPTOR.full_name: (1, 1),
+    common_pb2.InstrumentationScope.DESCRIPTOR.full_name: (1, 2, 1),
+    trace_pb2.Span.DESCRIPTOR.full_name: (2, 2, 1),
+}
 
 # An escape of JSON: a surrogate pair, half of one, or any other. Matching all of them keeps an escaped backslash before
 # a "u" from being taken for an escape.
@@ -60,14 +59,19 @@ _UP_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|%s)*+' % _TEXT, re.DOTALL)
 _NO_NUMBER = re.compile(rb"%s|-?Infinity|NaN" % _TEXT, re.DOTALL)
 
 
+def marked(attributes: Attributes, reason: str) -> Attributes:
+    """``attributes`` with a class of repair beside those that are told already."""
+    known = attributes.get(REPAIRED_KEY)
+    classes = {item for item in known if isinstance(item, str)} if isinstance(known, list) else set[str]()
+    return {**attributes, REPAIRED_KEY: sorted(classes | {reason})}
+
+
 def mended_json(data: bytes) -> bytes:
     """JSON that can be taken apart: no text in it is looked at yet.
 
     Its brackets are cut where they are too many; NaN and infinities are the strings that OTLP has for them; halves of
     surrogate pairs are bytes that are not UTF-8, which ``repaired_json`` knows.
     """
-    if len(data) > _MAX_BYTES:
-        return data
     numbers = _NO_NUMBER.sub(
         lambda match: match[0] if match[0][:1] == b'"' else b'"%s"' % match[0], _cut_brackets(data)
     )
@@ -107,27 +111,96 @@ def text_fault(data: bytes) -> str:
 
 def repaired_json(data: bytes) -> bytes:
     """JSON with U+FFFD in place of bytes that are not UTF-8, and of what ``mended_json`` made of halves."""
-    if len(data) > _MAX_BYTES:
-        return data
     return data.replace(_HALF, _REPLACEMENT).decode("utf-8", "replace").encode()
 
 
-def repaired_protobuf(data: bytes) -> bytes:
+def repaired_protobuf(data: bytes) -> tuple[ExportTraceServiceRequest, int]:
     """The request with U+FFFD in place of bytes that are not UTF-8, and without what is nested too deep to be decoded.
 
-    Spans, resources and scopes so repaired are marked.
+    Spans, resources and scopes so repaired are marked. Spans that are no messages even so are left out, and so are the
+    spans of such resources and scopes; their number is the second result.
 
     Raises:
-        DecodeFailedError: something else is wrong with it.
+        DecodeFailedError: something else is wrong with it, or no span is sound.
     """
-    if len(data) > _MAX_BYTES:
-        raise DecodeFailedError(_NOT_A_REQUEST)
     try:
-        request = _TWIN.request.FromString(data)
-        _repair(request, 0)
+        repaired, kept, dropped = _repaired_parts(_LOOSE.FromString(data))
+        if dropped and not kept:
+            raise DecodeFailedError(_NOT_A_REQUEST)
+        return ExportTraceServiceRequest.FromString(repaired), dropped
     except DecodeError as exc:
         raise DecodeFailedError(_NOT_A_REQUEST) from exc
-    return request.SerializeToString()
+
+
+def _repaired_parts(request: Any) -> tuple[bytes, int, int]:  # noqa: ANN401  # Its class is made at run time.
+    """The repaired request, how many spans are left in it, and how many are not."""
+    kept = dropped = 0
+    for resource_spans in request.resource_spans:
+        resource_spans.schema_url = _text(resource_spans.schema_url)
+        is_lost = bool(_mend(resource_spans.resource, _TWIN.resource))
+        for scope_spans in resource_spans.scope_spans:
+            sent = len(scope_spans.spans)
+            if is_lost or not _mend_scope(scope_spans):
+                scope_spans.Clear()
+            kept += len(scope_spans.spans)
+            dropped += sent - len(scope_spans.spans)
+        if is_lost:
+            resource_spans.Clear()
+    return request.SerializeToString(), kept, dropped
+
+
+def _mend_scope(scope_spans: Any) -> bool:  # noqa: ANN401  # Its class is made at run time.
+    """Repairs what it can and leaves out other spans; false when the scope itself is beyond repair."""
+    if _mend(scope_spans.scope, _TWIN.scope):
+        return False
+    scope_spans.schema_url = _text(scope_spans.schema_url)
+    lost = _mend(scope_spans.spans, _TWIN.span)
+    if lost:
+        scope_spans.spans[:] = [span for place, span in enumerate(scope_spans.spans) if place not in lost]
+    return True
+
+
+def _mend(parts: MutableSequence[bytes], twin: type[Message]) -> set[int]:
+    """Repairs those of the encoded ``parts`` that the decoder does not take; returns the places of what is no message."""
+    path = _PATHS[twin.DESCRIPTOR.full_name]
+    lost: set[int] = set()
+    for place, part in enumerate(parts):
+        if _is_sound(part, path):
+            continue
+        try:
+            message = twin.FromString(part)
+            _repair(message, len(path))
+        except DecodeError:
+            lost.add(place)
+            continue
+        parts[place] = message.SerializeToString()
+        if not _is_sound(parts[place], path):
+            lost.add(place)
+    return lost
+
+
+def _is_sound(part: bytes, path: Sequence[int]) -> bool:
+    # Where it belongs, since its depth counts from the request.
+    for number in path:
+        part = _LENGTH_DELIMITED[number] + _varint(len(part)) + part
+    try:
+        ExportTraceServiceRequest.FromString(part)
+    except DecodeError:
+        return False
+    return True
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _text(text: bytes) -> bytes:
+    return text.decode("utf-8", "replace").encode()
 
 
 def _repair(message: Message, depth: int) -> set[str]:
@@ -139,13 +212,13 @@ def _repair(message: Message, depth: int) -> set[str]:
             for child in children:
                 classes |= _repair(child, depth + 1)
         elif field.full_name in _TWIN.strings:
-            text = value.decode("utf-8", "replace").encode()
+            text = _text(value)
             if text != value:
                 setattr(message, field.name, text)
                 classes.add(_INVALID_UTF8)
         elif field.full_name in _TWIN.nested:
             classes |= _repair_nested(message, field, depth)
-    if classes and message.DESCRIPTOR.full_name in _MARKED:
+    if classes and message.DESCRIPTOR.full_name in _PATHS:
         _mark(message, classes)
         return set()
     return classes
@@ -195,7 +268,9 @@ class _Twin(NamedTuple):
     ``nested`` has the class of such a member, and how many levels deeper the values in it are.
     """
 
-    request: type[Message]
+    resource: type[Message]
+    scope: type[Message]
+    span: type[Message]
     array: type[Message]
     strings: frozenset[str]
     nested: Mapping[str, tuple[type[Message], int]]
@@ -222,7 +297,9 @@ def _twin() -> _Twin:
     value = common_pb2.AnyValue.DESCRIPTOR.full_name
     array = kind(common_pb2.ArrayValue.DESCRIPTOR)
     return _Twin(
-        request=kind(trace_service_pb2.ExportTraceServiceRequest.DESCRIPTOR),
+        resource=kind(resource_pb2.Resource.DESCRIPTOR),
+        scope=kind(common_pb2.InstrumentationScope.DESCRIPTOR),
+        span=kind(trace_pb2.Span.DESCRIPTOR),
         array=array,
         strings=frozenset(names),
         nested={
@@ -232,4 +309,27 @@ def _twin() -> _Twin:
     )
 
 
+def _loose() -> type[Message]:
+    """The request with its resources, scopes and spans left encoded. They are repeated, so nothing that comes twice is lost."""
+    pool = DescriptorPool()
+    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
+        file = FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(file)
+        for message in file.message_type:
+            for field in message.field:
+                if message.name in ("ResourceSpans", "ScopeSpans") and field.name != "scope_spans":
+                    _leave_encoded(field)
+        pool.Add(file)
+    name = ExportTraceServiceRequest.DESCRIPTOR.full_name
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+
+
+def _leave_encoded(field: FieldDescriptorProto) -> None:
+    if field.type == FieldDescriptorProto.TYPE_MESSAGE:
+        field.label = FieldDescriptorProto.LABEL_REPEATED
+    field.type = FieldDescriptorProto.TYPE_BYTES
+    field.ClearField("type_name")
+
+
 _TWIN = _twin()
+_LOOSE = _loose()

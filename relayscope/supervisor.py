@@ -33,6 +33,9 @@ _MAX_BACKOFF_S = 10.0
 # A process that has served this long was not started in vain: whatever ended it, the next one starts at once.
 _SETTLED_S = 1.0
 
+# The C library keeps what was freed in a pool per thread; a second one is enough for the few threads of a process.
+_MEMORY = {"MALLOC_ARENA_MAX": "2"}
+
 # Where each port stands in the settings, and the flag that changes it.
 _PORTS = {
     "http": (("service", "http", "endpoint"), "--http-port"),
@@ -267,6 +270,7 @@ class _Child:
             "relayscope.process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={**_MEMORY, **os.environ},
             # Signals of a terminal or a process group reach us only: we decide who ends when.
             start_new_session=True,
         )

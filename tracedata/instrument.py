@@ -18,7 +18,7 @@ class RequestProbe(Protocol):
     """One export while it is handled."""
 
     def decoded(self, batch: Batch) -> None:
-        """The bytes are a batch now. Called once at most."""
+        """The bytes are a batch now, or the first one of several. Called once at most."""
         ...
 
     def accepted(self, receipt: Receipt) -> None:

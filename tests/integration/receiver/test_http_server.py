@@ -295,3 +295,30 @@ async def test_processes_can_share_a_port(consumer: RecordingConsumer) -> None:
     assert second.port == first.port
     await first.aclose()
     await second.aclose()
+
+
+async def test_bodies_that_never_end_are_given_up(consumer: RecordingConsumer) -> None:
+    """Sixty of them claim far more than is admitted; what is held comes back, and their connections are closed."""
+    admission = Admission(AdmissionConfig(read_timeout_s=0.5))
+    server = OtlpHttpServer(OtlpHttpConfig(port=0), consumer, admission)
+    await server.start()
+
+    async def stall() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: {_PROTOBUF}\r\ncontent-length: 20000000\r\n\r\n"
+        writer.write(head.encode() + bytes(1_000_000))
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            # Closed before all of it was read.
+            return b""
+        finally:
+            writer.close()
+
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*(stall() for _ in range(60)))
+
+    assert {answer.split()[1] for answer in answers if answer} <= {b"503"}
+    assert (admission.held_bytes, admission.held_requests) == (0, 0)
+    assert not consumer.batches
+    await server.aclose()

@@ -102,9 +102,26 @@ def test_a_span_without_usable_ids_is_left_out_alone(members: dict[str, object],
     assert batch.rejections == {reason: 1}
 
 
-@pytest.mark.parametrize("parent", ["", "0" * 16, "01", "parent", None], ids=["none", "zero", "short", "text", "null"])
-def test_a_parent_that_can_point_nowhere_makes_a_root(parent: str | None) -> None:
-    assert _decoded(parentSpanId=parent).parent_span_id == b""
+_INVALID = {"relayscope.repaired": ["invalid_parent_span_id"]}
+
+
+@pytest.mark.parametrize(
+    ("parent", "attributes"),
+    [("", {}), ("0" * 16, {}), (None, {}), ("01", _INVALID), ("parent", _INVALID), ("1" * 18, _INVALID)],
+    ids=["none", "zero", "null", "short", "text", "long"],
+)
+def test_a_parent_that_can_point_nowhere_makes_a_root(parent: str | None, attributes: dict[str, list[str]]) -> None:
+    span = _decoded(parentSpanId=parent)
+
+    assert (span.parent_span_id, span.attributes) == (b"", attributes)
+
+
+def test_marks_of_decoding_are_joined() -> None:
+    data = _request(_span(name="BAD", parentSpanId="01")).replace(b"BAD", b"\xff")
+
+    (span,) = decode_traces(data, 1).spans
+
+    assert span.attributes == {"relayscope.repaired": ["invalid_parent_span_id", "invalid_utf8"]}
 
 
 @pytest.mark.parametrize(
@@ -252,11 +269,19 @@ def test_deeper_nesting_is_cut_below_the_level_that_tells_of_it(levels: int) -> 
         '"startTimeUnixNano":' + "9" * 5_000,
         '"attributes":[{"key":"k","value":{"doubleValue":1e200000}}]',
         '"attributes":[{"key":"k","value":{"intValue":"%s"}}]' % ("9" * 5_000),
+        '"attributes":[{"key":"k","value":{"doubleValue":"%s"}}]' % ("9" * 401),
+        '"attributes":[{"key":"k","value":{"bytesValue":"!!"}}]',
+        '"attributes":[{"key":"k","value":{"boolValue":"yes"}}]',
+        '"kind":1.0',
     ],
-    ids=["type", "enum", "time", "double", "integer"],
+    ids=["type", "enum", "time", "double", "integer", "long double", "bytes", "truth", "fraction"],
 )
-def test_a_malformed_span_is_left_out_alone(member: str) -> None:
+@pytest.mark.parametrize("around", ["{}", "null", None], ids=["with a resource", "with null", "alone"])
+def test_a_malformed_span_is_left_out_alone(member: str, around: str | None) -> None:
     text = _request(_span(name="one"), _span(name="BAD"), _span(name="two")).decode()
+    if around is not None:
+        text = text.replace('"scopeSpans"', f'"resource":{around},"scopeSpans"')
+        text = text.replace('"spans"', f'"scope":{around},"spans"')
 
     batch = decode_traces(text.replace('"name": "BAD"', member).encode(), 1)
 

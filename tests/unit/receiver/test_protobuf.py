@@ -115,14 +115,21 @@ def test_a_span_without_usable_ids_is_left_out_alone(trace_id: bytes, span_id: b
     assert batch.rejections == {reason: 1}
 
 
-@pytest.mark.parametrize("parent", [b"", bytes(8), b"\1" * 7, b"\1" * 9], ids=["none", "zero", "short", "long"])
-def test_a_parent_that_can_point_nowhere_makes_a_root(parent: bytes) -> None:
+_INVALID = {"relayscope.repaired": ["invalid_parent_span_id"]}
+
+
+@pytest.mark.parametrize(
+    ("parent", "attributes"),
+    [(b"", {}), (bytes(8), {}), (b"\1" * 7, _INVALID), (b"\1" * 9, _INVALID)],
+    ids=["none", "zero", "short", "long"],
+)
+def test_a_parent_that_can_point_nowhere_makes_a_root(parent: bytes, attributes: dict[str, list[str]]) -> None:
     span = span_message()
     span.parent_span_id = parent
 
     batch = decode_traces(request_of(span).SerializeToString(), 1)
 
-    assert batch.spans[0].parent_span_id == b""
+    assert (batch.spans[0].parent_span_id, batch.spans[0].attributes) == (b"", attributes)
     assert batch.rejections == {}
 
 

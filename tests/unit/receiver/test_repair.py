@@ -8,6 +8,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from receiver import otlp_json, protobuf
 from receiver.error import DecodeFailedError
 from tests.support.span_message import as_json, request_of, span_message
+from tests.support.wire import delimited, request_of_spans
 
 _KEY = "relayscope.repaired"
 _MARK = {_KEY: ["invalid_utf8"]}
@@ -66,11 +67,64 @@ def test_resource_and_scope_carry_their_own_mark() -> None:
     assert span.attributes == {}
 
 
-def test_large_requests_are_refused_rather_than_repaired() -> None:
-    large = request_of(span_message(name=_HOLE), span_message(name="x" * 4 * 1024 * 1024))
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_large_requests_are_repaired_too(encoding: str) -> None:
+    sent = request_of(span_message(name=_HOLE), *(span_message(name="x" * 1024 * 1024) for _ in range(6)))
 
+    if encoding == "json":
+        data = as_json(sent).replace(_HOLE.encode(), b"a\xff\xfeb")
+        first, *others = otlp_json.decode_traces(data, 1).spans
+    else:
+        first, *others = protobuf.decode_traces(_holed(sent), 1).spans
+
+    assert (first.name, first.attributes) == ("a��b", _MARK)
+    assert [(len(span.name), span.attributes) for span in others] == [(1024 * 1024, {})] * 6
+
+
+# A field that is longer than the message that it is in.
+_CUT_OFF = b"\x0a\x7f"
+_IDS = delimited(1, b"t" * 16) + delimited(2, b"spanspan")
+
+
+@pytest.mark.parametrize(
+    ("broken", "rejected"),
+    [
+        pytest.param(delimited(2, delimited(2, _CUT_OFF) + delimited(2, _IDS)), 1, id="span"),
+        pytest.param(delimited(1, _CUT_OFF) + delimited(2, delimited(2, _IDS) * 2), 2, id="resource"),
+        pytest.param(delimited(2, delimited(1, _CUT_OFF) + delimited(2, _IDS) * 3), 3, id="scope"),
+    ],
+)
+def test_what_is_no_message_leaves_its_neighbours_alone(broken: bytes, rejected: int) -> None:
+    data = delimited(1, broken) + request_of_spans(_IDS + delimited(5, b"next"))
+
+    batch = protobuf.decode_traces(data, 1)
+
+    assert batch.spans[-1].name == "next"
+    assert batch.rejections == {"malformed_span": rejected}
+
+
+def test_a_request_without_a_sound_span_is_refused() -> None:
     with pytest.raises(DecodeFailedError):
-        protobuf.decode_traces(_holed(large), 1)
+        protobuf.decode_traces(request_of_spans(_CUT_OFF), 1)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '"resource":{"attributes":[{"key":"k","value":{"bytesValue":"!!"}}]},"scopeSpans":[{"spans":[{},{}]}]',
+        '"resource":7,"scopeSpans":[{"spans":[{},{}]}]',
+        '"scopeSpans":[{"scope":{"name":7},"spans":[{},{}]}]',
+    ],
+    ids=["value in a resource", "resource", "scope"],
+)
+def test_spans_of_what_is_malformed_in_json_are_left_out(part: str) -> None:
+    sound = as_json(request_of(span_message(name="next")))
+    data = sound.replace(b'"resourceSpans": [', b'"resourceSpans": [{%s},' % part.encode(), 1)
+
+    batch = otlp_json.decode_traces(data, 1)
+
+    assert [span.name for span in batch.spans] == ["next"]
+    assert batch.rejections == {"malformed_span": 2}
 
 
 @pytest.mark.parametrize(
