@@ -25,6 +25,7 @@ _MAX_MIB = 330
 # Without a delay it is the client that speaks: no connection came about in time.
 _RETRYABLE = {"503 later", "UNAVAILABLE later", "UNAVAILABLE"}
 _COUNT = 10 * 1024 * 1024
+_MOST_TRIES = 60
 _SENDERS = 32
 _SPANS = 38
 _PATIENCE_S = 3.0
@@ -90,16 +91,24 @@ def test_fifty_bombs_take_no_more_memory_than_one(worker: System) -> None:
     with ThreadPoolExecutor(10) as pool:
         codes = list(pool.map(lambda number: _detonate(worker, *bombs[number % len(bombs)]), range(50)))
 
-    assert set(codes) <= {200, 413, 503}
+    assert set(codes) <= {200, 413}
     assert codes.count(413) > 10
     assert worker.ready.pids.workers == [before]
     assert _peak_mib(worker) < _MAX_MIB, codes
 
 
 def _detonate(system: System, encoding: str, body: bytes) -> int:
+    """Sends the body again for as long as there is no room for it, as a sender would."""
     url = f"http://127.0.0.1:{system.ready.otlp_http}/v1/traces"
     headers = {"content-type": CONTENT_TYPES[encoding], "content-encoding": "gzip"}
-    return httpx.post(url, content=body, headers=headers, timeout=60, trust_env=False).status_code
+    code = 0
+    for _ in range(_MOST_TRIES):
+        answer = httpx.post(url, content=body, headers=headers, timeout=60, trust_env=False)
+        code = answer.status_code
+        if code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(float(answer.headers["retry-after"]))
+    return code
 
 
 class _Outcome(NamedTuple):

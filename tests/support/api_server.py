@@ -17,7 +17,7 @@ from storage.api import SpanReader
 def serving(reader: SpanReader) -> Iterator[str]:
     """The URL of an API that runs in a thread until the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(reader), log_level="critical", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(create_app(reader), log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -13,6 +13,11 @@ from tests.support.postgres import empty
 _VARIABLE = "RELAYSCOPE_TEST_CITUS_URL"
 
 
+def has_citus() -> bool:
+    """Whether somebody has given us a cluster."""
+    return bool(os.environ.get(_VARIABLE))
+
+
 def citus_url() -> str:
     """The URL of a database that the tests may fill and empty; skips the test when there is none."""
     url = os.environ.get(_VARIABLE, "")

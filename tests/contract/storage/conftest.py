@@ -9,12 +9,13 @@ import pytest
 from query.search import compile_search
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tests.support.citus import citus_url, prepare
+from tests.support.citus import citus_url, has_citus, prepare
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 
 # An implementation named X comes from the fixture ``X_store``: an object with a started ``writer`` and ``reader``.
-IMPLEMENTATIONS = ("memory", "postgres", "citus")
+# Citus takes part when there is a cluster, and tests/integration/storage/test_citus.py says so when there is none.
+IMPLEMENTATIONS = ("memory", "postgres", *(("citus",) if has_citus() else ()))
 
 
 @pytest.fixture

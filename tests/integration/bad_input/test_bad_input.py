@@ -112,7 +112,7 @@ _ROWS = (
     Row("zero-span-id", _NAME, b'"name":"bad"', rejected=_SPAN_ID, span_id=bytes(8)),
     Row("short-span-id", _NAME, b'"name":"bad"', rejected=_SPAN_ID, span_id=b"abc"),
     Row("no-span-id", _NAME, b'"name":"bad"', rejected=_SPAN_ID, span_id=b""),
-    Row("short-parent-id", delimited(4, b"abc"), b'"parentSpanId":"616263"'),
+    Row("short-parent-id", delimited(4, b"abc"), b'"parentSpanId":"616263"', ["invalid_parent_span_id"]),
     Row("zero-parent-id", delimited(4, bytes(8)), b'"parentSpanId":"%s"' % (b"0" * 16)),
     Row(
         "short-ids-of-a-link",
