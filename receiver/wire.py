@@ -2,7 +2,7 @@
 
 A message of protobuf can be as short as two bytes, and an object of JSON as ``{}``, while what they decode to takes
 hundreds: 20 KB of gzip become ten million objects. The count is made in steps that get dearer, each only when the one
-before could not clear the request: see docs/adr/0012-count-before-decoding.md.
+before could not clear the request: see docs/adr/0008-count-before-decoding.md.
 
 Sources: https://protobuf.dev/programming-guides/encoding/ and opentelemetry/proto/trace/v1/trace.proto.
 """
