@@ -65,11 +65,20 @@ def demo(
     """Run the system with a simulated AI gateway (RelayCore) that sends real OTLP to it."""
     if as_json and not once:
         raise CallerError("--json needs --once: without it the demo goes on, and has no summary to print")
-    settings = given.settings()
+    settings = _quiet(given.settings())
     check_database_url(settings)
-    configure_logging("warning")
+    configure_logging(settings.service.logs.level)
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
     raise typer.Exit(run_until_stopped(job) or 0)
+
+
+def _quiet(settings: Settings) -> Settings:
+    """The same without what processes say of their ordinary work, which would stand between the lines of the demo."""
+    logs = settings.service.logs
+    if logs.level == "info":
+        service = settings.service.model_copy(update={"logs": logs.model_copy(update={"level": "warning"})})
+        return settings.model_copy(update={"service": service})
+    return settings
 
 
 async def _demo(
