@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from processors.walk import walk
 from tracedata import Attributes, Batch, Event, Link, Resource, Scope, Span, Value
 
 TRUNCATED_KEY = "relayscope.truncated"
@@ -51,23 +52,10 @@ class Limit:
 
     def process(self, batch: Batch) -> Batch:
         """The batch itself when nothing was too large; else a new one that shares every other span."""
-        resources: dict[int, Resource] = {}
-        scopes: dict[int, Scope] = {}
-        spans: list[Span] = []
-        changed = False
-        for span in batch.spans:
-            resource, scope = span.resource, span.scope
-            # By identity: the spans of a request share a few of these.
-            if id(resource) not in resources:
-                resources[id(resource)] = self._cut_part(resource)
-            if id(scope) not in scopes:
-                scopes[id(scope)] = self._cut_part(scope)
-            cut = span if self._is_small(span) else _cut_span(span, self._config)
-            if resources[id(resource)] is not resource or scopes[id(scope)] is not scope:
-                cut = msgspec.structs.replace(cut, resource=resources[id(resource)], scope=scopes[id(scope)])
-            changed = changed or cut is not span
-            spans.append(cut)
-        return msgspec.structs.replace(batch, spans=spans) if changed else batch
+        return walk(batch, of_resource=self._cut_part, of_scope=self._cut_part, of_span=self._cut_span)
+
+    def _cut_span(self, span: Span) -> Span:
+        return span if self._is_small(span) else _cut_span(span, self._config)
 
     def _is_small(self, span: Span) -> bool:
         """False also for what only might be too large: the sizes are added up and compared once."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from processors.walk import walk
 from tracedata import Attributes, Batch, Event, Link, Resource, Scope, Span, Value
 
 REPAIRED_KEY = "relayscope.repaired"
@@ -43,23 +44,11 @@ class Sanitise:
 
     def process(self, batch: Batch) -> Batch:
         """The batch itself when nothing is wrong; else a new one that shares every sound span."""
-        resources: dict[int, Resource] = {}
-        scopes: dict[int, Scope] = {}
-        spans: list[Span] = []
-        changed = False
-        for span in batch.spans:
-            resource, scope = span.resource, span.scope
-            # By identity: the spans of a request share a few of these.
-            if id(resource) not in resources:
-                resources[id(resource)] = _sound_resource(resource)
-            if id(scope) not in scopes:
-                scopes[id(scope)] = _sound_scope(scope)
-            sound = span if _is_sound(span) else _repaired(span)
-            if resources[id(resource)] is not resource or scopes[id(scope)] is not scope:
-                sound = msgspec.structs.replace(sound, resource=resources[id(resource)], scope=scopes[id(scope)])
-            changed = changed or sound is not span
-            spans.append(sound)
-        return msgspec.structs.replace(batch, spans=spans) if changed else batch
+        return walk(batch, of_resource=_sound_resource, of_scope=_sound_scope, of_span=_sound_span)
+
+
+def _sound_span(span: Span) -> Span:
+    return span if _is_sound(span) else _repaired(span)
 
 
 def _is_sound(span: Span) -> bool:
