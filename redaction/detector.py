@@ -1,0 +1,55 @@
+"""What finds one kind of entity. Stage one triggers it, stage two asks it about short windows only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from redaction.finding import Finding
+
+
+class DetectionError(Exception):
+    """A detector cannot say what is in a text: it ran out of time, or failed. Whoever asked replaces the whole text."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a text stands. ``words`` are the lower-case words of its key: context for weak patterns.
+
+    ``user.homePhone`` has the words user, home, phone; a text without a key has none.
+    """
+
+    key: str = ""
+    words: frozenset[str] = frozenset()
+
+
+class Detector(Protocol):
+    """Finds entities of one kind. Stateless after construction; safe to share between texts and threads.
+
+    ``triggers`` are Hyperscan expressions (bytes) over the text as ASCII, in which every other character stands as
+    one ``?``. They are a superset: wherever ``find`` finds something in a whole text, a trigger ends inside it or at most
+    ``reach`` characters from either of its ends. They should begin with something that limits how often they match in a
+    run of the same characters, such as ``(?:^|[^0-9])``.
+    """
+
+    @property
+    def entity(self) -> str: ...
+
+    @property
+    def triggers(self) -> Sequence[bytes]: ...
+
+    @property
+    def reach(self) -> int:
+        """How far from a trigger's end a finding may begin or end, in characters; bounds the window."""
+        ...
+
+    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
+        """Findings that lie in ``text[start:end]``, by place; boundaries and context words may be looked for outside of it.
+
+        Scores are after context. The time is bounded by the window's length.
+
+        Raises:
+            DetectionError: it cannot be said.
+        """
+        ...
