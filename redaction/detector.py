@@ -15,13 +15,13 @@ class DetectionError(Exception):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a text stands. ``words`` are the lower-case words of its key: context for weak patterns.
+    """Where a text stands: its attribute key, and the key's words in lower case, which are context for weak patterns.
 
-    ``user.homePhone`` has the words user, home, phone; a text without a key has none.
+    The words of ``user.homePhone`` are ``user home phone``; a text without a key has none.
     """
 
     key: str = ""
-    words: frozenset[str] = frozenset()
+    words: str = ""
 
 
 class Detector(Protocol):

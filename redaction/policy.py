@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Literal
 
@@ -71,3 +72,32 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     recognizers: Sequence[CustomRecognizer] = ()
     drop_content: Sequence[Content] = ()
     ner: NerRule | None = None
+
+
+# Entities that are shapes of digits, and so could be met in what a key declares to be something else.
+NUMBER_ENTITIES = ("PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IP_ADDRESS", "CRYPTO", "IBAN_CODE")
+_INFRASTRUCTURE = (
+    "server.address client.address source.address destination.address network.local.address network.peer.address "
+    "network.interface.* net.host.* net.peer.* net.sock.* host.ip host.name host.id k8s.* container.* cloud.* faas.* "
+    "service.instance.id db.connection_string peer.address dns.*"
+).split()
+_IDENTIFIERS = (
+    "*.id *_id *.ids *.uuid *.guid *.hash *.digest *.checksum *.etag *.version *_version *.model *.model_name *_tokens "
+    "*.tokens *.token_count.* *.usage.* *_count *.count *.size *.length *.duration* *_ms *_ns *_us *_seconds *.timestamp "
+    "*_timestamp *_unix_nano *.time *_time *.created *.created_at *_at *.port *.pid *.offset *.embedding* *.vector* "
+    "telemetry.sdk.* process.* thread.* code.* exception.type url.template http.route user_agent.*"
+).split()
+
+
+def default_policy() -> Policy:
+    """What is redacted when nothing is said."""
+    names = "EMAIL_ADDRESS PHONE_NUMBER CREDIT_CARD US_SSN IBAN_CODE CRYPTO IP_ADDRESS".split()
+    infrastructure = [KeyRule(keys=keys, entities=("IP_ADDRESS", "PHONE_NUMBER")) for keys in _INFRASTRUCTURE]
+    identifiers = [KeyRule(keys=keys, entities=("PHONE_NUMBER", "IP_ADDRESS", "US_SSN")) for keys in _IDENTIFIERS]
+    return Policy(entities={name: EntityRule() for name in names}, allow=[*infrastructure, *identifiers])
+
+
+def policy_hash(policy: Policy) -> str:
+    """16 hexadecimal digits that name a policy; equal policies have the same, in every process."""
+    canonical = msgspec.json.encode(msgspec.to_builtins(policy), order="sorted")
+    return blake2b(canonical, digest_size=8).hexdigest()

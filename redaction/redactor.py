@@ -1,1 +1,256 @@
-"""Redaction of texts, attribute maps and whole spans' worth of them: the two stages put together."""
+"""Redaction of texts: stage one over many at once, stage two on short windows, layer by layer.
+
+Whatever goes wrong with a text replaces the whole of it: nothing passes because it could not be looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from redaction.cache import Cache
+from redaction.catalogue import detectors_of
+from redaction.detector import DetectionError, Detector, Place
+from redaction.finding import Finding
+from redaction.fold import Folded, fold
+from redaction.key import KeyRing
+from redaction.key_verdict import KeyRules, KeyVerdict
+from redaction.layer import LAYER_TRIGGERS, Layer, escaped_layers, json_layers, segments
+from redaction.operator import PLACEHOLDER, REDACTION_ERROR, Operators
+from redaction.overlap import merged
+from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
+from redaction.prefilter import Hits, Prefilter
+from redaction.tally import Redacted
+
+# Raised when the same policy redacts differently than before.
+ENGINE = "1"
+
+_MAX_DEPTH = 5
+# Below this, looking again costs less than remembering.
+_MIN_CACHED_CHARS = 256
+_DEFAULT_CACHE_BYTES = 16 << 20
+# Time on the processor for one text, at least and for each character: only a pattern that backtracks needs so much.
+_LEAST_S, _S_PER_CHAR = 0.25, 4e-6
+_FAILED = Redacted(f"<{REDACTION_ERROR}>", {REDACTION_ERROR: 1})
+_JSON_SIGNS = frozenset("{[")
+
+
+class Redactor:
+    """One policy at work in one workspace. Not for several threads at once."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        keys: KeyRing | None = None,
+        workspace_id: int = 1,
+        detectors: Sequence[Detector] | None = None,
+        cache_bytes: int = _DEFAULT_CACHE_BYTES,
+    ) -> None:
+        """Compiles everything.
+
+        Raises:
+            ValueError: the policy cannot run; the message says why.
+        """
+        self.policy = policy
+        self.policy_hash = policy_hash(policy)
+        self.cache = Cache(cache_bytes)
+        self._operators = Operators(policy, keys, workspace_id)
+        self._keys = KeyRules(policy)
+        chosen = detectors_of(policy) if detectors is None else detectors
+        detectors_in_use = [detector for detector in chosen if not self._operators.is_kept(detector.entity)]
+        self._detectors = [detector for detector in detectors_in_use for _ in detector.triggers]
+        triggers = [trigger for detector in detectors_in_use for trigger in detector.triggers]
+        self._prefilter = Prefilter([*triggers, *LAYER_TRIGGERS])
+        self._thresholds = {entity: rule.threshold for entity, rule in policy.entities.items()}
+
+    def verdict(self, key: str) -> KeyVerdict:
+        """What the policy says of a key."""
+        return self._keys.verdict(key)
+
+    def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
+        """Stage one over many texts: what to give to ``redact_text``, by index. A text that is missing is clean."""
+        return self._prefilter.scan(texts if "".join(texts).isascii() else [fold(text).text for text in texts])
+
+    def redact_text(self, text: str, *, key: str = "", hits: Hits | None = None) -> Redacted:
+        """The text without what the policy names; the same object when there was nothing. Never raises."""
+        try:
+            return self._redacted(text, self._keys.verdict(key), key, hits)
+        except Exception:  # noqa: BLE001 - whatever it is, the text must not pass
+            return _FAILED
+
+    def redact_whole(self, text: str, entity: str) -> Redacted:
+        """The text replaced whole, unless there is nothing in it, or redaction did that before."""
+        if not text or PLACEHOLDER.fullmatch(text) or self._operators.is_kept(entity):
+            return Redacted(text)
+        return Redacted(self._operators.apply(entity, text), {entity: 1})
+
+    def _redacted(self, text: str, verdict: KeyVerdict, key: str, hits: Hits | None) -> Redacted:
+        if verdict.is_free:
+            return Redacted(text)
+        if verdict.whole is not None:
+            return self.redact_whole(text, verdict.whole)
+        if hits is None:
+            hits = self.scan((text,)).get(0)
+        if not hits:
+            return Redacted(text)
+        if len(text) < _MIN_CACHED_CHARS:
+            return _Work(self, len(text)).text(text, verdict, hits)
+        digest = self.cache.digest(text, key)
+        known = self.cache.get(digest, text)
+        if known is None:
+            known = _Work(self, len(text)).text(text, verdict, hits)
+            self.cache.put(digest, text, known)
+        return known
+
+    def _found(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
+        """What the detectors that were triggered find in their windows, as far as the policy wants it."""
+        place = Place(words=verdict.words)
+        for detector, windows in _windows(hits, self._detectors, len(folded)).items():
+            if detector.entity in verdict.exempt:
+                continue
+            threshold = self._thresholds.get(detector.entity, DEFAULT_THRESHOLD)
+            for start, end in windows:
+                work.check_time()
+                for finding in detector.find(folded, start, end, place):
+                    if finding.score >= threshold:
+                        yield finding
+
+    def _apply(self, entity: str, value: str) -> str:
+        return self._operators.apply(entity, value)
+
+
+class _Work:
+    """The redaction of one text with everything inside it."""
+
+    def __init__(self, redactor: Redactor, length: int) -> None:
+        self._redactor = redactor
+        self._entities: dict[str, int] = {}
+        self._deadline = time.thread_time() + _LEAST_S + length * _S_PER_CHAR
+
+    def text(self, text: str, verdict: KeyVerdict, hits: Hits) -> Redacted:
+        after = self._inside(text, verdict, hits, depth=1)
+        return Redacted(after, self._entities) if self._entities else Redacted(text)
+
+    def check_time(self) -> None:
+        if time.thread_time() > self._deadline:
+            raise DetectionError("a text took too long")
+
+    def _inside(self, text: str, verdict: KeyVerdict, hits: Hits, *, depth: int) -> str:
+        if depth > _MAX_DEPTH:
+            raise DetectionError("encodings are nested too deeply")
+        if not _JSON_SIGNS.isdisjoint(text):
+            parts = segments(text)
+            if len(parts) > 1 or parts[0].is_structure:
+                pieces = [text[part.start : part.end] for part in parts]
+                return "".join(
+                    self._layered(piece, json_layers(piece), verdict, depth)
+                    if part.is_structure
+                    else self._prose(piece, verdict, depth)
+                    for part, piece in zip(parts, pieces, strict=True)
+                )
+        return self._prose(text, verdict, depth, hits)
+
+    def _prose(self, text: str, verdict: KeyVerdict, depth: int, hits: Hits | None = None) -> str:
+        """Text outside of JSON: what is encoded in it first, then what it says openly."""
+        if hits is None:
+            hits = self._redactor.scan((text,)).get(0, ())
+        if any(number >= len(self._redactor._detectors) for number, _ in hits):  # noqa: SLF001 - one piece of work
+            after = self._layered(text, escaped_layers(text), verdict, depth)
+            if after != text:
+                text, hits = after, self._redactor.scan((after,)).get(0, ())
+        return self._plain(text, verdict, hits) if hits else text
+
+    def _layered(self, text: str, layers: Sequence[Layer], verdict: KeyVerdict, depth: int) -> str:
+        hits = self._redactor.scan([layer.text for layer in layers]) if layers else {}
+        parts: list[str] = []
+        position = 0
+        for index, layer in enumerate(layers):
+            after = self._layer(layer, verdict, hits.get(index, ()), depth)
+            if after != layer.text:
+                parts += [text[position : layer.start], layer.encode(after)]
+                position = layer.end
+        return "".join([*parts, text[position:]]) if parts else text
+
+    def _layer(self, layer: Layer, verdict: KeyVerdict, hits: Hits, depth: int) -> str:
+        if layer.key:
+            inner = self._redactor.verdict(layer.key)
+            if inner.is_free:
+                return layer.text
+            if inner.whole is not None:
+                whole = self._redactor.redact_whole(layer.text, inner.whole)
+                self._count(whole.entities)
+                return whole.text
+            if inner.words != verdict.words:
+                verdict = KeyVerdict(
+                    words=f"{verdict.words} {inner.words}",
+                    whole=None,
+                    is_free=False,
+                    exempt=inner.exempt | verdict.exempt,
+                )
+        return self._inside(layer.text, verdict, hits, depth=depth + 1) if hits else layer.text
+
+    def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
+        folded = fold(text)
+        findings = merged(self._redactor._found(folded.text, hits, verdict, self))  # noqa: SLF001 - one piece of work
+        if not findings:
+            return text
+        return self._replaced(text, folded, findings)
+
+    def _replaced(self, text: str, folded: Folded, findings: Sequence[Finding]) -> str:
+        done = [match.span() for match in PLACEHOLDER.finditer(text)] if "<" in text else []
+        parts: list[str] = []
+        position = 0
+        for finding in findings:
+            start, end = _original(folded, finding)
+            if any(start < done_end and done_start < end for done_start, done_end in done):
+                start, end = _outside(start, end, done)
+                if start >= end:
+                    continue
+            parts += [
+                text[position:start],
+                self._redactor._apply(finding.entity, folded.text[finding.start : finding.end]),
+            ]  # noqa: SLF001
+            position = end
+            self._count({finding.entity: 1})
+        return "".join([*parts, text[position:]]) if parts else text
+
+    def _count(self, entities: Mapping[str, int]) -> None:
+        for entity, count in entities.items():
+            self._entities[entity] = self._entities.get(entity, 0) + count
+
+
+def _outside(start: int, end: int, done: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """What is left of a finding that touches earlier replacements: nothing, when one of them is inside it."""
+    for done_start, done_end in done:
+        if done_start <= start < done_end:
+            start = done_end
+        if done_start < end <= done_end:
+            end = done_start
+        if start < done_start and done_end < end:
+            return 0, 0
+    return start, end
+
+
+def _original(folded: Folded, finding: Finding) -> tuple[int, int]:
+    if folded.offsets is None:
+        return finding.start, finding.end
+    # Up to behind the last character, not to the next one: what is invisible between them stays with the next.
+    return folded.offsets[finding.start], folded.offsets[finding.end - 1] + 1
+
+
+def _windows(hits: Hits, detectors: Sequence[Detector], length: int) -> Mapping[Detector, Sequence[tuple[int, int]]]:
+    """Where each triggered detector looks: around where its triggers ended, overlapping windows as one."""
+    windows: dict[Detector, list[tuple[int, int]]] = {}
+    for number, end in hits:
+        if number >= len(detectors):
+            continue
+        detector = detectors[number]
+        of_detector = windows.setdefault(detector, [])
+        start, stop = max(0, end - detector.reach), min(length, end + detector.reach)
+        if of_detector and start <= of_detector[-1][1]:
+            # Hyperscan reports ends in order, so only the last window can overlap; its other triggers may have come between.
+            first = of_detector.pop()
+            start, stop = min(first[0], start), max(first[1], stop)
+        of_detector.append((start, stop))
+    return windows

@@ -1,0 +1,56 @@
+"""Results by digest of what was redacted: conversations send their history again with every turn.
+
+Nothing that was not redacted is kept: keys are keyed digests, values are redacted text or the word that nothing was found.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from hashlib import blake2b
+
+from redaction.tally import Redacted
+
+_ENTRY_OVERHEAD = 200
+
+
+class Cache:
+    """The least recently used results go when the cache is full. ``max_bytes`` counts redacted text."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._key = secrets.token_bytes(32)
+        # None: there was nothing to redact.
+        self._entries: OrderedDict[bytes, Redacted | None] = OrderedDict()
+        self.hits = 0
+        self.misses = 0
+        self.size = 0
+
+    def digest(self, text: str, key: str) -> bytes:
+        """What stands for a text below an attribute key."""
+        digest = blake2b(key.encode(errors="surrogatepass"), key=self._key, digest_size=16)
+        digest.update(b"\0")
+        digest.update(text.encode(errors="surrogatepass"))
+        return digest.digest()
+
+    def get(self, digest: bytes, text: str) -> Redacted | None:
+        """What became of ``text`` before; None when that is not known."""
+        if digest not in self._entries:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._entries.move_to_end(digest)
+        return self._entries[digest] or Redacted(text)
+
+    def put(self, digest: bytes, text: str, redacted: Redacted) -> None:
+        if digest in self._entries:
+            return
+        entry = None if redacted.text is text else redacted
+        self._entries[digest] = entry
+        self.size += _size(entry)
+        while self.size > self._max_bytes and self._entries:
+            self.size -= _size(self._entries.popitem(last=False)[1])
+
+
+def _size(entry: Redacted | None) -> int:
+    return _ENTRY_OVERHEAD + (len(entry.text) if entry else 0)

@@ -1,0 +1,65 @@
+"""An operator's own recognizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import hyperscan
+import regex
+
+from redaction.detector import Detector, Place
+from redaction.number import has_iban_check, has_luhn
+from redaction.policy import CustomRecognizer, Validator
+from redaction.presidio import RuleDetector
+
+_REACH = 1000
+
+
+def custom_detectors(recognizers: Sequence[CustomRecognizer]) -> Sequence[Detector]:
+    """One detector a pattern.
+
+    Raises:
+        ValueError: a pattern cannot be used; the message names the recognizer and the pattern, by number.
+    """
+    return [
+        _detector(recognizer, pattern, f"{recognizer.entity}: pattern {number}")
+        for recognizer in recognizers
+        for number, pattern in enumerate(recognizer.patterns, 1)
+    ]
+
+
+def _detector(recognizer: CustomRecognizer, pattern: str, place: str) -> Detector:
+    trigger = _checked(pattern, place)
+    check = _CHECKS[recognizer.validator] if recognizer.validator else None
+
+    def score(match: regex.Match[str], _place: Place) -> float:
+        if check is None:
+            return recognizer.score
+        return 1.0 if check("".join(filter(str.isalnum, match[0]))) else 0.0
+
+    return RuleDetector(
+        recognizer.entity, triggers=(trigger,), reach=_REACH, pattern=pattern, check=score, context=recognizer.context
+    )
+
+
+def _checked(pattern: str, place: str) -> bytes:
+    try:
+        compiled = regex.compile(pattern)
+    except regex.error as exc:
+        raise ValueError(f"{place}: not a regular expression: {exc.msg}") from exc
+    if compiled.fullmatch("") is not None:
+        raise ValueError(f"{place}: matches the empty text, so it would match everywhere")
+    if not pattern.isascii():
+        raise ValueError(f"{place}: only ASCII characters can stand in a pattern")
+    try:
+        hyperscan.Database().compile(expressions=[pattern.encode()], ids=[0], elements=1, flags=[0])
+    except hyperscan.error as exc:
+        raise ValueError(f"{place}: only what needs no backtracking: no look-around, no back-references") from exc
+    return pattern.encode()
+
+
+def _is_luhn(value: str) -> bool:
+    return value.isdecimal() and value.isascii() and has_luhn(value)
+
+
+_CHECKS: Mapping[Validator, Callable[[str], bool]] = {"luhn": _is_luhn, "iban": has_iban_check}

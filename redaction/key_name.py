@@ -1,0 +1,42 @@
+"""What the name of an attribute, or of a member of JSON, says about its value."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+SECRET_VALUE = "SECRET_VALUE"
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+# How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none.
+_SECRET = re.compile(
+    r"(?:^| )(?:password|passwd|passphrase|pwd|secret|client secret|secret key|secret access key|api key|apikey|access key"
+    r"|private key|encryption key|authorization|proxy authorization|access token|refresh token|id token|auth token|bearer token"
+    r"|session token|csrf token|xsrf token|credential|credentials|cookie|set cookie|bearer)$"
+)
+_PROMPTS = re.compile(
+    r"gen_ai\.(?:input\.messages|system_instructions|prompt(?:\.\d+\..*)?)|input\.value|llm\.input_messages\..*|llm\.prompts?(?:\..*)?"
+    r"|llm\.prompt_template\..*|ai\.prompt(?:\..*)?|traceloop\.entity\.input|gen_ai\.(?:user|system|tool)\.message\.content|mlflow\.spanInputs"
+    r"|langfuse\.(?:observation|trace)\.input|langsmith\.inputs?|request_data|gen_ai\.tool\.call\.arguments|tool\.parameters|all_messages_events"
+)
+_ANSWERS = re.compile(
+    r"gen_ai\.(?:output\.messages|completion(?:\.\d+\..*)?)|output\.value|llm\.output_messages\..*|llm\.completions?(?:\..*)?"
+    r"|ai\.response\.(?:text|object|toolCalls|reasoning)|traceloop\.entity\.output|gen_ai\.(?:choice|assistant\.message)\.content"
+    r"|mlflow\.spanOutputs|langfuse\.(?:observation|trace)\.output|langsmith\.outputs?|response_data|gen_ai\.tool\.call\.result|final_result"
+)
+
+
+def words_of(key: str) -> str:
+    """The words of a key in lower case: ``user.homePhone`` is ``user home phone``."""
+    return " ".join(_PART.findall(key)).lower()
+
+
+def secret_entity(words: str) -> str | None:
+    """The entity that a value is by the words of its key alone, whatever it looks like."""
+    return SECRET_VALUE if _SECRET.search(words) else None
+
+
+def content_of(key: str) -> Literal["prompts", "answers"] | None:
+    """Whether a key holds what was said to a model or what it said, in any of the conventions of the field."""
+    if _PROMPTS.fullmatch(key):
+        return "prompts"
+    return "answers" if _ANSWERS.fullmatch(key) else None

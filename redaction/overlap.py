@@ -1,0 +1,24 @@
+"""Findings that overlap become one, so that what one of them covers alone is not left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from redaction.finding import Finding
+
+
+def merged(findings: Iterable[Finding]) -> Sequence[Finding]:
+    """Disjoint findings in order. Where some overlap, the surest and longest of them names the whole."""
+    clusters: list[Finding] = []
+    for finding in sorted(findings, key=lambda one: (one.start, -one.end, -one.score, one.entity)):
+        last = clusters[-1] if clusters else None
+        if last is None or finding.start >= last.end:
+            clusters.append(finding)
+            continue
+        best = max(last, finding, key=_rank)
+        clusters[-1] = Finding(start=last.start, end=max(last.end, finding.end), entity=best.entity, score=best.score)
+    return clusters
+
+
+def _rank(finding: Finding) -> tuple[float, int]:
+    return finding.score, finding.end - finding.start

@@ -1,0 +1,175 @@
+"""Detectors of personal data that every country has, and of the US social security number.
+
+Each rule prefers what ids, timestamps, versions and vectors of traces do not look like. What Presidio finds beyond that
+is named in docs/redaction.md.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+import phonenumbers
+import regex
+from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecognizer, UsSsnRecognizer
+
+from redaction.detector import Detector, Place
+from redaction.number import is_card
+from redaction.presidio import PatternDetector, RuleDetector
+
+# The regions of Presidio's own phone recognizer.
+PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
+_PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp contact msisdn".split()
+
+
+def personal_detectors() -> Sequence[Detector]:
+    """The detectors of the default policy."""
+    return (_email(), _card(), _ssn(), _iban(), _crypto(), _ip_address(), _phone())
+
+
+def _email() -> Detector:
+    # The top-level domain may be one that is not public, as in corp.internal; versions have no letters there.
+    return RuleDetector(
+        "EMAIL_ADDRESS",
+        triggers=(rb"@[A-Za-z0-9?\[]",),
+        reach=330,
+        pattern=r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{0,64}[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
+        check=lambda _match, _place: 1.0,
+    )
+
+
+def _card() -> Detector:
+    return RuleDetector(
+        "CREDIT_CARD",
+        triggers=(rb"(?:^|[^0-9])[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
+        reach=50,
+        pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_])",
+        check=_card_score,
+    )
+
+
+def _card_score(match: regex.Match[str], _place: Place) -> float:
+    return 1.0 if is_card("".join(filter(str.isdigit, match[0]))) else 0.0
+
+
+def _ssn() -> Detector:
+    return PatternDetector(
+        UsSsnRecognizer(), triggers=(rb"(?:^|[^0-9])[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}",), reach=24
+    )
+
+
+def _iban() -> Detector:
+    return PatternDetector(
+        IbanRecognizer(), triggers=(rb"(?i)(?:^|[^A-Z0-9])[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",), reach=60
+    )
+
+
+def _crypto() -> Detector:
+    return PatternDetector(CryptoRecognizer(), triggers=(rb"(?i)(?:^|[^A-Z0-9_])(?:bc1|[13])[A-Z0-9]{25}",), reach=80)
+
+
+_V6_GROUP = r"[0-9A-Fa-f]{1,4}"
+_V4 = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}"
+
+
+def _ip_address() -> Detector:
+    v4 = rf"(?<![\w.-]){_V4}(?![\w-]|\.\d)"
+    v6 = rf"(?<![\w:.])(?:{_V6_GROUP})?(?::{{1,2}}{_V6_GROUP}){{1,7}}(?:::)?(?:[:.]{_V4})?(?![\w:])"
+    return RuleDetector(
+        "IP_ADDRESS",
+        triggers=(
+            rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+            rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4})?::[0-9A-Fa-f]",
+            rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){1,7}:[0-9A-Fa-f]",
+            rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]",
+        ),
+        reach=60,
+        pattern=f"{v4}|{v6}",
+        check=_ip_score,
+    )
+
+
+_VERSION_BEFORE = regex.compile(r"(?:version|ver|release|v)[\s:=\"']*$|\w/$", regex.IGNORECASE)
+_VERSION_WORDS = frozenset(("version", "release", "ver"))
+
+
+def _ip_score(match: regex.Match[str], place: Place) -> float:
+    """Addresses of a machine among others; not of this machine, and neither versions nor times."""
+    try:
+        address = ipaddress.ip_address(match[0])
+    except ValueError:
+        return 0.0
+    if address.is_loopback or address.is_unspecified:
+        return 0.0
+    if isinstance(address, ipaddress.IPv6Address):
+        groups = [group for group in match[0].split(":") if group]
+        has_digit = any(map(str.isdigit, match[0]))
+        return 0.6 if has_digit and (len(groups) > 2 or max(map(len, groups)) > 2) else 0.0
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    if _VERSION_BEFORE.search(before) and (not before.endswith("/") or match[0].endswith(".0.0")):
+        return 0.0
+    return 0.0 if _VERSION_WORDS & set(place.words.split()) else 0.6
+
+
+def _phone() -> Detector:
+    """International numbers, national ones with separators, and bare digits where a word says that they are one."""
+    extension = r"(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?"
+    international = r"(?<![\w+])(?:\+|00(?=[1-9]))[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}"
+    national = (
+        r"(?<![\w.+-])(?<![0-9]\s)(?:\([0-9]{1,5}\)|[0-9]{2,5})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
+    )
+    bare = r"(?<![\w.+-])[0-9]{7,15}"
+    return RuleDetector(
+        "PHONE_NUMBER",
+        triggers=(
+            rb"\+[1-9](?:[ ().\-/]{0,3}[0-9]){6}",
+            rb"(?:^|[^0-9])[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
+        ),
+        reach=48,
+        pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
+        check=_phone_score,
+        context=_PHONE_WORDS,
+    )
+
+
+_AMERICAN = regex.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])\d{3}[-. ]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,6})?")
+# Dates, times after dates, ranges of years, dotted addresses and decimals, in which digits are grouped as well.
+_NO_PHONE = regex.compile(
+    r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])(?:[-./ ]|$).*|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d(?:\D.*)?|(?:19|20)\d\d-(?:19|20)\d\d"
+    r"|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{3}-\d{2}-\d{4}"
+)
+_IN_CONTEXT, _WEAK = 0.4, 0.05
+
+
+def _phone_score(match: regex.Match[str], _place: Place) -> float:
+    value = match[0]
+    digits = sum(map(str.isdigit, value))
+    if value[0] == "+" or value.startswith("00"):
+        return 0.6 if _is_number(f"+{value.lstrip('+0')}", None) else 0.0
+    if value.isdecimal():
+        return _WEAK if _is_national(value) else 0.0
+    if _NO_PHONE.fullmatch(value) or not 7 <= digits <= 21:
+        return 0.0
+    if _AMERICAN.fullmatch(value):
+        return 0.6
+    if not _is_consistent(value):
+        return 0.0
+    has_shape = value[0] in "(0" and digits >= 9
+    return _IN_CONTEXT if has_shape and _is_national(value) else _WEAK if _is_national(value) else 0.0
+
+
+def _is_consistent(value: str) -> bool:
+    """Dots only with dots: what mixes them is a list of decimals."""
+    return "." not in value or not set(value) & set(" -/")
+
+
+def _is_national(value: str) -> bool:
+    return any(_is_number(value, region) for region in PHONE_REGIONS)
+
+
+def _is_number(value: str, region: str | None) -> bool:
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number) if region else phonenumbers.is_possible_number(number)

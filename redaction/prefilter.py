@@ -1,0 +1,58 @@
+"""Stage one: one linear pass over many texts that says where a closer look is worth its while.
+
+Hyperscan matches all expressions at once at some gigabytes a second, and tells where each match ends; texts of a whole batch
+are joined, so that its overhead is paid once. See docs/adr/0009.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+import hyperscan
+
+# The byte between two texts. No expression may match across it, but one that does only looks once too often.
+_SEPARATOR = "\n"
+# A text in which more triggers end than this, per character and in all, is hostile: the scan would take longer than what it
+# saves, so the whole text is looked at instead.
+_MAX_HITS_PER_TEXT = 20_000
+
+# Where triggers ended: numbers of expressions, and offsets in characters of the folded text.
+Hits = Sequence[tuple[int, int]]
+
+
+class Prefilter:
+    """A compiled set of expressions over ASCII. Safe to share between threads that have a scratch of their own."""
+
+    def __init__(self, expressions: Sequence[bytes]) -> None:
+        self._database = hyperscan.Database()
+        self._database.compile(
+            expressions=list(expressions),
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
+            flags=[hyperscan.HS_FLAG_ALLOWEMPTY * 0] * len(expressions),
+        )
+
+    def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
+        """Hits by index of text; a text that is missing has none. Characters that are not ASCII count as one ``?``."""
+        if not texts:
+            return {}
+        ends: list[tuple[int, int]] = []
+        found = ends.append
+
+        def on_match(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            found((number, end))
+
+        self._database.scan(_SEPARATOR.join(texts).encode("ascii", "replace"), match_event_handler=on_match)
+        return _by_text(ends, texts) if ends else {}
+
+
+def _by_text(ends: Sequence[tuple[int, int]], texts: Sequence[str]) -> Mapping[int, Hits]:
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    hits: dict[int, list[tuple[int, int]]] = {}
+    for number, end in ends:
+        # The end is behind the last character, so the character before it tells the text.
+        index = bisect_right(starts, end - 1) - 1
+        hits.setdefault(index, []).append((number, end - starts[index]))
+    return hits

@@ -1,0 +1,89 @@
+"""Presidio's pattern recognizers as detectors.
+
+Presidio itself skips a pattern that runs out of time, with a line in the log, and so lets its text pass. Here the same patterns
+and checks run with the same meaning, but running out of time is an error. See docs/adr/0009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import regex
+from presidio_analyzer import PatternRecognizer
+
+from redaction.context import Context
+from redaction.detector import DetectionError, Place
+from redaction.finding import Finding
+
+# Windows are short, so what takes this long is a pattern that backtracks.
+_TIMEOUT_S = 0.05
+_FLAGS = regex.DOTALL | regex.MULTILINE | regex.IGNORECASE
+
+
+class PatternDetector:
+    """A ``redaction.detector.Detector`` over the patterns, checks and context words of a Presidio recognizer."""
+
+    def __init__(self, recognizer: PatternRecognizer, *, triggers: Sequence[bytes], reach: int) -> None:
+        self._recognizer = recognizer
+        self._patterns = [(regex.compile(pattern.regex, _FLAGS), pattern.score) for pattern in recognizer.patterns]
+        self._context = Context(recognizer.context or ())
+        self.entity: str = recognizer.supported_entities[0]
+        self.triggers = triggers
+        self.reach = reach
+
+    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
+        """See ``Detector.find``."""
+        try:
+            return list(self._found(text, start, end, place))
+        except TimeoutError as exc:
+            raise DetectionError(f"{self.entity} ran out of time") from exc
+
+    def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
+        for pattern, base in self._patterns:
+            for match in pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
+                value = match[0]
+                score = self._score(value, base) if value else 0.0
+                if score > 0:
+                    score = self._context.raised(score, text, match.start(), place)
+                    yield Finding(start=match.start(), end=match.end(), entity=self.entity, score=score)
+
+    def _score(self, value: str, base: float) -> float:
+        is_valid = self._recognizer.validate_result(value)
+        if is_valid is not None:
+            base = 1.0 if is_valid else 0.0
+        return 0.0 if self._recognizer.invalidate_result(value) else base
+
+
+class RuleDetector:
+    """A detector over one expression of ours, and a check of what it matched that gives the score (0: not one)."""
+
+    def __init__(
+        self,
+        entity: str,
+        *,
+        triggers: Sequence[bytes],
+        reach: int,
+        pattern: str,
+        check: Callable[[regex.Match[str], Place], float],
+        context: Sequence[str] = (),
+    ) -> None:
+        self.entity = entity
+        self.triggers = triggers
+        self.reach = reach
+        self._pattern = regex.compile(pattern)
+        self._check = check
+        self._context = Context(context)
+
+    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
+        """See ``Detector.find``."""
+        try:
+            return list(self._found(text, start, end, place))
+        except TimeoutError as exc:
+            raise DetectionError(f"{self.entity} ran out of time") from exc
+
+    def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
+        for match in self._pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
+            score = self._check(match, place)
+            if score > 0:
+                score = self._context.raised(score, text, match.start(), place)
+                yield Finding(start=match.start(), end=match.end(), entity=self.entity, score=score)

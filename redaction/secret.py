@@ -1,0 +1,209 @@
+"""Detectors of secrets: keys and tokens that their makers gave a recognisable form, and values that are called secrets.
+
+There is no rule that goes by randomness alone: in traces it would redact ids and digests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import regex
+
+from redaction.detector import DetectionError, Detector, Place
+from redaction.finding import Finding
+
+_TIMEOUT_S = 0.05
+
+
+class _Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character) are none."""
+
+    entity: str
+    triggers: Sequence[bytes]
+    pattern: str
+    reach: int = 300
+    entropy: float = 0.0
+    flags: int = 0
+
+
+def _token(entity: str, *prefixes: str, body: str, entropy: float = 3.0) -> _Rule:
+    """A prefix that nothing else begins with, and a body of letters and digits."""
+    starts = "|".join(map(regex.escape, prefixes))
+    return _Rule(
+        entity=entity,
+        triggers=[prefix.replace(".", r"\.").encode() for prefix in prefixes],
+        pattern=rf"(?<![A-Za-z0-9])(?:{starts}){body}",
+        entropy=entropy,
+    )
+
+
+_WORD = r"[A-Za-z0-9_\-]"
+_API_KEY, _AWS_KEY = "SECRET_API_KEY", "SECRET_AWS_KEY"
+_NAMES = (
+    r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:key|access[_-]?key))?|client[_-]?secret|api[_-]?key|apikey|x-api-key|access[_-]?key"
+    r"|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|private[_-]?key|encryption[_-]?key"
+)
+_NAME_TRIGGERS = (
+    rb"(?i)pass(?:word|wd|phrase)[^a-z]",
+    rb"(?i)pwd[^a-z]",
+    rb"(?i)secret[^a-z]",
+    rb"(?i)(?:api|access|private|encryption)[_\-]?key[^a-z]",
+    rb"(?i)(?:auth|access|refresh|id|session)[_\-]?token[^a-z]",
+)
+
+_RULES: Sequence[_Rule] = (
+    # Providers of models.
+    _token(_API_KEY, "sk-ant-", body=rf"{_WORD}{{20,200}}"),
+    _token(_API_KEY, "sk-proj-", "sk-svcacct-", "sk-admin-", "sk-or-", "sk-lf-", "pk-lf-", body=rf"{_WORD}{{16,200}}"),
+    _token(_API_KEY, "sk-", body=r"[A-Za-z0-9]{20,100}"),
+    _token(_API_KEY, "AIza", body=rf"{_WORD}{{35}}"),
+    _token(
+        _API_KEY,
+        "hf_",
+        "gsk_",
+        "r8_",
+        "xai-",
+        "pplx-",
+        "nvapi-",
+        "csk-",
+        "lsv2_pt_",
+        "lsv2_sk_",
+        "fw_",
+        "tgp_v1_",
+        body=rf"{_WORD}{{24,200}}",
+    ),
+    # Code hosts, chats, payments, clouds and registries.
+    _token(_API_KEY, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", body=r"[A-Za-z0-9]{36,255}"),
+    _token(_API_KEY, "github_pat_", body=r"[A-Za-z0-9_]{40,255}"),
+    _token(_API_KEY, "glpat-", "gldt-", "glrt-", "glptt-", body=rf"{_WORD}{{20,100}}"),
+    _token(_API_KEY, "xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xapp-", body=r"[A-Za-z0-9\-]{10,200}"),
+    _token(_API_KEY, "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", body=r"[A-Za-z0-9]{16,200}"),
+    _token(_API_KEY, "SG.", body=rf"{_WORD}{{16,40}}\.{_WORD}{{16,60}}"),
+    _token(
+        _API_KEY,
+        "npm_",
+        "dckr_pat_",
+        "dop_v1_",
+        "doo_v1_",
+        "shpat_",
+        "shpss_",
+        "hvs.",
+        "dp.pt.",
+        "PMAK-",
+        "ntn_",
+        body=rf"{_WORD}{{20,200}}",
+    ),
+    _token(_API_KEY, "pypi-", body=rf"{_WORD}{{50,300}}"),
+    _token(_API_KEY, "ya29.", body=rf"{_WORD}{{20,300}}"),
+    _Rule(
+        entity=_API_KEY,
+        triggers=[rb"hooks\.slack\.com/"],
+        pattern=r"hooks\.slack\.com/(?:services|workflows)/(?P<secret>[A-Za-z0-9/]{20,120})",
+    ),
+    _Rule(
+        entity=_API_KEY, triggers=[rb"(?:AC|SK)[0-9a-f]{32}"], pattern=r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"
+    ),
+    _Rule(
+        entity=_AWS_KEY,
+        triggers=[rb"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"],
+        pattern=r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+    ),
+    _Rule(
+        entity=_AWS_KEY,
+        triggers=[rb"(?i)aws[a-z_ .\-]{0,30}(?:secret|key)"],
+        pattern=r"aws[\w .\-]{0,30}(?:secret|key)[\w .\-]{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])",
+        entropy=3.5,
+        flags=regex.IGNORECASE,
+    ),
+    _Rule(
+        entity="SECRET_CLOUD_KEY",
+        triggers=[rb"AccountKey=", rb"SharedAccessKey=", rb"(?i)[?&]sig=[a-z0-9%]{20}"],
+        pattern=r"(?:(?:AccountKey|SharedAccessKey)=|[?&]sig=)(?P<secret>[A-Za-z0-9+/%]{30,120}={0,2})",
+    ),
+    # Tokens by form.
+    _Rule(
+        entity="SECRET_JWT",
+        triggers=[rb"eyJ[A-Za-z0-9_\-]{8}"],
+        pattern=rf"(?<![A-Za-z0-9_\-])eyJ{_WORD}{{8,4000}}\.{_WORD}{{4,4000}}(?:\.{_WORD}{{0,4000}})?",
+        reach=8200,
+    ),
+    _Rule(
+        entity="SECRET_BEARER",
+        triggers=[rb"(?i)bearer[ :=]", rb"(?i)basic [a-z0-9+/=]{8}"],
+        pattern=r"\b(?:bearer[ :=]{1,3}(?P<secret>[A-Za-z0-9_\-.~+/]{16,4000}={0,2})|basic (?P<secret>[A-Za-z0-9+/]{8,500}={0,2}))",
+        reach=4100,
+        entropy=2.5,
+        flags=regex.IGNORECASE,
+    ),
+    _Rule(
+        entity="SECRET_URL_PASSWORD",
+        triggers=[rb"://[^\s/@:]{0,100}:[^\s@]"],
+        pattern=r"[a-z][a-z0-9+.\-]{1,30}://[^\s/@:\"']{0,100}:(?P<secret>[^\s@/\"'<>]{1,200})@",
+        reach=460,
+        flags=regex.IGNORECASE,
+    ),
+    _Rule(
+        entity="SECRET_PRIVATE_KEY",
+        triggers=[rb"-----BEGIN [A-Z ]{0,30}PRIVATE KEY", rb"PuTTY-User-Key-File", rb"AGE-SECRET-KEY-1"],
+        pattern=r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s:,.\\\-]{0,8000}?-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]{0,8000})"
+        r"|AGE-SECRET-KEY-1[A-Z0-9]{58}|PuTTY-User-Key-File[^\0]{0,8000}",
+        reach=8300,
+    ),
+    # Values that are called secrets. Names of variables, types and placeholders are none.
+    _Rule(
+        entity="SECRET_PASSWORD",
+        triggers=_NAME_TRIGGERS,
+        pattern=rf"(?:{_NAMES})[\"']?\s{{0,3}}(?::|=>|=)\s{{0,3}}(?:\"(?P<secret>[^\"\s]{{4,300}})\"|'(?P<secret>[^'\s]{{4,300}})'|(?P<secret>[^\s\"',;&<>(){{}}\[\]$]{{6,300}}))",
+        reach=340,
+        flags=regex.IGNORECASE,
+    ),
+)
+_NO_SECRET = regex.compile(
+    r"(?:none|null|true|false|undefined|redacted|hidden|required|string|str|bool|int|optional|[*x.•-]+|<.*>|\$\{?.*|%\(?.*|\{\{?.*|\[.*)"
+    r"|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
+    regex.IGNORECASE,
+)
+
+
+def secret_detectors() -> Sequence[Detector]:
+    """One detector a rule."""
+    return [_SecretDetector(rule) for rule in _RULES]
+
+
+class _SecretDetector:
+    def __init__(self, rule: _Rule) -> None:
+        self._pattern = regex.compile(rule.pattern, rule.flags)
+        self._entropy = rule.entropy
+        self._is_named = rule.entity == "SECRET_PASSWORD"
+        self.entity = rule.entity
+        self.triggers = rule.triggers
+        self.reach = rule.reach
+
+    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:  # noqa: ARG002 - a form needs no context
+        """See ``Detector.find``."""
+        try:
+            return list(self._found(text, start, end))
+        except TimeoutError as exc:
+            raise DetectionError(f"{self.entity} ran out of time") from exc
+
+    def _found(self, text: str, start: int, end: int) -> Iterator[Finding]:
+        for match in self._pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
+            group = "secret" if "secret" in match.groupdict() and match["secret"] is not None else 0
+            value = match[group]
+            if self._is_named and not _is_secret_value(value):
+                continue
+            if self._entropy and _entropy(value) < self._entropy:
+                continue
+            yield Finding(start=match.start(group), end=match.end(group), entity=self.entity, score=1.0)
+
+
+def _is_secret_value(value: str) -> bool:
+    return _NO_SECRET.fullmatch(value) is None
+
+
+def _entropy(value: str) -> float:
+    """Shannon's entropy in bits a character."""
+    return -sum(count / len(value) * math.log2(count / len(value)) for count in Counter(value).values())
