@@ -10,7 +10,7 @@ import regex
 from redaction.detector import Detector, Place
 from redaction.number import has_iban_check, has_luhn
 from redaction.policy import CustomRecognizer, Validator
-from redaction.presidio import RuleDetector
+from redaction.rule import Rule, RuleDetector
 
 _REACH = 1000
 
@@ -37,9 +37,10 @@ def _detector(recognizer: CustomRecognizer, pattern: str, place: str) -> Detecto
             return recognizer.score
         return 1.0 if check("".join(filter(str.isalnum, match[0]))) else 0.0
 
-    return RuleDetector(
-        recognizer.entity, triggers=(trigger,), reach=_REACH, pattern=pattern, check=score, context=recognizer.context
+    rule = Rule(
+        entity=recognizer.entity, triggers=(trigger,), reach=_REACH, pattern=pattern, context=recognizer.context
     )
+    return RuleDetector(rule, score)
 
 
 def _checked(pattern: str, place: str) -> bytes:

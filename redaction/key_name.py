@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-SECRET_VALUE = "SECRET_VALUE"
+SECRET_VALUE = "SECRET_VALUE"  # noqa: S105 - the name of an entity
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 # How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none.
 _SECRET = re.compile(

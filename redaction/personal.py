@@ -15,7 +15,8 @@ from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecog
 
 from redaction.detector import Detector, Place
 from redaction.number import is_card
-from redaction.presidio import PatternDetector, RuleDetector
+from redaction.presidio import PatternDetector
+from redaction.rule import Rule, RuleDetector
 
 # The regions of Presidio's own phone recognizer.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
@@ -30,21 +31,25 @@ def personal_detectors() -> Sequence[Detector]:
 def _email() -> Detector:
     # The top-level domain may be one that is not public, as in corp.internal; versions have no letters there.
     return RuleDetector(
-        "EMAIL_ADDRESS",
-        triggers=(rb"@[A-Za-z0-9?\[]",),
-        reach=330,
-        pattern=r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{0,64}[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
-        check=lambda _match, _place: 1.0,
+        Rule(
+            entity="EMAIL_ADDRESS",
+            triggers=(rb"@[A-Za-z0-9?\[]",),
+            reach=330,
+            pattern=r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{0,64}[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
+        ),
+        lambda _match, _place: 1.0,
     )
 
 
 def _card() -> Detector:
     return RuleDetector(
-        "CREDIT_CARD",
-        triggers=(rb"(?:^|[^0-9])[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
-        reach=50,
-        pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_])",
-        check=_card_score,
+        Rule(
+            entity="CREDIT_CARD",
+            triggers=(rb"(?:^|[^0-9])[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
+            reach=50,
+            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_])",
+        ),
+        _card_score,
     )
 
 
@@ -76,16 +81,18 @@ def _ip_address() -> Detector:
     v4 = rf"(?<![\w.-]){_V4}(?![\w-]|\.\d)"
     v6 = rf"(?<![\w:.])(?:{_V6_GROUP})?(?::{{1,2}}{_V6_GROUP}){{1,7}}(?:::)?(?:[:.]{_V4})?(?![\w:])"
     return RuleDetector(
-        "IP_ADDRESS",
-        triggers=(
-            rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-            rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4})?::[0-9A-Fa-f]",
-            rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){1,7}:[0-9A-Fa-f]",
-            rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]",
+        Rule(
+            entity="IP_ADDRESS",
+            triggers=(
+                rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4})?::[0-9A-Fa-f]",
+                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){1,7}:[0-9A-Fa-f]",
+                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]",
+            ),
+            reach=60,
+            pattern=f"{v4}|{v6}",
         ),
-        reach=60,
-        pattern=f"{v4}|{v6}",
-        check=_ip_score,
+        _ip_score,
     )
 
 
@@ -120,15 +127,17 @@ def _phone() -> Detector:
     )
     bare = r"(?<![\w.+-])[0-9]{7,15}"
     return RuleDetector(
-        "PHONE_NUMBER",
-        triggers=(
-            rb"\+[1-9](?:[ ().\-/]{0,3}[0-9]){6}",
-            rb"(?:^|[^0-9])[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
+        Rule(
+            entity="PHONE_NUMBER",
+            triggers=(
+                rb"\+[1-9](?:[ ().\-/]{0,3}[0-9]){6}",
+                rb"(?:^|[^0-9])[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
+            ),
+            reach=48,
+            pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
+            context=_PHONE_WORDS,
         ),
-        reach=48,
-        pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
-        check=_phone_score,
-        context=_PHONE_WORDS,
+        _phone_score,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 
 from redaction.cache import Cache
 from redaction.catalogue import detectors_of
@@ -55,12 +56,15 @@ class Redactor:
         self.policy = policy
         self.policy_hash = policy_hash(policy)
         self.cache = Cache(cache_bytes)
+        self.engine_version = f"{ENGINE}+presidio-{version('presidio-analyzer')}"
         self._operators = Operators(policy, keys, workspace_id)
         self._keys = KeyRules(policy)
         chosen = detectors_of(policy) if detectors is None else detectors
         detectors_in_use = [detector for detector in chosen if not self._operators.is_kept(detector.entity)]
         self._detectors = [detector for detector in detectors_in_use for _ in detector.triggers]
         triggers = [trigger for detector in detectors_in_use for trigger in detector.triggers]
+        # Numbers of triggers from here on are those of layers.
+        self.layer_triggers_from = len(triggers)
         self._prefilter = Prefilter([*triggers, *LAYER_TRIGGERS])
         self._thresholds = {entity: rule.threshold for entity, rule in policy.entities.items()}
 
@@ -103,7 +107,7 @@ class Redactor:
             self.cache.put(digest, text, known)
         return known
 
-    def _found(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
+    def findings(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
         """What the detectors that were triggered find in their windows, as far as the policy wants it."""
         place = Place(words=verdict.words)
         for detector, windows in _windows(hits, self._detectors, len(folded)).items():
@@ -116,7 +120,8 @@ class Redactor:
                     if finding.score >= threshold:
                         yield finding
 
-    def _apply(self, entity: str, value: str) -> str:
+    def replacement(self, entity: str, value: str) -> str:
+        """What stands for a value that was found."""
         return self._operators.apply(entity, value)
 
 
@@ -155,7 +160,7 @@ class _Work:
         """Text outside of JSON: what is encoded in it first, then what it says openly."""
         if hits is None:
             hits = self._redactor.scan((text,)).get(0, ())
-        if any(number >= len(self._redactor._detectors) for number, _ in hits):  # noqa: SLF001 - one piece of work
+        if any(number >= self._redactor.layer_triggers_from for number, _ in hits):
             after = self._layered(text, escaped_layers(text), verdict, depth)
             if after != text:
                 text, hits = after, self._redactor.scan((after,)).get(0, ())
@@ -192,7 +197,7 @@ class _Work:
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         folded = fold(text)
-        findings = merged(self._redactor._found(folded.text, hits, verdict, self))  # noqa: SLF001 - one piece of work
+        findings = merged(self._redactor.findings(folded.text, hits, verdict, self))
         if not findings:
             return text
         return self._replaced(text, folded, findings)
@@ -209,8 +214,8 @@ class _Work:
                     continue
             parts += [
                 text[position:start],
-                self._redactor._apply(finding.entity, folded.text[finding.start : finding.end]),
-            ]  # noqa: SLF001
+                self._redactor.replacement(finding.entity, folded.text[finding.start : finding.end]),
+            ]
             position = end
             self._count({finding.entity: 1})
         return "".join([*parts, text[position:]]) if parts else text

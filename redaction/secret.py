@@ -14,6 +14,7 @@ import regex
 
 from redaction.detector import DetectionError, Detector, Place
 from redaction.finding import Finding
+from redaction.key_name import SECRET_VALUE
 
 _TIMEOUT_S = 0.05
 
@@ -166,6 +167,9 @@ _NO_SECRET = regex.compile(
     r"|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
     regex.IGNORECASE,
 )
+
+
+SECRET_ENTITIES = frozenset(rule.entity for rule in _RULES) | {SECRET_VALUE}
 
 
 def secret_detectors() -> Sequence[Detector]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -20,14 +20,22 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
+from redaction.key import KeyRing, new_key_line, parse_keys
+from redaction.operator import needs_keys
+from redaction.policy import Policy, policy_hash
+from redaction.policy_file import parse_policy, policy_tree
 from relayscope.api.app import create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
+from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
+from relayscope.redaction_key import FILE_NAME, add_key, read_key_file
 from relayscope.settings import Settings, parse_age, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
+from storage.audit import POLICY_CHANGED
 from storage.inspection import Inspector
+from storage.postgres.audit import PostgresAudit
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
 from storage.postgres.durability import unsafe_settings
@@ -40,7 +48,11 @@ from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import IngestInstruments, PermanentError, Pipeline
+from tracedata import CallerError, IngestInstruments, PermanentError, Pipeline
+
+if TYPE_CHECKING:
+    from processors.redact import Redact
+    from redaction.redactor import Redactor
 
 
 class Component(Protocol):
@@ -159,6 +171,98 @@ def _periods(settings: Settings) -> dict[str, timedelta]:
     return {"spans": parse_age(spans)} if spans else {}
 
 
+def build_policy(settings: Settings) -> Policy:
+    """The policy of redaction.
+
+    Raises:
+        CallerError: it cannot run; the message names the place.
+    """
+    tree = settings.processors.redaction.model_dump(exclude={"enabled", "key_file", "cache_mb"})
+    return parse_policy(tree, place="processors.redaction")
+
+
+def effective_policy(settings: Settings) -> EffectivePolicy:
+    """The policy with its hash, to be shown. A policy that is switched off has a hash of its own."""
+    policy = build_policy(settings)
+    is_enabled = settings.processors.redaction.enabled
+    return EffectivePolicy(
+        is_enabled=is_enabled, policy_hash=policy_hash(policy) if is_enabled else "off", tree=policy_tree(policy)
+    )
+
+
+def key_path(settings: Settings) -> Path:
+    """Where the keys of redaction are."""
+    return settings.processors.redaction.key_file or settings.storage.data_dir / FILE_NAME
+
+
+def build_keys(settings: Settings) -> KeyRing:
+    """The keys of redaction.
+
+    Raises:
+        CallerError: there are none, or others can read them.
+    """
+    path = key_path(settings)
+    try:
+        return parse_keys(read_key_file(path))
+    except ValueError as exc:
+        raise CallerError(f"{path}: {exc}") from exc
+
+
+def rotate_key(settings: Settings) -> Path:
+    """Puts a new key on top of the key file, makes the file when there is none, and returns its path."""
+    path = key_path(settings)
+    add_key(path, new_key_line())
+    return path
+
+
+def prepare_redaction(settings: Settings) -> None:
+    """Refuses a policy that cannot run, and makes the first key when the policy needs one.
+
+    Raises:
+        CallerError: the policy or the key file is wrong; the message says where.
+    """
+    policy = build_policy(settings)
+    if settings.processors.redaction.enabled and needs_keys(policy):
+        if not key_path(settings).exists():
+            rotate_key(settings)
+        build_keys(settings)
+
+
+async def record_policy(settings: Settings, dsn: str, *, actor: str) -> None:
+    """Writes to the audit log that the policy is another one than at the last start, if it is."""
+    audit, now = PostgresAudit(dsn), effective_policy(settings)
+    last = await audit.entries(DEFAULT_WORKSPACE_ID, limit=1, action=POLICY_CHANGED)
+    before = last[0].detail["to"] if last else None
+    if before != now.policy_hash:
+        detail = {"from": before, "to": now.policy_hash, "policy": now.tree}
+        await audit.record(actor=actor, action=POLICY_CHANGED, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail)
+
+
+def build_redactor(settings: Settings) -> Redactor:
+    """What redacts, with the keys that the policy needs."""
+    # Presidio takes a second to import, and most commands and the API need none of it.
+    from redaction.redactor import Redactor  # noqa: PLC0415
+
+    policy = build_policy(settings)
+    keys = build_keys(settings) if needs_keys(policy) else None
+    cache_bytes = settings.processors.redaction.cache_mb << 20
+    return Redactor(policy, keys=keys, workspace_id=DEFAULT_WORKSPACE_ID, cache_bytes=cache_bytes)
+
+
+def build_redact(settings: Settings, *, instruments: IngestInstruments) -> Redact | None:
+    """The processor that redacts; none when redaction is switched off."""
+    from processors.redact import Redact  # noqa: PLC0415 - for the same reason
+
+    if not settings.processors.redaction.enabled:
+        return None
+    return Redact(build_redactor(settings), instruments=instruments)
+
+
+def build_audit(dsn: str) -> PostgresAudit:
+    """The audit log."""
+    return PostgresAudit(dsn)
+
+
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
     """An ingest worker: receivers, processors, writer."""
     telemetry = build_telemetry(settings, role=slot)
@@ -186,7 +290,8 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
             max_span_chars=limits.max_span_chars,
         )
     )
-    pipeline = Pipeline([limit, Sanitise()], writer)
+    redact = build_redact(settings, instruments=instruments)
+    pipeline = Pipeline([limit, Sanitise(), *([redact] if redact else [])], writer)
     grace_s = settings.service.shutdown_grace_s
     otlp = settings.receivers.otlp
     admission = Admission(
@@ -251,6 +356,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     grpc = GrpcQueryServer(
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
-    app = create_app(reader, system=system, instruments=instruments)
+    redacted = (PostgresAudit(dsn), effective_policy(settings))
+    app = create_app(reader, system=system, instruments=instruments, redacted=redacted)
     server = GuestServer(config, app)
     return [*([telemetry] if telemetry else []), reader, build_maintenance(settings, dsn), server, grpc]

@@ -162,10 +162,66 @@ class LimitSettings(_Section):
     max_span_chars: int = Field(4 * _MIB, ge=4096, description="Characters of a span with everything in it.")
 
 
+class EntityRuleSettings(_Section):
+    """What becomes of an entity."""
+
+    operator: Literal["replace", "mask", "hash", "encrypt", "drop", "keep"] = "replace"
+    threshold: float = Field(0.4, ge=0, le=1)
+    keep_last: int = Field(4, ge=0)
+
+
+class KeyRuleSettings(_Section):
+    """Entities that are not looked for below keys of a form."""
+
+    keys: str
+    entities: list[str] = []
+
+
+class DenyRuleSettings(_Section):
+    """Keys of which every value goes."""
+
+    keys: str
+    entity: str = "DENIED"
+
+
+class RecognizerSettings(_Section):
+    """An entity of the operator's own."""
+
+    entity: str = Field(pattern=r"^[A-Z][A-Z0-9_]{1,63}$")
+    patterns: list[str] = Field(min_length=1)
+    score: float = Field(0.5, gt=0, le=1)
+    context: list[str] = []
+    validator: Literal["luhn", "iban"] | None = None
+
+
+class RedactionSettings(_Section):
+    """What is removed before anything is stored."""
+
+    enabled: bool = Field(default=True, description="Whether anything is redacted. Switching it off is audited.")
+    entities: dict[str, EntityRuleSettings] = Field(
+        {}, description="Rules by entity, over those of the default policy; the operator `keep` leaves one out."
+    )
+    countries: list[str] = Field([], description="Countries (ISO 3166) whose identity numbers are looked for.")
+    secrets: bool = Field(default=True, description="Whether keys, tokens and passwords are looked for.")
+    allow: list[KeyRuleSettings] = Field(
+        [], description="Forms of attribute keys below which entities, or all, are not looked for."
+    )
+    deny: list[DenyRuleSettings] = Field([], description="Forms of attribute keys of which every value goes.")
+    recognizers: list[RecognizerSettings] = Field([], description="Entities of your own.")
+    drop_content: list[Literal["prompts", "answers"]] = Field(
+        [], description="What was said to models (`prompts`), or by them (`answers`), goes whole."
+    )
+    key_file: Path | None = Field(
+        None, description="Keys of the operators `hash` and `encrypt`; by default `redaction.key` in the data folder."
+    )
+    cache_mb: int = Field(16, ge=0, le=1024, description="Memory of a worker for what it has redacted already.")
+
+
 class ProcessorSettings(_Section):
     """What happens to spans. What PostgreSQL could refuse is always repaired, which has no settings."""
 
     limit: LimitSettings = LimitSettings()
+    redaction: RedactionSettings = RedactionSettings()
 
 
 class RetentionSettings(_Section):

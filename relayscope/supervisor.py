@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import getpass
 import logging
 import os
 import socket
@@ -15,7 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from relayscope.app import Database, assert_durable, build_database, migrate_schema
+from relayscope.app import (
+    Database,
+    assert_durable,
+    build_database,
+    migrate_schema,
+    prepare_redaction,
+    record_policy,
+)
 from relayscope.metrics import forget_gauges
 from relayscope.process import Announcement, Role, Specification
 from relayscope.ready_file import ReadyFile
@@ -122,6 +130,9 @@ class Supervisor:
                 self._database.claim()
             settings = self._reserve_ports()
             refuse_own_ports(settings)
+            prepare_redaction(settings)
+            if not settings.processors.redaction.enabled:
+                _log.warning("redaction is switched off: personal data and secrets are stored as they come")
             if self._database is not None:
                 await self._database.start()
                 self._dsn = self._database.dsn
@@ -129,6 +140,7 @@ class Supervisor:
                 await assert_durable(self._dsn)
             for name in (await migrate_schema(self._dsn)).applied:
                 _log.info("applied migration %s", name)
+            await record_policy(settings, self._dsn, actor=_actor())
             self._run.start()
             self._children = self._make_children(settings)
             self._tell_state()
@@ -374,3 +386,12 @@ async def _end(process: Process, timeout_s: float) -> None:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _actor() -> str:
+    """The account that runs us, and its machine."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):
+        account = str(os.getuid())
+    return f"{account}@{socket.gethostname()}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from ipaddress import ip_address
 
@@ -162,6 +162,19 @@ class _TracedIngest:
             _current(self._tracer.start_span("export", kind=SpanKind.SERVER, attributes=attributes)) as span,
         ):
             yield _TracedRequest(probe, span) if span.is_recording() else probe
+
+    def redacted(
+        self,
+        *,
+        keys: Mapping[str, Mapping[str, int]],
+        seconds: float,
+        cache_hits: int,
+        cache_misses: int,
+        cache_bytes: int,
+    ) -> None:
+        self._inner.redacted(
+            keys=keys, seconds=seconds, cache_hits=cache_hits, cache_misses=cache_misses, cache_bytes=cache_bytes
+        )
 
     def origin(self) -> object | None:
         span = trace.get_current_span()

@@ -15,6 +15,7 @@ from tracedata.instrument import (
     GroupProbe,
     IngestInstruments,
     ReceiverInstruments,
+    RedactionInstruments,
     RequestProbe,
     WriterInstruments,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Processor",
     "Receipt",
     "ReceiverInstruments",
+    "RedactionInstruments",
     "RelayscopeError",
     "RequestProbe",
     "Resource",

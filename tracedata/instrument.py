@@ -6,7 +6,7 @@ seconds, and words from our own code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
@@ -62,7 +62,26 @@ class WriterInstruments(Protocol):
         ...
 
 
-class IngestInstruments(ReceiverInstruments, WriterInstruments, Protocol):
+class RedactionInstruments(Protocol):
+    """What the redaction of a batch tells. Must not raise."""
+
+    def redacted(
+        self,
+        *,
+        keys: Mapping[str, Mapping[str, int]],
+        seconds: float,
+        cache_hits: int,
+        cache_misses: int,
+        cache_bytes: int,
+    ) -> None:
+        """What was replaced, by attribute key and entity; how long that took; the cache since the start, and now.
+
+        Keys are as stored, so they are redacted themselves, but there can be any number of them.
+        """
+        ...
+
+
+class IngestInstruments(ReceiverInstruments, WriterInstruments, RedactionInstruments, Protocol):
     """What an ingest worker tells."""
 
 
@@ -91,6 +110,17 @@ class _Silence:
         """Nobody listens."""
 
     def queued(self, *, spans: int, size: int) -> None:
+        """Nobody listens."""
+
+    def redacted(
+        self,
+        *,
+        keys: Mapping[str, Mapping[str, int]],
+        seconds: float,
+        cache_hits: int,
+        cache_misses: int,
+        cache_bytes: int,
+    ) -> None:
         """Nobody listens."""
 
     def origin(self) -> object | None:

@@ -91,7 +91,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
     ``trace_id`` has 16 bytes, ``span_id`` 8, ``parent_span_id`` 8 or none (a root).
     ``end_time_unix_nano`` may lie before ``start_time_unix_nano``: clocks do step, and we store what was sent.
-    ``redactions`` counts what redaction replaced, by entity.
+    ``redactions`` counts what redaction replaced, by entity; ``redacted_keys`` the same below each attribute key, or other
+    place, where it stood. ``redaction_policy`` says by what: the policy's hash, a slash, the engine's version.
     """
 
     trace_id: bytes
@@ -114,6 +115,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     status_code: int = StatusCode.UNSET
     status_message: str = ""
     redactions: Mapping[str, int] = MappingProxyType({})
+    redacted_keys: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    redaction_policy: str = ""
 
     @property
     def duration_ns(self) -> int:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
-from relayscope.api.rest import health, services, traces
+from relayscope.api.rest import health, redaction, services, traces
 from relayscope.api.rest.answer import component_schemas
 from storage.api import SpanReader
 
@@ -28,11 +28,12 @@ def create_app(
     clock: Callable[[], int] = time.time_ns,
     system: SystemView | None = None,
     instruments: ApiInstruments | None = None,
+    redacted: tuple[redaction.RedactionStore, redaction.EffectivePolicy] | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
-    application belongs to: without it, there are no metrics, and readiness is the store's.
+    application belongs to: without it, there are no metrics, and readiness is the store's. ``redacted`` is what tells of redaction, and the policy.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -47,6 +48,8 @@ def create_app(
     # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
+    if redacted is not None:
+        app.include_router(redaction.create_router(*redacted, clock=clock))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())

@@ -1,7 +1,7 @@
 """Every metric by its name, as data: what is counted, how, and by which labels.
 
-``docs/observability.md`` holds the same as a table; a test compares the two. Labels have few values, and all of them
-come from our own code: no name, path or id that was sent to us becomes one.
+``docs/observability.md`` holds the same as a table; a test compares the two. Labels have few values, and they come
+from our own code, but for attribute keys, which are bounded and redacted: no name, path or id becomes one.
 """
 
 from __future__ import annotations
@@ -91,6 +91,22 @@ _METRICS = (
     ),
     Metric(name="relayscope_queue_spans", kind="gauge", help="Spans that wait for a commit."),
     Metric(name="relayscope_queue_bytes", kind="gauge", help="Bytes of the rows that wait for a commit."),
+    # Redaction.
+    Metric(
+        name="relayscope_redactions_total",
+        kind="counter",
+        labels=("entity", "key"),
+        help="Values redacted, by entity and attribute key; the first 200 keys of a process by name, then `other`.",
+    ),
+    Metric(
+        name="relayscope_redaction_seconds",
+        kind="histogram",
+        buckets=_FAST_S,
+        help="Time to redact the spans of a request, or of a slice of it.",
+    ),
+    Metric(name="relayscope_redaction_cache_hits_total", kind="counter", help="Texts whose redaction was known."),
+    Metric(name="relayscope_redaction_cache_misses_total", kind="counter", help="Texts whose redaction was not."),
+    Metric(name="relayscope_redaction_cache_bytes", kind="gauge", help="Size of the redacted texts that are known."),
     # API.
     Metric(
         name="relayscope_api_request_seconds",

@@ -15,6 +15,9 @@ from tracedata import Batch, Receipt
 # More reason classes than we have; beyond it, somebody has made a label of data.
 _MAX_REASONS = 64
 _OTHER = "other"
+# Attribute keys are sent to us, so there may be any number of them.
+_MAX_KEYS = 200
+_MAX_KEY_CHARS = 100
 
 
 class IngestMetrics:
@@ -37,7 +40,14 @@ class IngestMetrics:
         self.last_commit = _gauge(registry, "relayscope_last_commit_timestamp_seconds", mode="max")
         self.queue_spans = _gauge(registry, "relayscope_queue_spans", mode="livesum")
         self.queue_bytes = _gauge(registry, "relayscope_queue_bytes", mode="livesum")
+        self.redactions = _counter(registry, "relayscope_redactions_total")
+        self.redaction_seconds = _histogram(registry, "relayscope_redaction_seconds")
+        self.cache_hits = _counter(registry, "relayscope_redaction_cache_hits_total")
+        self.cache_misses = _counter(registry, "relayscope_redaction_cache_misses_total")
+        self.cache_bytes = _gauge(registry, "relayscope_redaction_cache_bytes", mode="livesum")
+        self._cache = (0, 0)
         self._reasons: set[str] = set()
+        self._keys: set[str] = set()
 
     def request(self, *, transport: str, size: int) -> _Request:
         self.received_bytes[transport].inc(size)
@@ -49,6 +59,27 @@ class IngestMetrics:
     def queued(self, *, spans: int, size: int) -> None:
         self.queue_spans.set(spans)
         self.queue_bytes.set(size)
+
+    def redacted(
+        self,
+        *,
+        keys: Mapping[str, Mapping[str, int]],
+        seconds: float,
+        cache_hits: int,
+        cache_misses: int,
+        cache_bytes: int,
+    ) -> None:
+        self.redaction_seconds.observe(seconds)
+        for key, entities in keys.items():
+            if len(self._keys) < _MAX_KEYS and len(key) <= _MAX_KEY_CHARS:
+                self._keys.add(key)
+            for entity, count in entities.items():
+                self.redactions.labels(entity, key if key in self._keys else _OTHER).inc(count)
+        hits, misses = self._cache
+        self.cache_hits.inc(cache_hits - hits)
+        self.cache_misses.inc(cache_misses - misses)
+        self.cache_bytes.set(cache_bytes)
+        self._cache = (cache_hits, cache_misses)
 
     def origin(self) -> object | None:
         return None

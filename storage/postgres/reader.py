@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, LiteralString, ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -364,8 +365,21 @@ def _outline(total: Row, notable: Sequence[tuple[Row, Span]]) -> TraceOutline:
     )
 
 
+class _RedactionReceipt(msgspec.Struct, frozen=True):
+    """The column ``redactions``."""
+
+    entities: Mapping[str, int] = MappingProxyType({})
+    keys: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    policy: str = ""
+
+
+_NOTHING_REDACTED = _RedactionReceipt()
+_decode_receipt = msgspec.json.Decoder(_RedactionReceipt).decode
+
+
 def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:
     start = row.start_time * 1000 + row.start_time_ns
+    receipt = _decode_receipt(row.redactions) if row.redactions else _NOTHING_REDACTED
     return Span(
         trace_id=row.trace_id,
         span_id=row.span_id,
@@ -386,5 +400,7 @@ def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:
         dropped_links_count=row.dropped_links_count or 0,
         status_code=row.status_code,
         status_message=row.status_message or "",
-        redactions=msgspec.json.decode(row.redactions) if row.redactions else {},
+        redactions=receipt.entities,
+        redacted_keys=receipt.keys,
+        redaction_policy=receipt.policy,
     )

@@ -9,7 +9,6 @@ Source: https://www.postgresql.org/docs/current/sql-copy.html, section "Binary F
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -57,7 +56,7 @@ _MEASURES = struct.Struct("!iqihiqihihiqiq")
 _LENGTH = struct.Struct("!i")
 _BIGINT = struct.Struct("!iq")
 _NULL = b"\xff\xff\xff\xff"
-_NULLS_9 = _NULL * 9
+_NULLS_8 = _NULL * 8
 _JSONB = b"\x01"
 _COLUMN_COUNT = len(SPAN_COLUMNS)
 
@@ -111,7 +110,10 @@ def scope_id_of(scope: Scope) -> int:
 
 
 def encode_row(span: Span, origin: Origin) -> bytes:
-    """One row in the order of ``SPAN_COLUMNS``. Its fingerprint covers everything else in the row."""
+    """One row in the order of ``SPAN_COLUMNS``. Its fingerprint covers everything else in the row but the last column.
+
+    A span that comes again after the policy has changed is the same one as long as what is stored of it is the same.
+    """
     start_us, start_ns = divmod(span.start_time_unix_nano, 1000)
     parent = span.parent_span_id
     name = span.name.encode()
@@ -139,13 +141,13 @@ def encode_row(span: Span, origin: Origin) -> bytes:
             _pack_length(len(name)),
             name,
             _pack_length(len(attributes) + 1) + _JSONB + attributes if attributes else _NULL,
-            _rare_fields(span) if _has_rare_fields(span) else _NULLS_9,
+            _rare_fields(span) if _has_rare_fields(span) else _NULLS_8,
         )
     )
     identity = _IDENTITY.pack(_COLUMN_COUNT, 4, origin.workspace_id, 16, span.trace_id, 8, span.span_id, 8)
     digest = blake2b(identity, digest_size=8)
     digest.update(body)
-    return identity + digest.digest() + body
+    return identity + digest.digest() + body + (_jsonb(_encode_receipt(span)) if span.redactions else _NULL)
 
 
 def _has_rare_fields(span: Span) -> bool:
@@ -158,7 +160,6 @@ def _has_rare_fields(span: Span) -> bool:
         or span.dropped_attributes_count
         or span.dropped_events_count
         or span.dropped_links_count
-        or span.redactions
     )
 
 
@@ -173,13 +174,14 @@ def _rare_fields(span: Span) -> bytes:
             _BIGINT.pack(8, span.dropped_attributes_count) if span.dropped_attributes_count else _NULL,
             _BIGINT.pack(8, span.dropped_events_count) if span.dropped_events_count else _NULL,
             _BIGINT.pack(8, span.dropped_links_count) if span.dropped_links_count else _NULL,
-            _jsonb(_encode_counts(span.redactions)) if span.redactions else _NULL,
         )
     )
 
 
-def _encode_counts(counts: Mapping[str, int]) -> bytes:
-    return _encode_json(dict(counts))
+def _encode_receipt(span: Span) -> bytes:
+    return _encode_json(
+        {"entities": dict(span.redactions), "keys": dict(span.redacted_keys), "policy": span.redaction_policy}
+    )
 
 
 def _text(value: str) -> bytes:

@@ -62,7 +62,10 @@ def test_an_export_is_refused_as_retryable_and_succeeds_when_repeated(
     system: System, database: StoppableDatabase
 ) -> None:
     trace = trace_id()
-    before, sent = [[full_span(trace_id=trace, redactions={}) for _ in TRANSPORTS] for _ in range(2)]
+    before, sent = [
+        [full_span(trace_id=trace, redactions={}, redacted_keys={}, redaction_policy="") for _ in TRANSPORTS]
+        for _ in range(2)
+    ]
     exporters = [Exporter(system.ready, transport) for transport in TRANSPORTS]
     for exporter, span in zip(exporters, before, strict=True):
         exporter.export([span])

@@ -23,7 +23,10 @@ def _stored(system: System, trace: bytes) -> list[Span]:
 
 def _spans(count: int) -> list[Span]:
     trace = trace_id()
-    return [full_span(trace_id=trace, name=f"span {number}", redactions={}) for number in range(count)]
+    return [
+        full_span(trace_id=trace, name=f"span {number}", redactions={}, redacted_keys={}, redaction_policy="")
+        for number in range(count)
+    ]
 
 
 def test_one_request_sent_five_times_is_stored_once(system: System) -> None:

@@ -22,7 +22,7 @@ _FLAGS = ("--http-port", "--jaeger-http-port", "--jaeger-grpc-port", "--otlp-grp
 
 def test_a_restart_keeps_the_data(data_folder: Path) -> None:
     system = System(data_folder)
-    sent = full_span(redactions={})
+    sent = full_span(redactions={}, redacted_keys={}, redaction_policy="")
     with system, Exporter(system.ready, Transport("grpc")) as exporter:
         before = system.ready.pids
         exporter.export([sent])

@@ -89,6 +89,8 @@ def _span_of_every_value() -> Span:
         events=[Event(time_unix_nano=BASE_US * 1_000 + 999, name="happened", attributes=_SENT)],
         links=[Link(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, trace_state="x=y", attributes=_SENT, flags=0x101)],
         redactions={},
+        redacted_keys={},
+        redaction_policy="",
     )
 
 
@@ -147,7 +149,16 @@ def _tags(nodes: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, object]]:
     ],
 )
 def test_times_come_back_to_the_nanosecond(system: System, start_ns: int, end_ns: int) -> None:
-    sent = [full_span(start_time_unix_nano=start_ns, end_time_unix_nano=end_ns, redactions={}) for _ in TRANSPORTS]
+    sent = [
+        full_span(
+            start_time_unix_nano=start_ns,
+            end_time_unix_nano=end_ns,
+            redactions={},
+            redacted_keys={},
+            redaction_policy="",
+        )
+        for _ in TRANSPORTS
+    ]
 
     for span, transport in zip(sent, TRANSPORTS, strict=True):
         with Exporter(system.ready, transport) as exporter:

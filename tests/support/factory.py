@@ -45,6 +45,8 @@ class SpanFields(TypedDict, total=False):
     status_code: int
     status_message: str
     redactions: Mapping[str, int]
+    redacted_keys: Mapping[str, Mapping[str, int]]
+    redaction_policy: str
 
 
 class SearchFields(TypedDict, total=False):
@@ -127,6 +129,8 @@ def full_span(**fields: Unpack[SpanFields]) -> Span:
         status_code=2,
         status_message="card refused",
         redactions={"EMAIL_ADDRESS": 2, "PHONE_NUMBER": 1},
+        redacted_keys={"user.email": {"EMAIL_ADDRESS": 2}, "name": {"PHONE_NUMBER": 1}},
+        redaction_policy="0123456789abcdef/1",
         resource=full_resource(),
         scope=full_scope(),
     )

@@ -38,6 +38,8 @@ def _span(node: _Json) -> Span:
         status_code=StatusCode[node["statusCode"]],
         status_message=node["statusMessage"],
         redactions=node["redactions"],
+        redacted_keys=node["redactedKeys"],
+        redaction_policy=node["redactionPolicy"],
     )
 
 

@@ -115,6 +115,8 @@ def _span(span: Span, resource: schema.Resource, scope: schema.Scope) -> schema.
         resource=resource,
         scope=scope,
         redactions=dict(span.redactions),
+        redacted_keys=dict(span.redacted_keys),
+        redaction_policy=span.redaction_policy,
     )
 
 

@@ -131,6 +131,16 @@ class Span(_Json, frozen=True, kw_only=True):
     resource: Resource
     scope: Scope
     redactions: Annotated[Mapping[str, int], Meta(description="How many values were redacted, by entity.")]
+    redacted_keys: Annotated[
+        Mapping[str, Mapping[str, int]],
+        Meta(description="The same below each attribute key, or other place of the span."),
+    ]
+    redaction_policy: Annotated[
+        str,
+        Meta(
+            description="Hash of the policy and version of the engine that redacted; empty when nothing was redacted."
+        ),
+    ]
 
 
 class TraceSummary(_Json, frozen=True, kw_only=True):
@@ -293,7 +303,54 @@ class Liveness(_Json, frozen=True, kw_only=True):
     status: Annotated[str, Meta(examples=["ok"])]
 
 
+class RedactionCount(_Json, frozen=True, kw_only=True):
+    """How often an entity was redacted at one place."""
+
+    entity: Annotated[str, Meta(examples=["EMAIL_ADDRESS"])]
+    key: Annotated[str, Meta(description="The attribute key, or another place of the span such as `name`.")]
+    values: Annotated[int, Meta(description="Values that were redacted.")]
+    spans: Annotated[int, Meta(description="Spans in which they stood.")]
+
+
+class RedactionStatistics(_Json, frozen=True, kw_only=True):
+    """What was redacted in a window."""
+
+    items: Sequence[RedactionCount]
+    next_cursor: str | None
+    start: str
+    end: str
+    policy_hash: Annotated[str, Meta(description="The policy in force now.")]
+
+
+class RedactionPolicy(_Json, frozen=True, kw_only=True):
+    """The policy in force."""
+
+    enabled: bool
+    policy_hash: Annotated[str, Meta(description="Names the policy in receipts and in the audit log.")]
+    policy: Annotated[Mapping[str, Any], Meta(description="All of it, as in the configuration file.")]
+
+
+class AuditEntry(_Json, frozen=True, kw_only=True):
+    """One act."""
+
+    audit_id: int
+    at: str
+    actor: Annotated[str, Meta(description="The account that did it, and its machine.")]
+    action: Annotated[str, Meta(examples=["redaction_policy"])]
+    detail: Mapping[str, Any]
+
+
+class AuditList(_Json, frozen=True, kw_only=True):
+    """Acts, newest first."""
+
+    items: Sequence[AuditEntry]
+    next_cursor: str | None
+
+
 ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    RedactionStatistics,
+    RedactionPolicy,
+    AuditList,
     Trace,
     TraceList,
     SpanList,

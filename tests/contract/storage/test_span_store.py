@@ -112,7 +112,11 @@ FIELDS: dict[str, SpanFields] = {
     "no scope": {"scope": Scope()},
     "full resource": {"resource": full_resource()},
     "full scope": {"scope": full_scope()},
-    "redactions": {"redactions": {"EMAIL_ADDRESS": 3}},
+    "redactions": {
+        "redactions": {"EMAIL_ADDRESS": 3},
+        "redacted_keys": {"name": {"EMAIL_ADDRESS": 3}},
+        "redaction_policy": "fedcba9876543210/2",
+    },
 }
 
 OTHER_CONTENT: dict[str, SpanFields] = {

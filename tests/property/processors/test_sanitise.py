@@ -54,6 +54,8 @@ _SPANS = st.builds(
     status_code=_NUMBERS,
     status_message=_TEXTS,
     redactions=st.just({}),
+    redacted_keys=st.just({}),
+    redaction_policy=st.just(""),
 )
 
 

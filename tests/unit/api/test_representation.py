@@ -76,7 +76,7 @@ def test_a_span_is_shown_without_loss() -> None:
         trace_state="x=y", flags=257, dropped_attributes_count=1, dropped_events_count=2, dropped_links_count=3,
         resource=Resource(attributes={"service.name": "s"}, dropped_attributes_count=5, schema_url="r"),
         scope=Scope(name="lib", version="1", attributes={"a": 1}, dropped_attributes_count=6, schema_url="u"),
-        redactions={"EMAIL_ADDRESS": 2},
+        redactions={"EMAIL_ADDRESS": 2}, redacted_keys={"user.email": {"EMAIL_ADDRESS": 2}}, redaction_policy="ab/1",
     )  # fmt: skip
     [shown] = msgspec.to_builtins(represent_spans([span]))
     assert shown == {
@@ -109,7 +109,7 @@ def test_a_span_is_shown_without_loss() -> None:
             "name": "lib", "version": "1", "attributes": [{"key": "a", "value": {"intValue": "1"}}],
             "droppedAttributesCount": 6, "schemaUrl": "u",
         },
-        "redactions": {"EMAIL_ADDRESS": 2},
+        "redactions": {"EMAIL_ADDRESS": 2}, "redactedKeys": {"user.email": {"EMAIL_ADDRESS": 2}}, "redactionPolicy": "ab/1",
     }  # fmt: skip
 
 

@@ -72,7 +72,6 @@ CHANGES: Mapping[str, SpanFields] = {
     "resource's dropped count": {"resource": replace(full_resource(), dropped_attributes_count=7)},
     "resource's schema": {"resource": replace(full_resource(), schema_url="")},
     "scope": {"scope": replace(full_scope(), version="2")},
-    "redactions": {"redactions": {}},
 }
 
 
@@ -151,7 +150,11 @@ def test_every_field_stands_in_its_column() -> None:
         }
     ]
     assert _jsonb(found["links"]) == [{"traceId": "02" * 16, "spanId": "03", "traceState": "l=1", "flags": 1}]
-    assert _jsonb(found["redactions"]) == {"EMAIL_ADDRESS": 2, "PHONE_NUMBER": 1}
+    assert _jsonb(found["redactions"]) == {
+        "entities": {"EMAIL_ADDRESS": 2, "PHONE_NUMBER": 1},
+        "keys": {"user.email": {"EMAIL_ADDRESS": 2}, "name": {"PHONE_NUMBER": 1}},
+        "policy": "0123456789abcdef/1",
+    }
 
 
 def test_defaults_are_null() -> None:

@@ -1,0 +1,122 @@
+"""The endpoints of redaction: what was removed, by which policy, and the audit log. None of them changes anything."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from relayscope.api.rest import schema
+from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.parameter import Parameters, Text, WindowParameters
+from relayscope.api.rest.value import iso_time
+from relayscope.api.workspace import workspace_of
+from storage.api import Window
+from storage.audit import AuditLog, RedactionStatistics
+
+_NS_PER_US = 1000
+
+
+class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy that is in force: its hash, and all of it as plain values."""
+
+    is_enabled: bool
+    policy_hash: str
+    tree: Mapping[str, Any]
+
+
+class RedactionStore(AuditLog, RedactionStatistics, Protocol):
+    """What the endpoints read."""
+
+
+class StatisticsParameters(WindowParameters):
+    """Which spans count, by their start."""
+
+    limit: int = Field(
+        1000, ge=1, le=10_000, description="At most so many pairs of entity and key, the most frequent first."
+    )
+
+
+class AuditParameters(Parameters):
+    """Which entries."""
+
+    action: Text | None = Field(None, description="Only this kind of act.", examples=["redaction_policy"])
+    limit: int = Field(100, ge=1, le=1000, description="At most so many, the newest first.")
+
+
+class RedactionEndpoints:
+    """Answers from the receipts of spans and from the audit log."""
+
+    def __init__(self, store: RedactionStore, policy: EffectivePolicy, *, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+
+    async def statistics(
+        self, request: Request, parameters: Annotated[StatisticsParameters, Query()]
+    ) -> StructResponse:
+        """Values that were redacted in spans that start in the window, by entity and attribute key."""
+        start_us, end_us = parameters.bounds_us(self._clock())
+        window = Window(workspace_id=workspace_of(request), start_us=start_us, end_us=end_us)
+        counts = await self._store.redaction_counts(window, limit=parameters.limit)
+        items = [
+            schema.RedactionCount(entity=one.entity, key=one.key, values=one.values, spans=one.spans) for one in counts
+        ]
+        return StructResponse(
+            schema.RedactionStatistics(
+                items=items,
+                next_cursor=None,
+                start=iso_time(start_us * _NS_PER_US),
+                end=iso_time(end_us * _NS_PER_US),
+                policy_hash=self._policy.policy_hash,
+            )
+        )
+
+    async def policy(self) -> StructResponse:
+        """The policy in force."""
+        policy = self._policy
+        return StructResponse(
+            schema.RedactionPolicy(enabled=policy.is_enabled, policy_hash=policy.policy_hash, policy=policy.tree)
+        )
+
+    async def audit(self, request: Request, parameters: Annotated[AuditParameters, Query()]) -> StructResponse:
+        """Who changed what that others must be able to prove, newest first."""
+        entries = await self._store.entries(
+            workspace_of(request), limit=parameters.limit, action=parameters.action or None
+        )
+        items = [
+            schema.AuditEntry(
+                audit_id=entry.audit_id,
+                at=iso_time(entry.at_us * _NS_PER_US),
+                actor=entry.actor,
+                action=entry.action,
+                detail=entry.detail,
+            )
+            for entry in entries
+        ]
+        return StructResponse(schema.AuditList(items=items, next_cursor=None))
+
+
+def create_router(store: RedactionStore, policy: EffectivePolicy, *, clock: Callable[[], int]) -> APIRouter:
+    """The router of ``/api/v1/redaction`` and ``/api/v1/audit``. ``clock`` gives Unix nanoseconds."""
+    router = APIRouter(prefix="/api/v1", tags=["Redaction"], default_response_class=StructResponse)
+    endpoints = RedactionEndpoints(store, policy, clock=clock)
+    failures = (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
+    router.add_api_route(
+        "/redaction/stats",
+        endpoints.statistics,
+        summary="What was redacted",
+        responses=describe(schema.RedactionStatistics, *failures),
+    )
+    router.add_api_route(
+        "/redaction/policy",
+        endpoints.policy,
+        summary="The policy in force",
+        responses=describe(schema.RedactionPolicy),
+    )
+    router.add_api_route(
+        "/audit", endpoints.audit, summary="The audit log", responses=describe(schema.AuditList, *failures)
+    )
+    return router
