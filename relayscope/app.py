@@ -6,7 +6,7 @@ that a receiver takes nothing more before the writer behind it commits what it h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,7 @@ from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from redaction.key import KeyRing, new_key_line, parse_keys
-from redaction.operator import needs_keys
+from redaction.operator import needs_keys, reveal
 from redaction.policy import Policy, policy_hash
 from redaction.policy_file import parse_policy, policy_tree
 from relayscope.api.app import create_app, installed_version
@@ -256,6 +256,47 @@ def build_redact(settings: Settings, *, instruments: IngestInstruments) -> Redac
     if not settings.processors.redaction.enabled:
         return None
     return Redact(build_redactor(settings), instruments=instruments)
+
+
+class TriedText(msgspec.Struct, frozen=True, kw_only=True):
+    """A text after redaction."""
+
+    text: str
+    entities: Mapping[str, int]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What redaction makes of texts."""
+
+    policy_hash: str
+    texts: Sequence[TriedText]
+    entities: Mapping[str, int]
+
+
+def try_redaction(settings: Settings, text: str) -> Trial:
+    """What the policy makes of a text, line by line; of a JSON document, as a whole."""
+    redactor = build_redactor(settings)
+    lines = [text] if text.lstrip().startswith(("{", "[")) else text.splitlines()
+    texts: list[TriedText] = []
+    total: dict[str, int] = {}
+    for line in lines:
+        after = redactor.redact_text(line)
+        texts.append(TriedText(text=after.text, entities=after.entities))
+        for entity, count in after.entities.items():
+            total[entity] = total.get(entity, 0) + count
+    return Trial(policy_hash=redactor.policy_hash, texts=texts, entities=total)
+
+
+def revealed(token: str, keys: KeyRing) -> tuple[str, str]:
+    """The entity and the value that a token stands for.
+
+    Raises:
+        CallerError: it is none, or the key is missing.
+    """
+    try:
+        return reveal(token, keys=keys, workspace_id=DEFAULT_WORKSPACE_ID)
+    except ValueError as exc:
+        raise CallerError(str(exc)) from exc
 
 
 def build_audit(dsn: str) -> PostgresAudit:
