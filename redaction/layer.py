@@ -19,11 +19,17 @@ import msgspec
 
 # What may hide something from the detectors' own triggers. JSON needs none: triggers do not look at what stands before a
 # value, unless its characters are escaped.
+# In base64 of ASCII every byte's first bit is 0, which leaves half of the alphabet for the first, second and third of four
+# characters. Sixteen of them in a row are base64 of text, and hardly ever an id, a path or a digest.
+_BASE64_OF_ASCII = b"[A-Za-f][%b][%b][A-Za-z0-9+/_\\-]" % (
+    b"ABCDEFGHQRSTUVWXghijklmnwxyz0123",
+    b"ABEFIJMNQRUVYZcdghklopstwx014589",
+)
 LAYER_TRIGGERS: Sequence[bytes] = (
     rb"\\(?:u00|x)[2-7][0-9a-fA-F]",
     rb"%[2-7][0-9a-fA-F]",
     rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|commat|period|nbsp|hyphen|colon|quot|lowbar);",
-    rb"(?:^|[^A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16}",
+    b"(?:^|[^A-Za-z0-9+_\\-])(?:" + _BASE64_OF_ASCII + b"){4}",
 )
 
 
@@ -189,7 +195,8 @@ _ESCAPES: Sequence[tuple[str, re.Pattern[str], Callable[[str], str], Callable[[s
     ("\\", _BACKSLASH, _unescaped, _escaped),
 )
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_\-])(?:[A-Za-z0-9+/]{16,}|[A-Za-z0-9_\-]{16,})={0,2}(?![A-Za-z0-9+/_\-=])")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+_\-])(?:[A-Za-z0-9+/]{16,}|[A-Za-z0-9_\-]{16,})={0,2}(?![A-Za-z0-9+/_\-=])")
+_BASE64_PART = re.compile(r"[A-Za-z0-9+_\-]{16,}={0,2}")
 _IMAGE = "data:image/"
 _LOOKS_ENCODED = re.compile(r"[a-z][^a-z]*[A-Z]|[A-Z][^A-Z]*[a-z]")
 
@@ -198,12 +205,23 @@ def _base64_layers(text: str) -> Iterator[Layer]:
     if _IMAGE in text[:64]:
         return
     for match in _BASE64.finditer(text):
-        run = match[0]
-        decoded = _base64_text(run)
-        if decoded is not None:
-            is_url_safe = "-" in run or "_" in run
-            encode = partial(_base64_of, is_url_safe=is_url_safe, is_padded=run.endswith("=") or len(run) % 4 == 0)
-            yield Layer(start=match.start(), end=match.end(), text=decoded, encode=encode)
+        layer = _base64_layer(match)
+        if layer is not None:
+            yield layer
+        elif "/" in match[0]:
+            # A path, of which a part may be base64.
+            parts = (_base64_layer(part) for part in _BASE64_PART.finditer(text, match.start(), match.end()))
+            yield from (part for part in parts if part is not None)
+
+
+def _base64_layer(match: re.Match[str]) -> Layer | None:
+    run = match[0]
+    decoded = _base64_text(run)
+    if decoded is None:
+        return None
+    is_url_safe = "-" in run or "_" in run
+    encode = partial(_base64_of, is_url_safe=is_url_safe, is_padded=run.endswith("=") or len(run) % 4 == 0)
+    return Layer(start=match.start(), end=match.end(), text=decoded, encode=encode)
 
 
 def _base64_text(run: str) -> str | None:

@@ -20,6 +20,8 @@ from redaction.rule import Rule, RuleDetector
 
 # The regions of Presidio's own phone recognizer.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
+# Where a number can begin: behind what is neither letter nor digit, or behind an escape in JSON that was not decoded yet.
+_START = rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])"
 _PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp contact msisdn".split()
 
 
@@ -45,7 +47,7 @@ def _card() -> Detector:
     return RuleDetector(
         Rule(
             entity="CREDIT_CARD",
-            triggers=(rb"(?:^|[^0-9])[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
+            triggers=(_START + rb"[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
             reach=50,
             pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_])",
         ),
@@ -58,19 +60,17 @@ def _card_score(match: regex.Match[str], _place: Place) -> float:
 
 
 def _ssn() -> Detector:
-    return PatternDetector(
-        UsSsnRecognizer(), triggers=(rb"(?:^|[^0-9])[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}",), reach=24
-    )
+    return PatternDetector(UsSsnRecognizer(), triggers=(_START + rb"[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}",), reach=24)
 
 
 def _iban() -> Detector:
     return PatternDetector(
-        IbanRecognizer(), triggers=(rb"(?i)(?:^|[^A-Z0-9])[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",), reach=60
+        IbanRecognizer(), triggers=(b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",), reach=60
     )
 
 
 def _crypto() -> Detector:
-    return PatternDetector(CryptoRecognizer(), triggers=(rb"(?i)(?:^|[^A-Z0-9_])(?:bc1|[13])[A-Z0-9]{25}",), reach=80)
+    return PatternDetector(CryptoRecognizer(), triggers=(b"(?i)" + _START + rb"(?:bc1|[13])[A-Z0-9]{25}",), reach=80)
 
 
 _V6_GROUP = r"[0-9A-Fa-f]{1,4}"
@@ -131,7 +131,7 @@ def _phone() -> Detector:
             entity="PHONE_NUMBER",
             triggers=(
                 rb"\+[1-9](?:[ ().\-/]{0,3}[0-9]){6}",
-                rb"(?:^|[^0-9])[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
+                _START + rb"[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
             ),
             reach=48,
             pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",

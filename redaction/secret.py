@@ -16,7 +16,8 @@ from redaction.detector import DetectionError, Detector, Place
 from redaction.finding import Finding
 from redaction.key_name import SECRET_VALUE
 
-_TIMEOUT_S = 0.05
+# Only a pattern that backtracks takes this long; less would be met on a machine that has too much to do.
+_TIMEOUT_S = 0.5
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True):

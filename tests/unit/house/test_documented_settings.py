@@ -17,6 +17,13 @@ _ROW = re.compile(r"^\| `([a-z_.]+\.[a-z_]+)` \| (.+) \| (.+) \|$", re.MULTILINE
 _EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 # Defaults that follow from the machine, or that are none, in words.
 _WORDS = {
+    "processors.redaction.entities": "the default policy",
+    "processors.redaction.countries": "none",
+    "processors.redaction.allow": "the default policy",
+    "processors.redaction.deny": "none",
+    "processors.redaction.recognizers": "none",
+    "processors.redaction.drop_content": "none",
+    "processors.redaction.key_file": "`redaction.key` in the data folder",
     "storage.database_url": "the embedded PostgreSQL",
     "storage.shared_buffers_mb": "from the machine's memory",
     "storage.retention.spans": "everything is kept",
