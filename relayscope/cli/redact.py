@@ -171,7 +171,7 @@ def reveal(
         typer.echo(clean(value))
 
 
-@redact_app.command("rotate-key")
+@redact_app.command("rotate")
 def rotate(
     *,
     config: option.Config = None,
