@@ -64,13 +64,26 @@ def _ssn() -> Detector:
 
 
 def _iban() -> Detector:
+    # In any case behind a boundary; in capitals also right behind small letters, as Presidio alone finds it.
     return PatternDetector(
-        IbanRecognizer(), triggers=(b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",), reach=60
+        IbanRecognizer(),
+        triggers=(
+            b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
+            rb"[a-z][A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
+        ),
+        reach=60,
+        is_also_exact=True,
     )
 
 
 def _crypto() -> Detector:
-    return PatternDetector(CryptoRecognizer(), triggers=(b"(?i)" + _START + rb"(?:bc1|[13])[A-Z0-9]{25}",), reach=80)
+    # Anywhere in a word it would be looked for in every hexadecimal id.
+    return PatternDetector(
+        CryptoRecognizer(),
+        triggers=(b"(?i)" + _START + rb"(?:bc1|[13])[A-Z0-9]{25}",),
+        reach=80,
+        before=r"(?<![^\W_])",
+    )
 
 
 _V6_GROUP = r"[0-9A-Fa-f]{1,4}"

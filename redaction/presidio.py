@@ -23,9 +23,23 @@ _FLAGS = regex.DOTALL | regex.MULTILINE | regex.IGNORECASE
 class PatternDetector:
     """A ``redaction.detector.Detector`` over the patterns, checks and context words of a Presidio recognizer."""
 
-    def __init__(self, recognizer: PatternRecognizer, *, triggers: Sequence[bytes], reach: int) -> None:
+    def __init__(
+        self,
+        recognizer: PatternRecognizer,
+        *,
+        triggers: Sequence[bytes],
+        reach: int,
+        before: str = "",
+        is_also_exact: bool = False,
+    ) -> None:
+        """``before`` is what a value must stand behind; with ``is_also_exact`` the patterns run once more with their case."""
         self._recognizer = recognizer
-        self._patterns = [(regex.compile(pattern.regex, _FLAGS), pattern.score) for pattern in _patterns(recognizer)]
+        flags = (_FLAGS, _FLAGS & ~regex.IGNORECASE) if is_also_exact else (_FLAGS,)
+        self._patterns = [
+            (regex.compile(f"{before}(?:{pattern.regex})", flag), pattern.score)
+            for pattern in _patterns(recognizer)
+            for flag in flags
+        ]
         self._context = Context(recognizer.context or ())
         self.entity: str = recognizer.supported_entities[0]
         self.triggers = triggers

@@ -27,6 +27,8 @@ from redaction.tally import Redacted
 ENGINE = "1"
 
 _MAX_DEPTH = 5
+# How often the replacement of one value may uncover the next, as in e-mail addresses that touch.
+_MAX_ROUNDS = 8
 # Below this, looking again costs less than remembering.
 _MIN_CACHED_CHARS = 256
 _DEFAULT_CACHE_BYTES = 16 << 20
@@ -196,11 +198,14 @@ class _Work:
         return self._inside(layer.text, verdict, hits, depth=depth + 1) if hits else layer.text
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
-        folded = fold(text)
-        findings = merged(self._redactor.findings(folded.text, hits, verdict, self))
-        if not findings:
-            return text
-        return self._replaced(text, folded, findings)
+        for _ in range(_MAX_ROUNDS):
+            folded = fold(text)
+            findings = merged(self._redactor.findings(folded.text, hits, verdict, self))
+            after = self._replaced(text, folded, findings) if findings else text
+            if after == text:
+                return text
+            text, hits = after, self._redactor.scan((after,)).get(0, ())
+        raise DetectionError("replacements do not come to an end")
 
     def _replaced(self, text: str, folded: Folded, findings: Sequence[Finding]) -> str:
         done = [match.span() for match in PLACEHOLDER.finditer(text)] if "<" in text else []
