@@ -13,7 +13,9 @@ from typing import Protocol
 
 import msgspec
 
+from processors.find import RedactorFinder
 from processors.limit import Limit, LimitConfig
+from processors.placeholder import PlaceholderRedact, PlaceholderRedactor, Tally
 from processors.sanitise import Sanitise
 from query.search import compile_search
 from receiver.admission import Admission, AdmissionConfig
@@ -38,8 +40,11 @@ from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.retention import Retention
+from storage.postgres.verification import verify
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from storage.redaction import OnVerify, Verification
 from tracedata import IngestInstruments, PermanentError, Pipeline
 
 
@@ -127,6 +132,24 @@ def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
 def build_retention(settings: Settings, dsn: str) -> Retention:
     """What shows and removes what is too old."""
     return Retention(dsn, _periods(settings))
+
+
+async def verify_stored(dsn: str, *, deep: bool, on_progress: OnVerify | None) -> Verification:
+    """Looks through what is stored with the redaction that the settings ask for.
+
+    Raises:
+        RelayscopeError: the database cannot be reached or read.
+    """
+    redactor = PlaceholderRedactor()
+    finder = RedactorFinder(redactor, make_tally=Tally)
+    return await verify(dsn, finder, policy=redactor.policy_hash, deep=deep, on_progress=on_progress)
+
+
+def build_reredaction(dsn: str, *, actor: str) -> Reredaction:
+    """What redacts stored spans as the settings ask for."""
+    redactor = PlaceholderRedactor()
+    config = ApplyConfig(dsn=dsn, policy=redactor.policy_hash, actor=actor)
+    return Reredaction(config, lambda _: PlaceholderRedact(redactor))
 
 
 def build_maintenance(settings: Settings, dsn: str) -> Maintenance:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relayscope.cli import bench, doctor, read, retention, serve
+from relayscope.cli import bench, doctor, read, redact_stored, retention, serve
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
@@ -53,6 +53,10 @@ read.register(app)
 doctor.register(app)
 retention.register(app)
 bench.register(app)
+
+redact_app = typer.Typer(help="Redaction: what is stored, and a stricter policy.", no_args_is_help=True)
+redact_stored.register(redact_app)
+app.add_typer(redact_app, name="redact")
 
 _INTERRUPTED = 130
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -13,14 +12,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from relayscope.app import build_database, build_inspector, build_retention
+from relayscope.app import build_retention
 from relayscope.cli import option
+from relayscope.cli.database import reached_database
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import ERROR, FAINT, clean
 from relayscope.log import configure_logging
 from relayscope.settings import Settings, parse_age
 from storage.retention import EXPIRED_ROWS_LIMIT, Removal, StoredPartition, Survey
-from tracedata import CallerError, PermanentError
+from tracedata import CallerError
 
 _PIPE_CELLS = 120
 
@@ -79,31 +79,10 @@ def _kept_for(settings: Settings, age: str) -> Settings:
 
 
 async def _answer(settings: Settings, *, apply: bool) -> Answer:
-    async with _database(settings) as dsn:
+    async with reached_database(settings) as dsn:
         retention = build_retention(settings, dsn)
         removed = await retention.apply() if apply else []
         return Answer(surveys=await retention.survey(), removed=removed)
-
-
-@contextlib.asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database: the one that is set, the embedded one that runs, or the embedded one for this while."""
-    storage = settings.storage
-    if storage.database_url is not None:
-        yield storage.database_url
-        return
-    folder = build_inspector().folder(storage.data_dir)
-    if folder.dsn:
-        yield folder.dsn
-        return
-    if folder.cluster_version is None:
-        raise PermanentError(f"{storage.data_dir} holds no data; name the folder with --data-dir")
-    database = build_database(settings)
-    await database.start()
-    try:
-        yield database.dsn
-    finally:
-        await database.aclose()
 
 
 def _draw(survey: Survey, console: Console) -> None:
