@@ -31,7 +31,7 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(c.oid), c.oid)
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type AS t ON t.oid = a.atttypid
-WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname NOT LIKE 'pg\_temp\_%'
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND NOT starts_with(n.nspname, 'pg_temp_')
   AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
 GROUP BY n.nspname, c.oid, c.relname, root.relname, c.reltuples
 ORDER BY n.nspname, root.relname, c.relname;
@@ -48,7 +48,7 @@ UNION ALL
 SELECT 'view', v.viewname::text, 'text', v.definition FROM pg_views AS v
 WHERE v.schemaname NOT IN ('pg_catalog', 'information_schema')
 UNION ALL
-SELECT 'statistics', format('%s.%s', s.tablename, s.attname), t.typname::text, kept.value
+SELECT 'statistics', s.tablename || '.' || s.attname, t.typname::text, kept.value
 FROM pg_stats AS s
 JOIN pg_namespace AS n ON n.nspname = s.schemaname
 JOIN pg_class AS c ON c.relname = s.tablename AND c.relnamespace = n.oid

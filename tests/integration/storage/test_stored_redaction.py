@@ -175,7 +175,7 @@ async def test_deep_finds_what_only_a_dump_or_the_statistics_hold(postgres_dsn: 
         "INSERT INTO public.notes SELECT n, E'tab\\there ' || %(a)s FROM generate_series(1, 3) n",
         {"a": _ADDRESS},
     )
-    await rows(postgres_dsn, f"COMMENT ON TABLE public.notes IS 'ask {_ADDRESS}'")  # type: ignore[arg-type] - a literal
+    await rows(postgres_dsn, "COMMENT ON TABLE public.notes IS 'ask jane.doe@example.com'")
     await rows(postgres_dsn, "ANALYZE public.notes")
     assert (await _verify(postgres_dsn)).places == []
     found = _places(await _verify(postgres_dsn, deep=True))
