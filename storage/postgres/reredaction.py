@@ -35,6 +35,8 @@ _STATEMENTS = load_statements("redaction.sql")
 _READING = load_statements("reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_CONFLICTS = 20
+# After a page of more than this, the next one has half as many spans; after one of a quarter of it, twice as many.
+_MAX_PAGE_BYTES = 32 << 20
 DICTIONARIES = ("resources", "scopes", "operations")
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
@@ -47,12 +49,15 @@ Position = tuple[bytes, bytes, int]
 
 
 class ApplyConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """``policy`` is the hash of what is applied; ``actor`` is who does it. Memory is bounded by the spans of a page."""
+    """``policy`` is the hash of what is applied; ``actor`` is who does it.
+
+    A page has at most ``page_spans``, and the spans with the same ids and start as its last; fewer when spans are large.
+    """
 
     dsn: str
     policy: str
     actor: str
-    page_spans: int = 500
+    page_spans: int = 200
     application_name: str = "relayscope-redaction"
 
 
@@ -73,6 +78,7 @@ class Reredaction:
         self._processor_of = processor_of
         self._auditor = auditor
         self._dictionary = Dictionary()
+        self._limit = config.page_spans
 
     async def apply(self, *, on_progress: OnApply | None = None) -> Application:
         """Goes on with the last run when that was of the same policy and was interrupted; begins another one if not.
@@ -147,11 +153,12 @@ class Reredaction:
     async def _page(self, connection: Connection, partition: str, *, after: Position) -> _Page | None:
         """The next spans, redacted; none at the end."""
         query = sql.SQL(_STATEMENTS["page"]).format(partition=sql.Identifier(partition))
-        parameters = {**_parameters(after), "start": _moment(after[2]), "limit": self._config.page_spans}
+        parameters = {**_parameters(after), "start": _moment(after[2]), "limit": self._limit}
         cursor = connection.cursor(binary=True)
         rows = await (await cursor.execute(query, parameters)).fetchall()
         if not rows:
             return None
+        self._limit = _paced(self._limit, rows, at_most=self._config.page_spans)
         changed: dict[Identity, tuple[int, Span]] = {}
         skipped = 0
         for workspace_id in sorted({row.workspace_id for row in rows}):
@@ -179,6 +186,7 @@ class Reredaction:
         await self._dictionary.ensure(connection, entries)
         async with connection.transaction():
             await connection.execute(_STATEMENTS["patience"])
+            await connection.execute(_STATEMENTS["keep_partitions"])
             there = await _remove(connection, partition, list(rows))
             # What retention has removed meanwhile, or what has moved to a partition of its own, is not put back.
             if there:
@@ -257,6 +265,14 @@ async def _dictionary_rows(connection: Connection, name: str, workspace_id: int,
     cursor = connection.cursor(binary=True)
     await cursor.execute(_READING[name], {"workspace_id": workspace_id, "ids": list(ids)})
     return await cursor.fetchall()
+
+
+def _paced(limit: int, rows: Sequence[Row], *, at_most: int) -> int:
+    """How many spans the next page has, after this one."""
+    size = sum(len(part) for row in rows for part in (row.attributes, row.events, row.links) if part)
+    if size > _MAX_PAGE_BYTES:
+        return max(1, limit // 2)
+    return min(at_most, limit * 2) if size < _MAX_PAGE_BYTES // 4 else limit
 
 
 def _differs(old: Span, new: Span, workspace_id: int) -> bool:

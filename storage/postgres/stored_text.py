@@ -16,7 +16,7 @@ from psycopg.rows import dict_row, tuple_row
 from storage.postgres.statement import load_statements
 
 _STATEMENTS = load_statements("redaction.sql")
-_FETCH_ROWS = 500
+_FETCH_ROWS = 100
 # The first of these that a table has tells when what is found came.
 _TIMES = ("start_time", "first_seen", "created_at", "at", "started_at", "applied_at")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}

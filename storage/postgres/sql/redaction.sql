@@ -149,6 +149,10 @@ RETURNING s.trace_id, s.span_id, s.start_time, s.fingerprint;
 -- patience: others wait behind us while we wait
 SET LOCAL lock_timeout = '2s';
 
+-- keep_partitions: no partition is being made meanwhile: rows are copied to it before they are moved, and what is replaced
+-- between the two would come back with it
+SELECT pg_advisory_xact_lock_shared(hashtext('relayscope.cover_times'));
+
 -- resource_page: the next resources of all workspaces, by key
 SELECT workspace_id, resource_id, schema_url, dropped_attributes_count, attributes FROM relayscope.resources
 WHERE (workspace_id, resource_id) > (%(workspace_id)s::integer, %(id)s::bigint)

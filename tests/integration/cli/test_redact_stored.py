@@ -100,9 +100,9 @@ def test_a_killed_apply_is_resumed(shared_postgres_dsn: str) -> None:
             [*command, "--database-url", shared_postgres_dsn], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            seen = [msgspec.json.decode(process.stdout.readline(), type=ApplyProgress).spans for _ in range(2)]
+            seen = [msgspec.json.decode(process.stdout.readline(), type=ApplyProgress).spans for _ in range(5)]
             process.kill()
-    assert seen == [500, 1_000]
+    assert seen == [200, 400, 600, 800, 1_000]
     lines, done = _apply(shared_postgres_dsn)
     assert [line.spans for line in lines] == [1_200]
     assert (done.is_resumed, done.spans, done.changed) == (True, 1_200, 1_200)

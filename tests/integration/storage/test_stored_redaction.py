@@ -27,6 +27,7 @@ _ENTITY = "EMAIL_ADDRESS"
 _REDACTED = f"<{_ENTITY}>"
 _FINDER = RedactorFinder(PlaceholderRedactor(), make_tally=Tally)
 _REDACT = PlaceholderRedact(PlaceholderRedactor())
+_LARGE = 4 << 20
 _APPLICATION = "redaction under test"
 _START = datetime.fromtimestamp(BASE_US / 1e6, UTC)
 
@@ -301,6 +302,27 @@ async def test_spans_that_retention_removes_meanwhile_are_not_put_back(shared_po
         done = await running
     assert (done.spans, done.changed) == (2, 1)
     assert len(await _stored(shared_postgres_dsn, [one.trace_id for one in made])) == 1
+
+
+async def test_pages_of_large_spans_are_shorter(shared_postgres_dsn: str) -> None:
+    await _write(
+        shared_postgres_dsn, *(span(attributes={"mail": _ADDRESS, "n": n, "x": "x" * _LARGE}) for n in range(12))
+    )
+    seen: list[int] = []
+    done = await _run(shared_postgres_dsn, page_spans=8).apply(on_progress=lambda one: seen.append(one.spans))
+    # A page of more than 32 MiB halves the next one.
+    assert seen == [8, 12]
+    assert done.changed == 12
+
+
+async def test_nothing_is_replaced_while_a_partition_is_made(shared_postgres_dsn: str) -> None:
+    await _write(shared_postgres_dsn, span(attributes={"mail": _ADDRESS}))
+    async with transaction(shared_postgres_dsn) as making:
+        await making.execute("SELECT pg_advisory_xact_lock(hashtext('relayscope.cover_times'))")
+        running = asyncio.create_task(_apply(shared_postgres_dsn))
+        await until_blocked(shared_postgres_dsn, _APPLICATION)
+        assert (await _verify(shared_postgres_dsn)).found == 1
+    assert (await running).changed == 1
 
 
 async def test_a_span_that_comes_again_is_redacted_and_stays_so(shared_postgres_dsn: str) -> None:
