@@ -37,7 +37,7 @@ class Redact:
     def process(self, batch: Batch) -> Batch:
         """The batch itself when there was nothing to redact; else a new one that shares every clean span."""
         born = time.perf_counter()
-        rewriting = _Rewriting(self._redactor, self._suspicion(batch))
+        rewriting = Rewriting(self._redactor, self._suspicion(batch))
         spans = [self._guarded(span, rewriting) for span in batch.spans]
         cache = self._redactor.cache
         self._instruments.redacted(
@@ -49,31 +49,31 @@ class Redact:
         )
         return _replace(batch, spans=spans) if rewriting.total else batch
 
-    def _suspicion(self, batch: Batch) -> _Suspicion:
+    def _suspicion(self, batch: Batch) -> Suspicion:
         """What stage one says of all texts of the batch. When it fails, everything is under suspicion."""
         gathering = _Gathering(self._redactor, self._plain)
         marks = [gathering.span(span) for span in batch.spans]
         try:
             hits = {gathering.texts[index]: found for index, found in self._redactor.scan(gathering.texts).items()}
         except Exception:  # noqa: BLE001 - whatever it is, each text is looked at by itself, and fails by itself
-            return _Suspicion(None, frozenset(), frozenset())
+            return everything()
         self._learn(gathering, hits)
         spans = {id(span) for span, is_marked in zip(batch.spans, marks, strict=True) if is_marked}
-        return _Suspicion(hits, spans, gathering.owners_of(hits))
+        return Suspicion(hits, spans, gathering.owners_of(hits))
 
     def _learn(self, gathering: _Gathering, hits: Mapping[str, Hits]) -> None:
         if len(self._plain) > _MAX_PLAIN_KEYS:
             self._plain.clear()
         self._plain.update(key for key in gathering.new_keys if key not in hits)
 
-    def _guarded(self, span: Span, rewriting: _Rewriting) -> Span:
+    def _guarded(self, span: Span, rewriting: Rewriting) -> Span:
         try:
             return rewriting.span(span)
         except Exception:  # noqa: BLE001 - whatever it is, the span must not pass as it is
             return _blanked(span, rewriting)
 
 
-class _Suspicion:
+class Suspicion:
     """Which texts stage one wants to be looked at (None: all), and in which spans, resources and scopes there are such."""
 
     def __init__(
@@ -84,6 +84,11 @@ class _Suspicion:
 
     def is_on(self, owner: Span | Resource | Scope) -> bool:
         return self.hits is None or id(owner) in self._owners
+
+
+def everything() -> Suspicion:
+    """Suspicion on all that there is."""
+    return Suspicion(None, frozenset(), frozenset())
 
 
 class _Gathering:
@@ -184,20 +189,20 @@ class _Gathering:
         return found | self._marked_parts
 
 
-class _Rewriting:
+class Rewriting:
     """Takes suspicious spans apart. A resource or scope is redacted once, and counted in the first span that has it."""
 
-    def __init__(self, redactor: Redactor, suspicion: _Suspicion) -> None:
+    def __init__(self, redactor: Redactor, suspicion: Suspicion) -> None:
         self.total = Tally()
         self._redactor = redactor
         self._suspicion = suspicion
         self._hits = suspicion.hits
         self._by = f"{redactor.policy_hash}/{redactor.engine_version}"
-        self._tally = Tally()
+        self.tally = Tally()
         self._parts: dict[int, Resource | Scope] = {}
 
     def span(self, span: Span) -> Span:
-        self._tally = tally = Tally()
+        self.tally = tally = Tally()
         resource, scope = self._resource(span.resource), self._scope(span.scope)
         if self._suspicion.is_on(span):
             span = self._rewritten(span)
@@ -219,7 +224,7 @@ class _Rewriting:
             events=[self._event(event) for event in span.events],
             links=[self._link(link) for link in span.links],
         )
-        return after if self._tally else span
+        return after if self.tally else span
 
     def _event(self, event: Event) -> Event:
         return _replace(event, name=self.text(event.name, "event.name"), attributes=self.attributes(event.attributes))
@@ -264,7 +269,7 @@ class _Rewriting:
             return text
         redacted = self._redactor.redact_text(text, key=key, hits=hits)
         if redacted.entities:
-            self._tally.add(place or key, redacted.entities)
+            self.tally.add(place or key, redacted.entities)
         return redacted.text
 
     def attributes(self, attributes: Attributes, prefix: str = "") -> Attributes:
@@ -289,7 +294,7 @@ class _Rewriting:
             return value
         whole = self._redactor.verdict(key).whole
         if whole is not None:
-            self._tally.add(place, {whole: 1})
+            self.tally.add(place, {whole: 1})
             return self._redactor.redact_whole("0", whole).text
         if isinstance(value, (int, float)):
             text = _digits(value)
@@ -341,7 +346,7 @@ def _bytes_of(text: str, before: bytes) -> bytes:
     return text.encode(errors="replace")
 
 
-def _blanked(span: Span, rewriting: _Rewriting) -> Span:
+def _blanked(span: Span, rewriting: Rewriting) -> Span:
     """The span without anything that could be personal: what it is a part of, when, and for how long."""
     redactions = {REDACTION_ERROR: 1}
     rewriting.total.add("span", redactions)

@@ -57,6 +57,7 @@ class Redactor:
         """
         self.policy = policy
         self.policy_hash = policy_hash(policy)
+        self.workspace_id = workspace_id
         self.cache = Cache(cache_bytes)
         self.engine_version = f"{ENGINE}+presidio-{version('presidio-analyzer')}"
         self._operators = Operators(policy, keys, workspace_id)

@@ -46,8 +46,11 @@ from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.retention import Retention
+from storage.postgres.verification import verify
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from storage.redaction import OnVerify, Verification
 from tracedata import CallerError, IngestInstruments, PermanentError, Pipeline
 
 if TYPE_CHECKING:
@@ -139,6 +142,44 @@ def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
 def build_retention(settings: Settings, dsn: str) -> Retention:
     """What shows and removes what is too old."""
     return Retention(dsn, _periods(settings))
+
+
+async def verify_stored(settings: Settings, dsn: str, *, deep: bool, on_progress: OnVerify | None) -> Verification:
+    """Looks through what is stored with the redaction that the settings ask for.
+
+    Raises:
+        RelayscopeError: redaction is switched off, or the database cannot be reached or read.
+    """
+    from processors.find import Find  # noqa: PLC0415 - as for the redactor
+
+    redactor = _redactor_in_use(settings)
+    return await verify(dsn, Find(redactor), policy=redactor.policy_hash, deep=deep, on_progress=on_progress)
+
+
+def build_reredaction(settings: Settings, dsn: str, *, actor: str) -> Reredaction:
+    """What redacts stored spans as the settings ask for.
+
+    Raises:
+        CallerError: redaction is switched off.
+    """
+    from processors.redact import Redact  # noqa: PLC0415 - as for the redactor
+
+    redactor = _redactor_in_use(settings)
+    known = {redactor.workspace_id: Redact(redactor)}
+
+    def of_workspace(workspace_id: int) -> Redact:
+        if workspace_id not in known:
+            known[workspace_id] = Redact(build_redactor(settings, workspace_id=workspace_id))
+        return known[workspace_id]
+
+    config = ApplyConfig(dsn=dsn, policy=redactor.policy_hash, actor=actor)
+    return Reredaction(config, of_workspace, build_audit(dsn))
+
+
+def _redactor_in_use(settings: Settings) -> Redactor:
+    if not settings.processors.redaction.enabled:
+        raise CallerError("redaction is switched off: processors.redaction.enabled is false")
+    return build_redactor(settings)
 
 
 def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
@@ -238,7 +279,7 @@ async def record_policy(settings: Settings, dsn: str, *, actor: str) -> None:
         await audit.record(actor=actor, action=POLICY_CHANGED, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail)
 
 
-def build_redactor(settings: Settings) -> Redactor:
+def build_redactor(settings: Settings, *, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Redactor:
     """What redacts, with the keys that the policy needs."""
     # Presidio takes a second to import, and most commands and the API need none of it.
     from redaction.redactor import Redactor  # noqa: PLC0415
@@ -246,7 +287,7 @@ def build_redactor(settings: Settings) -> Redactor:
     policy = build_policy(settings)
     keys = build_keys(settings) if needs_keys(policy) else None
     cache_bytes = settings.processors.redaction.cache_mb << 20
-    return Redactor(policy, keys=keys, workspace_id=DEFAULT_WORKSPACE_ID, cache_bytes=cache_bytes)
+    return Redactor(policy, keys=keys, workspace_id=workspace_id, cache_bytes=cache_bytes)
 
 
 def build_redact(settings: Settings, *, instruments: IngestInstruments) -> Redact | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import getpass
 import logging
 import os
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from relayscope.actor import actor
 from relayscope.app import (
     Database,
     assert_durable,
@@ -140,7 +140,7 @@ class Supervisor:
                 await assert_durable(self._dsn)
             for name in (await migrate_schema(self._dsn)).applied:
                 _log.info("applied migration %s", name)
-            await record_policy(settings, self._dsn, actor=_actor())
+            await record_policy(settings, self._dsn, actor=actor())
             self._run.start()
             self._children = self._make_children(settings)
             self._tell_state()
@@ -386,12 +386,3 @@ async def _end(process: Process, timeout_s: float) -> None:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _actor() -> str:
-    """The account that runs us, and its machine."""
-    try:
-        account = getpass.getuser()
-    except (KeyError, OSError):
-        account = str(os.getuid())
-    return f"{account}@{socket.gethostname()}"

@@ -11,7 +11,8 @@ from storage.api import Window
 
 POLICY_CHANGED = "redaction_policy"
 REVEALED = "redaction_revealed"
-REDACTED_AGAIN = "redaction_applied"
+APPLYING_AGAIN = "redaction_apply_started"
+APPLIED_AGAIN = "redaction_applied"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

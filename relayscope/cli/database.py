@@ -1,4 +1,4 @@
-"""The database of commands that ask it themselves."""
+"""How commands that ask the database itself come to it."""
 
 from __future__ import annotations
 

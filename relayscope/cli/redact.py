@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from relayscope.actor import actor
 from relayscope.app import (
     Trial,
     build_audit,
@@ -24,7 +23,7 @@ from relayscope.app import (
     rotate_key,
     try_redaction,
 )
-from relayscope.cli import option
+from relayscope.cli import option, redact_stored
 from relayscope.cli.client import get
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
@@ -62,6 +61,7 @@ class TrialAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    redact_stored.register(redact_app)
     app.add_typer(redact_app)
 
 
@@ -158,9 +158,8 @@ def reveal(
     async def record() -> None:
         async with database_of(settings) as dsn:
             detail = {"entities": counts, "reason": reason}
-            actor = f"{getpass.getuser()}@{socket.gethostname()}"
             await build_audit(dsn).record(
-                actor=actor, action=REVEALED, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail
+                actor=actor(), action=REVEALED, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail
             )
 
     asyncio.run(record())

@@ -22,7 +22,7 @@ REFERENCE_TABLES = ("workspaces", "resources", "scopes", "operations")
 # The table and its distribution column.
 DISTRIBUTED_TABLES = {"spans": "trace_id"}
 # On the coordinator only, which is where the program connects to.
-LOCAL_TABLES = ("migrations", "audit_log")
+LOCAL_TABLES = ("migrations", "audit_log", "redaction_runs", "redaction_progress")
 
 
 async def distribute(dsn: str) -> Sequence[str]:

@@ -121,7 +121,7 @@ class PostgresSpanReader:
                 "prepare_threshold": None,
                 "options": f"-c default_transaction_read_only=on -c statement_timeout={timeout_ms}",
             },
-            configure=_configure,
+            configure=configure_reading,
             check=AsyncConnectionPool.check_connection,
             min_size=1,
             max_size=self._config.max_connections,
@@ -242,10 +242,10 @@ class PostgresSpanReader:
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
 
     async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
-        resource_ids, scope_ids = await self._aside(_origins, rows)
+        resource_ids, scope_ids = await self._aside(origins_of, rows)
         resources = await self._resources(workspace_id, resource_ids)
         scopes = await self._scopes(workspace_id, scope_ids)
-        return await self._aside(_decode, rows, resources=resources, scopes=scopes)
+        return await self._aside(decode_spans, rows, resources=resources, scopes=scopes)
 
     async def _aside(
         self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
@@ -256,27 +256,11 @@ class PostgresSpanReader:
 
     async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
         rows = await self._fetch(_STATEMENTS["resources"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
-        return {
-            row.resource_id: Resource(
-                attributes=decode_attributes(row.attributes),
-                dropped_attributes_count=row.dropped_attributes_count or 0,
-                schema_url=row.schema_url or "",
-            )
-            for row in rows
-        }
+        return decode_resources(rows)
 
     async def _scopes(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Scope]:
         rows = await self._fetch(_STATEMENTS["scopes"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
-        return {
-            row.scope_id: Scope(
-                name=row.name,
-                version=row.version,
-                attributes=decode_attributes(row.attributes),
-                dropped_attributes_count=row.dropped_attributes_count or 0,
-                schema_url=row.schema_url or "",
-            )
-            for row in rows
-        }
+        return decode_scopes(rows)
 
     async def _fetch(
         self,
@@ -306,7 +290,8 @@ async def _rows_in_turns(cursor: AsyncCursor[Row]) -> Sequence[Row]:
     return rows + part
 
 
-async def _configure(connection: AsyncConnection[Row]) -> None:
+async def configure_reading(connection: AsyncConnection[Row]) -> None:
+    """Lets a session give times as Unix microseconds and jsonb as its text, as decoding here expects."""
     set_json_loads(_undecoded, connection)
     connection.adapters.register_loader("timestamptz", _MicrosecondLoader)
 
@@ -329,12 +314,41 @@ def _statistics(row: Row) -> CallStatistics:
     return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
 
 
-def _origins(rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[int]]:
+def origins_of(rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[int]]:
     """The ids of resources and scopes that rows refer to, each once."""
     return list({row.resource_id for row in rows}), list({row.scope_id for row in rows})
 
 
-def _decode(rows: Sequence[Row], *, resources: Mapping[int, Resource], scopes: Mapping[int, Scope]) -> Sequence[Span]:
+def decode_resources(rows: Sequence[Row]) -> dict[int, Resource]:
+    """Entries of the dictionary by id."""
+    return {
+        row.resource_id: Resource(
+            attributes=decode_attributes(row.attributes),
+            dropped_attributes_count=row.dropped_attributes_count or 0,
+            schema_url=row.schema_url or "",
+        )
+        for row in rows
+    }
+
+
+def decode_scopes(rows: Sequence[Row]) -> dict[int, Scope]:
+    """Entries of the dictionary by id."""
+    return {
+        row.scope_id: Scope(
+            name=row.name,
+            version=row.version,
+            attributes=decode_attributes(row.attributes),
+            dropped_attributes_count=row.dropped_attributes_count or 0,
+            schema_url=row.schema_url or "",
+        )
+        for row in rows
+    }
+
+
+def decode_spans(
+    rows: Sequence[Row], *, resources: Mapping[int, Resource], scopes: Mapping[int, Scope]
+) -> Sequence[Span]:
+    """Spans from rows and the dictionary entries that they refer to, in the order of the rows."""
     return [_span(row, resource=resources[row.resource_id], scope=scopes[row.scope_id]) for row in rows]
 
 

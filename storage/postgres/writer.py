@@ -221,7 +221,7 @@ class PostgresSpanWriter:
             entries.merge(parcel.entries)
         try:
             await self._dictionary.ensure(connection, entries)
-            await _insert_rows(connection, [row for parcel in group for row in parcel.rows])
+            await insert_rows(connection, [row for parcel in group for row in parcel.rows])
         except ROW_ERRORS as exc:
             _log.warning("a group holds rows that cannot be stored (%s); storing the others", describe(exc))
             for parcel in group:
@@ -286,8 +286,8 @@ def _pieces(rows: Sequence[bytes]) -> Iterator[bytes]:
     yield b"".join((*piece, COPY_TRAILER))
 
 
-async def _insert_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> None:
-    """One transaction. The fast path is a plain COPY; the detour is for rows of which some are stored already."""
+async def insert_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> None:
+    """Stores what is not stored yet, in one transaction. The fast path is a plain COPY; the detour is for rows of which some are stored already."""
     try:
         await copy_rows(connection, rows)
     except (errors.UniqueViolation, errors.InternalError_):
@@ -303,7 +303,7 @@ async def _insert_rows(connection: AsyncConnection, rows: Sequence[bytes]) -> No
 async def _insert_all_but_the_bad(connection: AsyncConnection, rows: Sequence[bytes]) -> int:
     """Stores what can be stored, halving until the bad rows stand alone; returns how many those are."""
     try:
-        await _insert_rows(connection, rows)
+        await insert_rows(connection, rows)
     except ROW_ERRORS:
         if len(rows) == 1:
             return 1

@@ -1,0 +1,348 @@
+"""Redacts what is stored already, after a stricter policy: page by page, in runs that go on where they were interrupted.
+
+A page of spans is replaced, and its place noted, in one transaction: whatever stops the run, no span is lost, there twice,
+or looked at without being noted. Every step can be done again. ADR 0007 says why rows move between partitions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection, errors, sql
+from psycopg.rows import namedtuple_row
+
+from storage.api import DEFAULT_WORKSPACE_ID
+from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN, AuditLog
+from storage.postgres.connection import connect
+from storage.postgres.dictionary import Dictionary, Entries
+from storage.postgres.durability import commit_durably
+from storage.postgres.entry_redaction import redact_entries
+from storage.postgres.error import CONFLICT_ERRORS, translated
+from storage.postgres.reader import configure_reading, decode_resources, decode_scopes, decode_spans
+from storage.postgres.row import encode_row, origin_of
+from storage.postgres.statement import load_statements
+from storage.postgres.writer import insert_rows
+from storage.receipt import with_receipts, without_receipt
+from storage.redaction import Application, ApplyProgress, OnApply, ProcessorOf
+from tracedata import Batch, PermanentError, Resource, RetryableError, Scope, Span
+
+_STATEMENTS = load_statements("redaction.sql")
+_READING = load_statements("reader.sql")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_CONFLICTS = 20
+# After a page of more than this, the next one has half as many spans; after one of a quarter of it, twice as many.
+_MAX_PAGE_BYTES = 32 << 20
+DICTIONARIES = ("resources", "scopes", "operations")
+
+# Rows are named tuples whose fields follow from the statement, which the type system cannot see.
+Row = Any
+Connection = AsyncConnection[Any]
+# Ids, start in Unix microseconds, fingerprint.
+Identity = tuple[bytes, bytes, int, int]
+# An identity without the fingerprint, which changes when a span does.
+Position = tuple[bytes, bytes, int]
+
+
+class ApplyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``policy`` is the hash of what is applied; ``actor`` is who does it.
+
+    A page has at most ``page_spans``, and the spans with the same ids and start as its last; fewer when spans are large.
+    """
+
+    dsn: str
+    policy: str
+    actor: str
+    page_spans: int = 200
+    application_name: str = "relayscope-redaction"
+
+
+class _Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What a span becomes, and what was replaced in it this time, by entity."""
+
+    workspace_id: int
+    span: Span
+    entities: Mapping[str, int]
+
+
+class _Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page after redaction: the changed spans under the identities that they have so far, and the last place."""
+
+    last: Position
+    spans: int
+    skipped: int
+    changed: Mapping[Identity, _Change]
+
+
+class Reredaction:
+    """One call of ``apply`` is one run, or the rest of one. ``processor_of`` gives what redacts a workspace's spans."""
+
+    def __init__(self, config: ApplyConfig, processor_of: ProcessorOf, audit: AuditLog) -> None:
+        self._config = config
+        self._processor_of = processor_of
+        self._audit = audit
+        self._dictionary = Dictionary()
+        self._limit = config.page_spans
+
+    async def apply(self, *, on_progress: OnApply | None = None) -> Application:
+        """Goes on with the last run when that was of the same policy and was interrupted; begins another one if not.
+
+        Raises:
+            PermanentError: another process does this now, or the schema is old.
+            RetryableError: the database cannot be reached or is too busy; what was done stays done.
+        """
+        with translated("apply redaction"):
+            opened: Connection = await connect(self._config.dsn, autocommit=True)
+            async with opened as connection:
+                connection.row_factory = namedtuple_row
+                await configure_reading(connection)
+                await commit_durably(connection)
+                await _lock(connection)
+                return await self._run(connection, on_progress)
+
+    async def _run(self, connection: Connection, on_progress: OnApply | None) -> Application:
+        run, is_resumed = await self._begin(connection)
+        await self._record(APPLYING_AGAIN, {"run": run, "policy": self._config.policy, "resumed": is_resumed})
+        expected = int((await _row(connection, "expected", {}))[0])
+        # Asked again and again: partitions come, go, and take rows from the default one meanwhile.
+        while found := await _rows(connection, "partitions", {"run": run}):
+            for partition in found:
+                await self._redact_partition(connection, run, partition, expected=expected, on_progress=on_progress)
+        entries = await redact_entries(connection, self._processor_of, page=self._config.page_spans)
+        vacuumed = await self._vacuum(connection, run)
+        await connection.execute(_STATEMENTS["finish"], {"run": run})
+        totals = await _row(connection, "totals", {"run": run})
+        counts = {row[0]: row[1] for row in await _rows(connection, "entities", {"run": run})}
+        done = Application(
+            run_id=run,
+            policy=self._config.policy,
+            is_resumed=is_resumed,
+            spans=totals.spans,
+            changed=totals.changed,
+            skipped=totals.skipped,
+            entities=counts,
+            entries=entries.overwritten,
+            operations=entries.removed,
+            vacuumed=vacuumed,
+        )
+        await self._record(APPLIED_AGAIN, msgspec.to_builtins(done))
+        return done
+
+    async def _begin(self, connection: Connection) -> tuple[int, bool]:
+        unfinished = await _rows(connection, "unfinished", {"policy": self._config.policy})
+        if unfinished:
+            return int(unfinished[0].run_id), True
+        return int((await _row(connection, "begin", {"policy": self._config.policy})).run_id), False
+
+    async def _record(self, action: str, detail: Mapping[str, object]) -> None:
+        await self._audit.record(
+            actor=self._config.actor, action=action, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail
+        )
+
+    async def _redact_partition(
+        self, connection: Connection, run: int, partition: Row, *, expected: int, on_progress: OnApply | None
+    ) -> None:
+        place: Position = (partition.trace_id or b"", partition.span_id or b"", partition.start_us or 0)
+        try:
+            while page := await _despite_conflicts(partial(self._page, connection, partition.name, after=place)):
+                await _despite_conflicts(partial(self._replace, connection, run, partition.name, page))
+                place = page.last
+                await _tell(connection, run, partition.name, expected=expected, on_progress=on_progress)
+        except errors.UndefinedTable:
+            # Retention has dropped it since, and the values with it.
+            pass
+        await connection.execute(_STATEMENTS["end_partition"], {"run": run, "partition": partition.name})
+
+    async def _page(self, connection: Connection, partition: str, *, after: Position) -> _Page | None:
+        """The next spans, redacted; none at the end."""
+        query = sql.SQL(_STATEMENTS["page"]).format(partition=sql.Identifier(partition))
+        parameters = {**_parameters(after), "start": _moment(after[2]), "limit": self._limit}
+        cursor = connection.cursor(binary=True)
+        rows = await (await cursor.execute(query, parameters)).fetchall()
+        if not rows:
+            return None
+        self._limit = _paced(self._limit, rows, at_most=self._config.page_spans)
+        changed: dict[Identity, _Change] = {}
+        skipped = 0
+        for workspace_id in sorted({row.workspace_id for row in rows}):
+            own = [row for row in rows if row.workspace_id == workspace_id]
+            known, spans = await _decoded(connection, workspace_id, own)
+            skipped += len(own) - len(known)
+            for row, change in zip(known, self._changes(workspace_id, spans), strict=True):
+                if change is not None:
+                    changed[_identity(row)] = change
+        return _Page(last=_identity(rows[-1])[:3], spans=len(rows), skipped=skipped, changed=changed)
+
+    def _changes(self, workspace_id: int, spans: Sequence[Span]) -> Sequence[_Change | None]:
+        """For each span what becomes of it; none for one that stays as it is, whatever its receipt."""
+        batch = Batch(workspace_id=workspace_id, spans=[without_receipt(span) for span in spans])
+        after = self._processor_of(workspace_id).process(batch)
+        return [
+            _Change(workspace_id=workspace_id, span=with_receipts(new, before), entities=new.redactions)
+            if _differs(old, new, workspace_id)
+            else None
+            for before, old, new in zip(spans, batch.spans, after.spans, strict=True)
+        ]
+
+    async def _replace(self, connection: Connection, run: int, partition: str, page: _Page) -> None:
+        """Puts the changed spans of a page in the place of the old ones, and notes that."""
+        rows, entries = _encoded(page.changed)
+        # Before the transaction: entries are remembered as stored, and a rollback would not be noticed.
+        await self._dictionary.ensure(connection, entries)
+        async with connection.transaction():
+            await connection.execute(_STATEMENTS["patience"])
+            await connection.execute(_STATEMENTS["keep_partitions"])
+            there = await _remove(connection, partition, list(rows))
+            # What retention has removed meanwhile, or what has moved to a partition of its own, is not put back.
+            if there:
+                await insert_rows(connection, [rows[identity] for identity in there])
+            counts = Counter[str]()
+            for identity in there:
+                counts.update(page.changed[identity].entities)
+            done = {"spans": page.spans, "changed": len(there), "skipped": page.skipped}
+            place = {"run": run, "partition": partition, **_parameters(page.last)}
+            await connection.execute(_STATEMENTS["advance"], {**place, **done})
+            if counts:
+                named = {"entities": list(counts), "counts": list(counts.values())}
+                await connection.execute(_STATEMENTS["add_entities"], {"run": run, **named})
+
+    async def _vacuum(self, connection: Connection, run: int) -> Sequence[str]:
+        """Takes dead rows, and samples of them, out of everything that was changed."""
+        vacuumed: list[str] = []
+        for row in await _rows(connection, "touched", {"run": run}):
+            with contextlib.suppress(errors.UndefinedTable):
+                await _vacuum(connection, row.partition)
+                vacuumed.append(row.partition)
+            await connection.execute(_STATEMENTS["vacuumed"], {"run": run, "partition": row.partition})
+        for name in DICTIONARIES:
+            await _vacuum(connection, name)
+        await connection.execute(_STATEMENTS["analyze"])
+        return vacuumed
+
+
+async def _tell(
+    connection: Connection, run: int, partition: str, *, expected: int, on_progress: OnApply | None
+) -> None:
+    if on_progress is None:
+        return
+    totals = await _row(connection, "totals", {"run": run})
+    on_progress(
+        ApplyProgress(
+            run_id=run,
+            partition=partition,
+            spans=totals.spans,
+            changed=totals.changed,
+            expected_spans=max(expected, totals.spans),
+        )
+    )
+
+
+async def _lock(connection: Connection) -> None:
+    cursor = await connection.execute(_STATEMENTS["lock_runs"])
+    row = await cursor.fetchone()
+    if not row or not row[0]:
+        raise PermanentError("another process applies a policy to what is stored; wait for it")
+
+
+async def _despite_conflicts(step: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the step gives
+    """Others come first; each attempt has waited for a while already."""
+    for _ in range(_MAX_CONFLICTS):
+        try:
+            return await step()
+        except CONFLICT_ERRORS:
+            continue
+    raise RetryableError("the database is too busy; run the command again, and it goes on from here")
+
+
+async def _decoded(
+    connection: Connection, workspace_id: int, rows: Sequence[Row]
+) -> tuple[Sequence[Row], Sequence[Span]]:
+    """The rows that can be read, and the spans that they hold."""
+    resources = await _dictionary_rows(connection, "resources", workspace_id, {row.resource_id for row in rows})
+    scopes = await _dictionary_rows(connection, "scopes", workspace_id, {row.scope_id for row in rows})
+    known_resources: dict[int, Resource] = decode_resources(resources)
+    known_scopes: dict[int, Scope] = decode_scopes(scopes)
+    known = [row for row in rows if row.resource_id in known_resources and row.scope_id in known_scopes]
+    return known, decode_spans(known, resources=known_resources, scopes=known_scopes)
+
+
+async def _dictionary_rows(connection: Connection, name: str, workspace_id: int, ids: set[int]) -> Sequence[Row]:
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_READING[name], {"workspace_id": workspace_id, "ids": list(ids)})
+    return await cursor.fetchall()
+
+
+def _paced(limit: int, rows: Sequence[Row], *, at_most: int) -> int:
+    """How many spans the next page has, after this one."""
+    size = sum(len(part) for row in rows for part in (row.attributes, row.events, row.links) if part)
+    if size > _MAX_PAGE_BYTES:
+        return max(1, limit // 2)
+    return min(at_most, limit * 2) if size < _MAX_PAGE_BYTES // 4 else limit
+
+
+def _differs(old: Span, new: Span, workspace_id: int) -> bool:
+    if new is old:
+        return False
+    bare = without_receipt(new)
+    before = encode_row(old, origin_of(old.resource, old.scope, workspace_id=workspace_id))
+    return before != encode_row(bare, origin_of(bare.resource, bare.scope, workspace_id=workspace_id))
+
+
+def _encoded(changed: Mapping[Identity, _Change]) -> tuple[dict[Identity, bytes], Entries]:
+    rows: dict[Identity, bytes] = {}
+    entries = Entries()
+    for identity, change in changed.items():
+        span = change.span
+        origin = origin_of(span.resource, span.scope, workspace_id=change.workspace_id)
+        rows[identity] = encode_row(span, origin)
+        entries.add_origin(span.resource, span.scope, origin)
+        entries.add_operation(span, origin)
+    return rows, entries
+
+
+async def _remove(connection: Connection, partition: str, identities: Sequence[Identity]) -> Sequence[Identity]:
+    if not identities:
+        return []
+    query = sql.SQL(_STATEMENTS["remove"]).format(partition=sql.Identifier(partition))
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        query,
+        {
+            "trace_ids": [one[0] for one in identities],
+            "span_ids": [one[1] for one in identities],
+            "starts": [_moment(one[2]) for one in identities],
+            "fingerprints": [one[3] for one in identities],
+        },
+    )
+    return [_identity(row) for row in await cursor.fetchall()]
+
+
+def _identity(row: Row) -> Identity:
+    return bytes(row.trace_id), bytes(row.span_id), row.start_time, row.fingerprint
+
+
+def _parameters(position: Position) -> Mapping[str, object]:
+    trace_id, span_id, start_us = position
+    return {"trace_id": trace_id, "span_id": span_id, "start_us": start_us}
+
+
+def _moment(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+async def _rows(connection: Connection, statement: str, parameters: Mapping[str, object]) -> Sequence[Row]:
+    return await (await connection.execute(_STATEMENTS[statement], parameters)).fetchall()
+
+
+async def _row(connection: Connection, statement: str, parameters: Mapping[str, object]) -> Row:
+    (row,) = await _rows(connection, statement, parameters)
+    return row
+
+
+async def _vacuum(connection: Connection, table: str) -> None:
+    await connection.execute(sql.SQL(_STATEMENTS["vacuum"]).format(table=sql.Identifier(table)))
