@@ -7,7 +7,8 @@ apart. What a span lost is counted in it, by entity and by attribute key, with t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -38,7 +39,8 @@ class Redact:
         """The batch itself when there was nothing to redact; else a new one that shares every clean span."""
         born = time.perf_counter()
         rewriting = Rewriting(self._redactor, self._suspicion(batch))
-        spans = [self._guarded(span, rewriting) for span in batch.spans]
+        is_on = rewriting.suspicion.is_on
+        spans = [self._guarded(span, rewriting) if is_on(span) else span for span in batch.spans]
         cache = self._redactor.cache
         self._instruments.redacted(
             keys=rewriting.total.keys,
@@ -58,8 +60,8 @@ class Redact:
         except Exception:  # noqa: BLE001 - whatever it is, each text is looked at by itself, and fails by itself
             return everything()
         self._learn(gathering, hits)
-        spans = {id(span) for span, is_marked in zip(batch.spans, marks, strict=True) if is_marked}
-        return Suspicion(hits, spans, gathering.owners_of(hits))
+        marked = {id(span) for span, is_marked in zip(batch.spans, marks, strict=True) if is_marked}
+        return Suspicion(hits, marked=marked | gathering.marked_parts, hit=gathering.owners_of(hits))
 
     def _learn(self, gathering: _Gathering, hits: Mapping[str, Hits]) -> None:
         if len(self._plain) > _MAX_PLAIN_KEYS:
@@ -74,21 +76,34 @@ class Redact:
 
 
 class Suspicion:
-    """Which texts stage one wants to be looked at (None: all), and in which spans, resources and scopes there are such."""
+    """Which texts stage one wants to be looked at (None: all), and in which spans, resources and scopes there are such.
 
-    def __init__(
-        self, hits: Mapping[str, Hits] | None, marked: frozenset[int] | set[int], hit: frozenset[int] | set[int]
-    ) -> None:
+    ``marked`` are those in which a key says that its value has to go, whatever it is.
+    """
+
+    def __init__(self, hits: Mapping[str, Hits] | None, *, marked: AbstractSet[int], hit: AbstractSet[int]) -> None:
         self.hits = hits
+        self._marked = marked
         self._owners = marked | hit
 
     def is_on(self, owner: Span | Resource | Scope) -> bool:
-        return self.hits is None or id(owner) in self._owners
+        """Whether to look at a part of the batch; at a span also when its resource or scope is to be looked at."""
+        return self.hits is None or _is_in(self._owners, owner)
+
+    def is_marked(self, span: Span) -> bool:
+        """Whether a key decides in a span, its resource or its scope."""
+        return _is_in(self._marked, span)
+
+
+def _is_in(identities: AbstractSet[int], owner: Span | Resource | Scope) -> bool:
+    if id(owner) in identities:
+        return True
+    return isinstance(owner, Span) and (id(owner.resource) in identities or id(owner.scope) in identities)
 
 
 def everything() -> Suspicion:
     """Suspicion on all that there is."""
-    return Suspicion(None, frozenset(), frozenset())
+    return Suspicion(None, marked=frozenset(), hit=frozenset())
 
 
 class _Gathering:
@@ -100,7 +115,7 @@ class _Gathering:
         self.texts: list[str] = []
         self.new_keys: set[str] = set()
         self._owners: dict[int, tuple[int, int]] = {}
-        self._marked_parts: set[int] = set()
+        self.marked_parts: set[int] = set()
         self._is_marked = False
 
     def span(self, span: Span) -> bool:
@@ -135,20 +150,12 @@ class _Gathering:
         self._attributes(part.attributes)
         self._owners[id(part)] = (start, len(self.texts))
         if self._is_marked:
-            self._marked_parts.add(id(part))
+            self.marked_parts.add(id(part))
 
     def _attributes(self, attributes: Attributes) -> None:
         if not attributes.keys() <= self._plain:
             self._keys(attributes)
-        append = self.texts.append
-        for value in attributes.values():
-            if isinstance(value, str):
-                append(value)
-            elif isinstance(value, (int, float)):
-                if value >= _SMALLEST or value <= -_SMALLEST:
-                    append(_digits(value))
-            elif value is not None:
-                self._nested(value)
+        self._values(attributes.values())
 
     def _keys(self, attributes: Attributes) -> None:
         for key in attributes:
@@ -160,33 +167,31 @@ class _Gathering:
             else:
                 self.new_keys.add(key)
 
+    def _values(self, values: Iterable[Value]) -> None:
+        append = self.texts.append
+        for value in values:
+            if isinstance(value, str):
+                append(value)
+            elif isinstance(value, (int, float)):
+                if value >= _SMALLEST or value <= -_SMALLEST:
+                    append(_digits(value))
+            elif value is not None:
+                self._nested(value)
+
     def _nested(self, value: Value) -> None:
         if isinstance(value, bytes):
             self.texts.append(_text_of(value))
         elif isinstance(value, Mapping):
             self._attributes(value)
         elif isinstance(value, Sequence):
-            self._members(value)
-
-    def _members(self, values: Sequence[Value]) -> None:
-        for value in values:
-            if isinstance(value, str):
-                self.texts.append(value)
-            elif isinstance(value, (int, float)):
-                text = _digits(value)
-                if text:
-                    self.texts.append(text)
-            else:
-                self._nested(value)
+            self._values(value)
 
     def owners_of(self, hits: Mapping[str, Hits]) -> set[int]:
-        """Identities of the spans, resources and scopes in which a text was hit, or a key of a part decides."""
+        """Identities of the spans, resources and scopes in which a text was hit."""
         if not hits:
-            return self._marked_parts
-        found = {
-            owner for owner, (start, end) in self._owners.items() if not hits.keys().isdisjoint(self.texts[start:end])
-        }
-        return found | self._marked_parts
+            return set()
+        texts = self.texts
+        return {owner for owner, (start, end) in self._owners.items() if not hits.keys().isdisjoint(texts[start:end])}
 
 
 class Rewriting:
@@ -195,17 +200,19 @@ class Rewriting:
     def __init__(self, redactor: Redactor, suspicion: Suspicion) -> None:
         self.total = Tally()
         self._redactor = redactor
-        self._suspicion = suspicion
+        self.suspicion = suspicion
         self._hits = suspicion.hits
         self._by = f"{redactor.policy_hash}/{redactor.engine_version}"
         self.tally = Tally()
         self._parts: dict[int, Resource | Scope] = {}
+        # A key in the span, its resource or its scope says that its value has to go.
+        self._is_marked = False
 
     def span(self, span: Span) -> Span:
         self.tally = tally = Tally()
+        self._is_marked = self.suspicion.is_marked(span)
         resource, scope = self._resource(span.resource), self._scope(span.scope)
-        if self._suspicion.is_on(span):
-            span = self._rewritten(span)
+        span = self._rewritten(span)
         if resource is not span.resource or scope is not span.scope:
             span = _replace(span, resource=resource, scope=scope)
         if not tally:
@@ -237,7 +244,7 @@ class Rewriting:
         )
 
     def _resource(self, resource: Resource) -> Resource:
-        if not self._suspicion.is_on(resource):
+        if not self.suspicion.is_on(resource):
             return resource
         known = self._parts.get(id(resource))
         if not isinstance(known, Resource):
@@ -249,7 +256,7 @@ class Rewriting:
         return known if known != resource else resource
 
     def _scope(self, scope: Scope) -> Scope:
-        if not self._suspicion.is_on(scope):
+        if not self.suspicion.is_on(scope):
             return scope
         known = self._parts.get(id(scope))
         if not isinstance(known, Scope):
@@ -273,7 +280,9 @@ class Rewriting:
         return redacted.text
 
     def attributes(self, attributes: Attributes, prefix: str = "") -> Attributes:
-        """Values below their keys; keys as well. No two of them become one."""
+        """Values below their keys; keys as well. No two of them become one. The same object when nothing is suspicious."""
+        if not self._is_any_suspicious(attributes):
+            return attributes
         after: dict[str, Value] = {}
         for key, value in attributes.items():
             name = self.text(key, "attribute.key")
@@ -285,6 +294,22 @@ class Rewriting:
             place = prefix + key if name == key else f"{prefix}{name}"
             after[unique] = self.value(value, key, place)
         return after
+
+    def _is_any_suspicious(self, attributes: Attributes) -> bool:
+        hits = self._hits
+        if hits is None or self._is_marked or not hits.keys().isdisjoint(attributes):
+            return True
+        for key, value in attributes.items():
+            if isinstance(value, str):
+                found = hits.get(value)
+                if found and not self._redactor.is_exempt(found, self._redactor.verdict(key)):
+                    return True
+            elif isinstance(value, (int, float)):
+                if _digits(value) in hits:
+                    return True
+            elif value is not None:
+                return True
+        return False
 
     def value(self, value: Value, key: str, place: str) -> Value:
         """A value below a key; what it is inside decides how."""

@@ -22,12 +22,20 @@ from redaction.rule import Rule, RuleDetector
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 # Where a number can begin: behind what is neither letter nor digit, or behind an escape in JSON that was not decoded yet.
 _START = rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])"
+# Where one can end. What follows a character that is not ASCII or an underline is left to stage two.
+_END = rb"(?:[^0-9A-Za-z]|$)"
 _PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp contact msisdn".split()
 
 
 def personal_detectors() -> Sequence[Detector]:
     """The detectors of the default policy."""
     return (_email(), _card(), _ssn(), _iban(), _crypto(), _ip_address(), _phone())
+
+
+# Behind an escape that was not decoded, a mailbox begins with what follows it: the escape has to stay whole.
+_MAILBOX_START = (
+    r"(?:(?<![\w.+-])(?<!\\(?=u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt]))|(?<=\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt])))"
+)
 
 
 def _email() -> Detector:
@@ -37,7 +45,8 @@ def _email() -> Detector:
             entity="EMAIL_ADDRESS",
             triggers=(rb"@[A-Za-z0-9?\[]",),
             reach=330,
-            pattern=r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{0,64}[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
+            pattern=_MAILBOX_START
+            + r"[\w.!#$%&'*+/=?^`{|}~-]{0,64}[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
         ),
         lambda _match, _place: 1.0,
     )
@@ -49,7 +58,7 @@ def _card() -> Detector:
             entity="CREDIT_CARD",
             triggers=(_START + rb"[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
             reach=50,
-            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_])",
+            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_]|\.[0-9])",
         ),
         _card_score,
     )
@@ -60,18 +69,18 @@ def _card_score(match: regex.Match[str], _place: Place) -> float:
 
 
 def _ssn() -> Detector:
-    return PatternDetector(UsSsnRecognizer(), triggers=(_START + rb"[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}",), reach=24)
+    return PatternDetector(
+        UsSsnRecognizer(), triggers=(_START + rb"[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}" + _END,), reach=24
+    )
 
 
 def _iban() -> Detector:
-    # In any case behind a boundary; in capitals also right behind small letters, as Presidio alone finds it.
+    # In any case; in capitals also right before small letters, as Presidio alone finds it.
     return PatternDetector(
         IbanRecognizer(),
-        triggers=(
-            b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
-            rb"[a-z][A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
-        ),
+        triggers=(b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",),
         reach=60,
+        before=r"(?<![^\W_])",
         is_also_exact=True,
     )
 

@@ -14,6 +14,7 @@ import hyperscan
 
 # The byte between two texts. No expression may match across it, but one that does only looks once too often.
 _SEPARATOR = "\n"
+_PLUS_ONE = (1).__add__
 # A text in which more triggers end than this, per character and in all, is hostile: the scan would take longer than what it
 # saves, so the whole text is looked at instead.
 _MAX_HITS_PER_TEXT = 20_000
@@ -31,7 +32,7 @@ class Prefilter:
             expressions=list(expressions),
             ids=list(range(len(expressions))),
             elements=len(expressions),
-            flags=[hyperscan.HS_FLAG_ALLOWEMPTY * 0] * len(expressions),
+            flags=[0] * len(expressions),
         )
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
@@ -49,7 +50,7 @@ class Prefilter:
 
 
 def _by_text(ends: Sequence[tuple[int, int]], texts: Sequence[str]) -> Mapping[int, Hits]:
-    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    starts = list(accumulate(map(_PLUS_ONE, map(len, texts)), initial=0))
     hits: dict[int, list[tuple[int, int]]] = {}
     for number, end in ends:
         # The end is behind the last character, so the character before it tells the text.

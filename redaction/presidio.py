@@ -33,8 +33,8 @@ class PatternDetector:
         is_also_exact: bool = False,
     ) -> None:
         """``before`` is what a value must stand behind; with ``is_also_exact`` the patterns run once more with their case."""
-        self._recognizer = recognizer
         flags = (_FLAGS, _FLAGS & ~regex.IGNORECASE) if is_also_exact else (_FLAGS,)
+        self._recognizer = recognizer
         self._patterns = [
             (regex.compile(f"{before}(?:{pattern.regex})", flag), pattern.score)
             for pattern in _patterns(recognizer)

@@ -66,6 +66,10 @@ class Redactor:
         detectors_in_use = [detector for detector in chosen if not self._operators.is_kept(detector.entity)]
         self._detectors = [detector for detector in detectors_in_use for _ in detector.triggers]
         triggers = [trigger for detector in detectors_in_use for trigger in detector.triggers]
+        # By number of trigger; those of layers have none.
+        self._entities: Mapping[int, str | None] = {
+            number: detector.entity for number, detector in enumerate(self._detectors)
+        }
         # Numbers of triggers from here on are those of layers.
         self.layer_triggers_from = len(triggers)
         self._prefilter = Prefilter([*triggers, *LAYER_TRIGGERS])
@@ -78,6 +82,10 @@ class Redactor:
     def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
         """Stage one over many texts: what to give to ``redact_text``, by index. A text that is missing is clean."""
         return self._prefilter.scan(texts if "".join(texts).isascii() else [fold(text).text for text in texts])
+
+    def is_exempt(self, hits: Hits, verdict: KeyVerdict) -> bool:
+        """Whether nothing that stage one has found is looked for under the key."""
+        return bool(verdict.exempt) and all(self._entities.get(number) in verdict.exempt for number, _ in hits)
 
     def redact_text(self, text: str, *, key: str = "", hits: Hits | None = None) -> Redacted:
         """The text without what the policy names; the same object when there was nothing. Never raises."""
@@ -99,7 +107,7 @@ class Redactor:
             return self.redact_whole(text, verdict.whole)
         if hits is None:
             hits = self.scan((text,)).get(0)
-        if not hits:
+        if not hits or self.is_exempt(hits, verdict):
             return Redacted(text)
         if len(text) < _MIN_CACHED_CHARS:
             return _Work(self, len(text)).text(text, verdict, hits)

@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One turn of each: rows and spans per second, latencies in milliseconds, bytes per stored span.
 
+    ``unredacted`` figures are those of a system that redacts nothing; all others are those of one with the defaults.
     ``queryable_ms`` is, of each probe, the time from sending a span to reading it through the API, under the load.
     ``worker_memory_mib`` is the most resident memory that any worker had.
     """
@@ -46,6 +47,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     ceiling_rows_per_s: float
     ingest_spans_per_s: float
     ratio: float
+    unredacted_spans_per_s: float
+    unredacted_ratio: float
     p50_ms: float
     p99_ms: float
     queryable_ms: list[float]
@@ -64,23 +67,28 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ceiling_rows_per_s: float
     ingest_spans_per_s: float
     ratio: float
+    unredacted_spans_per_s: float
+    unredacted_ratio: float
     queryable_p50_ms: float
     queryable_p99_ms: float
     worker_memory_mib: float
 
 
 async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
-    """Starts a system of its own in a temporary folder and measures; ``tell`` is given a line a step.
+    """Starts systems of its own in temporary folders and measures; ``tell`` is given a line a step.
 
     Raises:
         RelayscopeError: the system cannot start, or a stored count does not equal the acknowledged one.
     """
     started = now()
-    tell("starting a system in a temporary folder")
-    async with fresh_system(workers=plan.workers) as ready:
+    tell("starting two systems in temporary folders, one of which redacts nothing")
+    async with (
+        fresh_system(workers=plan.workers) as ready,
+        fresh_system(workers=plan.workers, redaction=False) as unredacted,
+    ):
         rounds = []
         for number in range(plan.rounds):
-            rounds.append(await _round(plan, ready, number=number, tell=tell))
+            rounds.append(await _round(plan, ready, unredacted, number=number, tell=tell))
             tell(_line(rounds[-1], number=number + 1, of=plan.rounds))
     queryable_ms = [latency for one in rounds for latency in one.queryable_ms]
     return Report(
@@ -91,6 +99,8 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
         ceiling_rows_per_s=statistics.median(one.ceiling_rows_per_s for one in rounds),
         ingest_spans_per_s=statistics.median(one.ingest_spans_per_s for one in rounds),
         ratio=statistics.median(one.ratio for one in rounds),
+        unredacted_spans_per_s=statistics.median(one.unredacted_spans_per_s for one in rounds),
+        unredacted_ratio=statistics.median(one.unredacted_ratio for one in rounds),
         queryable_p50_ms=percentile(queryable_ms, 0.5),
         queryable_p99_ms=percentile(queryable_ms, 0.99),
         worker_memory_mib=max(one.worker_memory_mib for one in rounds),
@@ -100,12 +110,13 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
 def _line(one: Round, *, number: int, of: int) -> str:
     return (
         f"round {number} of {of}: ceiling {one.ceiling_rows_per_s:,.0f} rows/s, "
-        f"ingest {one.ingest_spans_per_s:,.0f} spans/s, ratio {one.ratio:.2f}"
+        f"ingest {one.ingest_spans_per_s:,.0f} spans/s, "
+        f"ratio {one.ratio:.2f} ({one.unredacted_ratio:.2f} without redaction)"
     )
 
 
-async def _round(plan: Plan, ready: Ready, *, number: int, tell: Callable[[str], None]) -> Round:
-    seed = plan.seed + 2 * number
+async def _round(plan: Plan, ready: Ready, unredacted: Ready, *, number: int, tell: Callable[[str], None]) -> Round:
+    seed = plan.seed + 3 * number
     tell(f"round {number + 1}: encoding {plan.spans:,} spans for the ceiling")
     ceiling = Ceiling(
         ready.database_url,
@@ -119,22 +130,22 @@ async def _round(plan: Plan, ready: Ready, *, number: int, tell: Callable[[str],
     del ceiling
     tell(f"round {number + 1}: encoding and sending {plan.spans:,} other spans")
     watch = _Watch(ready)
-    result = await _load(plan, ready, seed=seed + 1, watch=watch)
-    spans, size = await stored(ready.database_url)
-    acknowledged = result.spans + len(watch.probe.latencies_ms)
-    if spans != acknowledged:
-        raise PermanentError(f"{acknowledged} spans were acknowledged, {spans} are stored")
-    rate = result.spans / result.seconds
+    result, bytes_per_span = await _load(plan, ready, seed=seed + 1, watch=watch)
+    tell(f"round {number + 1}: the same without redaction")
+    bare, _ = await _load(plan, unredacted, seed=seed + 2, watch=_Watch(unredacted))
+    rate, unredacted_rate = result.spans / result.seconds, bare.spans / bare.seconds
     return Round(
         ceiling_rows_per_s=ceiling_rate,
         ingest_spans_per_s=rate,
         ratio=rate / ceiling_rate,
+        unredacted_spans_per_s=unredacted_rate,
+        unredacted_ratio=unredacted_rate / ceiling_rate,
         p50_ms=result.p50_ms,
         p99_ms=result.p99_ms,
         queryable_ms=watch.probe.latencies_ms,
         worker_memory_mib=watch.memory.peak_mib,
         retries=result.retries,
-        bytes_per_span=size / spans,
+        bytes_per_span=bytes_per_span,
     )
 
 
@@ -148,7 +159,8 @@ def _spans(plan: Plan, *, seed: int) -> list[Span]:
     return [span for batch in batches for span in batch.spans]
 
 
-async def _load(plan: Plan, ready: Ready, *, seed: int, watch: _Watch) -> Result:
+async def _load(plan: Plan, ready: Ready, *, seed: int, watch: _Watch) -> tuple[Result, float]:
+    """What the load generator saw, and bytes per span; everything that was acknowledged is stored."""
     order = Order(
         target=f"127.0.0.1:{ready.otlp_grpc}",
         seed=seed,
@@ -161,7 +173,12 @@ async def _load(plan: Plan, ready: Ready, *, seed: int, watch: _Watch) -> Result
         await loader.prepare(order)
         await reset(ready.database_url)
         async with watch:
-            return await loader.send()
+            result = await loader.send()
+    spans, size = await stored(ready.database_url)
+    acknowledged = result.spans + len(watch.probe.latencies_ms)
+    if spans != acknowledged:
+        raise PermanentError(f"{acknowledged} spans were acknowledged, {spans} are stored")
+    return result, size / spans
 
 
 class _Watch:

@@ -16,14 +16,14 @@ _ANY_PORT = "127.0.0.1:0"
 
 
 @contextlib.asynccontextmanager
-async def fresh_system(*, workers: int) -> AsyncIterator[Ready]:
-    """An empty system for the time of the block.
+async def fresh_system(*, workers: int, redaction: bool = True) -> AsyncIterator[Ready]:
+    """An empty system for the time of the block, with the default policy of redaction or with none.
 
     Raises:
         RelayscopeError: the system cannot start.
     """
     with tempfile.TemporaryDirectory(prefix="relayscope-bench-") as folder:
-        async with running_system(_settings(Path(folder), workers=workers)) as ready:
+        async with running_system(_settings(Path(folder), workers=workers, redaction=redaction)) as ready:
             yield ready
 
 
@@ -32,11 +32,12 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _settings(folder: Path, *, workers: int) -> Settings:
+def _settings(folder: Path, *, workers: int, redaction: bool) -> Settings:
     protocols = {"grpc": {"endpoint": _ANY_PORT}, "http": {"endpoint": _ANY_PORT}}
     return load_settings(
         flags={
             "receivers": {"otlp": {"protocols": protocols}},
+            "processors": {"redaction": {"enabled": redaction}},
             "storage": {"data_dir": folder, "database_url": None},
             "service": {
                 "http": {"endpoint": _ANY_PORT},

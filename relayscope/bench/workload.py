@@ -1,6 +1,7 @@
 """The benchmark's spans, as export requests in protobuf.
 
-A 12-attribute span of about 520 bytes; every tenth span is an LLM call with prompt and answer; traces of 20 spans over five
+A 12-attribute span of about 520 bytes; every tenth span is an LLM call with prompt and answer, and every tenth of those names
+somebody by address and phone number; traces of 20 spans over five
 services. What repeats is encoded once; ids and times are put in front of it, since protobuf's fields may come in any order.
 
 Spans start within the last second, or, for a store that has been filled for days, anywhere in the days that are asked for.
@@ -21,6 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 SERVICES = ("gateway", "router", "rule-engine", "provider", "billing")
 _SPANS_PER_TRACE = 20
 _LLM_EVERY = 10
+_PERSONAL_EVERY = 10
 _TEMPLATES_PER_KIND = 40
 _MARK = "relayscope.bench.probe"
 _LLM_OPERATION = "chat gpt-4.1-mini"
@@ -115,7 +117,10 @@ def _resource_spans(templates: _Templates, by_service: Mapping[str, Sequence[byt
 class _Templates:
     def __init__(self, dice: random.Random) -> None:
         self.plain = [_plain_span(dice).SerializeToString() for _ in range(_TEMPLATES_PER_KIND)]
-        self.llm = [_llm_span(dice).SerializeToString() for _ in range(_TEMPLATES_PER_KIND)]
+        self.llm = [
+            _llm_span(dice, is_personal=number % _PERSONAL_EVERY == 0).SerializeToString()
+            for number in range(_TEMPLATES_PER_KIND)
+        ]
         self.resources = {service: _resource(service) for service in SERVICES}
         self.scope = ScopeSpans(scope=InstrumentationScope(name="relayscope.bench", version="1")).SerializeToString()
 
@@ -148,7 +153,7 @@ def _plain_span(dice: random.Random) -> Span:
     )
 
 
-def _llm_span(dice: random.Random) -> Span:
+def _llm_span(dice: random.Random, *, is_personal: bool) -> Span:
     attributes: dict[str, str | float | bool] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -160,14 +165,17 @@ def _llm_span(dice: random.Random) -> Span:
         "gen_ai.usage.output_tokens": dice.randrange(20, 600),
         "server.address": "api.openai.example.com",
         "gen_ai.conversation.id": dice.randbytes(8).hex(),
-        "gen_ai.input.messages": _message(dice, role="user", words=90),
-        "gen_ai.output.messages": _message(dice, role="assistant", words=130),
+        "gen_ai.input.messages": _message(dice, role="user", words=90, is_personal=is_personal),
+        "gen_ai.output.messages": _message(dice, role="assistant", words=130, is_personal=False),
     }
     return Span(name=_LLM_OPERATION, kind=Span.SPAN_KIND_CLIENT, attributes=_attributes(attributes))
 
 
-def _message(dice: random.Random, *, role: str, words: int) -> str:
+def _message(dice: random.Random, *, role: str, words: int, is_personal: bool) -> str:
     content = " ".join(dice.choices(_WORDS, k=words))
+    if is_personal:
+        number = dice.randrange(10_000)
+        content = f"{content} write to customer.{number}@example.com or call +1 415 555 {number:04d}"
     return msgspec.json.encode([{"role": role, "parts": [{"type": "text", "content": content}]}]).decode()
 
 

@@ -12,7 +12,18 @@ _POINTS = 10
 
 def ingest_table(report: Report) -> Table:
     """A row for each round, and one for all of them."""
-    headings = ("round", "ceiling/s", "ingest/s", "ratio", "p50 ms", "p99 ms", "B/span", "MiB/worker")
+    headings = (
+        "round",
+        "ceiling/s",
+        "ingest/s",
+        "ratio",
+        "unredacted/s",
+        "ratio",
+        "p50 ms",
+        "p99 ms",
+        "B/span",
+        "MiB/worker",
+    )
     table = _table(headings)
     for number, one in enumerate(report.rounds, start=1):
         table.add_row(
@@ -20,6 +31,8 @@ def ingest_table(report: Report) -> Table:
             f"{one.ceiling_rows_per_s:,.0f}",
             f"{one.ingest_spans_per_s:,.0f}",
             f"{one.ratio:.2f}",
+            f"{one.unredacted_spans_per_s:,.0f}",
+            f"{one.unredacted_ratio:.2f}",
             f"{one.p50_ms:.0f}",
             f"{one.p99_ms:.0f}",
             f"{one.bytes_per_span:.0f}",
@@ -30,6 +43,8 @@ def ingest_table(report: Report) -> Table:
         f"{report.ceiling_rows_per_s:,.0f}",
         f"{report.ingest_spans_per_s:,.0f}",
         f"[bold]{report.ratio:.2f}",
+        f"{report.unredacted_spans_per_s:,.0f}",
+        f"{report.unredacted_ratio:.2f}",
     )
     probes = sum(len(one.queryable_ms) for one in report.rounds)
     table.caption = (

@@ -50,8 +50,8 @@ def test_what_was_redacted_is_left_alone(text: str) -> None:
 @settings(deadline=None, max_examples=200)
 @given(_JSON)
 def test_json_stays_json_of_the_same_form(value: object) -> None:
-    text = json.dumps(value)
-    after = json.loads(_REDACTOR.redact_text(text).text)
+    text = json.dumps([value])
+    (after,) = json.loads(_REDACTOR.redact_text(text).text)
     assert type(after) is type(value) or isinstance(after, str)
     if isinstance(value, list) and isinstance(after, list):
         assert len(after) == len(value)
@@ -83,7 +83,7 @@ def test_whatever_presidio_finds_is_redacted(presidio: AnalyzerEngine, text: str
         return
     after = _REDACTOR.redact_text(text).text
     for result in presidio.analyze(text, language="en", entities=_PRESIDIO_ENTITIES, score_threshold=DEFAULT_THRESHOLD):
-        if result.entity_type == "CRYPTO" and text[max(0, result.start - 1) : result.start].isalnum():
+        if result.entity_type != "US_SSN" and text[max(0, result.start - 1) : result.start].isalnum():
             # Looked for behind a boundary only, see docs/redaction.md.
             continue
         value = text[result.start : result.end]
