@@ -15,10 +15,6 @@ import hyperscan
 # The byte between two texts. No expression may match across it, but one that does only looks once too often.
 _SEPARATOR = "\n"
 _PLUS_ONE = (1).__add__
-# A text in which more triggers end than this, per character and in all, is hostile: the scan would take longer than what it
-# saves, so the whole text is looked at instead.
-_MAX_HITS_PER_TEXT = 20_000
-
 # Where triggers ended: numbers of expressions, and offsets in characters of the folded text.
 Hits = Sequence[tuple[int, int]]
 
@@ -50,6 +46,8 @@ class Prefilter:
 
 
 def _by_text(ends: Sequence[tuple[int, int]], texts: Sequence[str]) -> Mapping[int, Hits]:
+    if len(texts) == 1:
+        return {0: ends}
     starts = list(accumulate(map(_PLUS_ONE, map(len, texts)), initial=0))
     hits: dict[int, list[tuple[int, int]]] = {}
     for number, end in ends:

@@ -29,6 +29,8 @@ ENGINE = "1"
 _MAX_DEPTH = 5
 # How often the replacement of one value may uncover the next, as in e-mail addresses that touch.
 _MAX_ROUNDS = 8
+# With more of them in a text, to look at the whole of it costs less than to find out where.
+_MAX_HITS = 2_000
 # Below this, looking again costs less than remembering.
 _MIN_CACHED_CHARS = 256
 _DEFAULT_CACHE_BYTES = 16 << 20
@@ -260,6 +262,10 @@ def _original(folded: Folded, finding: Finding) -> tuple[int, int]:
 
 def _windows(hits: Hits, detectors: Sequence[Detector], length: int) -> Mapping[Detector, Sequence[tuple[int, int]]]:
     """Where each triggered detector looks: around where its triggers ended, overlapping windows as one."""
+    if len(hits) > _MAX_HITS:
+        return {
+            detectors[number]: [(0, length)] for number in {number for number, _ in hits} if number < len(detectors)
+        }
     windows: dict[Detector, list[tuple[int, int]]] = {}
     for number, end in hits:
         if number >= len(detectors):
