@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -27,13 +28,14 @@ class NameStage:
         self._total = total
 
     def note(self, span: Span) -> None:
-        """Takes the texts of a span."""
+        """Takes the texts of a span. What cannot be taken is not read, and will not pass."""
 
         def noted(text: str, key: str) -> Redacted:
             self._reading.note(text, key)
             return Redacted(text)
 
-        self._contents(span, noted, Tally())
+        with suppress(Exception):
+            self._contents(span, noted, Tally())
 
     def read(self) -> None:
         """Lets the model look at what was noted."""
