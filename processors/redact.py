@@ -7,11 +7,13 @@ apart. What a span lost is counted in it, by entity and by attribute key, with t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from processors.redact_names import NameStage
+from redaction.names import Names
 from redaction.operator import REDACTION_ERROR
 from redaction.prefilter import Hits
 from redaction.redactor import Redactor
@@ -30,8 +32,11 @@ _replace = msgspec.structs.replace
 class Redact:
     """One redactor over every batch; knows which attribute keys say nothing by themselves."""
 
-    def __init__(self, redactor: Redactor, *, instruments: RedactionInstruments = UNOBSERVED) -> None:
+    def __init__(
+        self, redactor: Redactor, *, names: Names | None = None, instruments: RedactionInstruments = UNOBSERVED
+    ) -> None:
         self._redactor = redactor
+        self._names = names
         self._instruments = instruments
         self._plain: set[str] = set()
 
@@ -40,7 +45,9 @@ class Redact:
         born = time.perf_counter()
         rewriting = Rewriting(self._redactor, self._suspicion(batch))
         is_on = rewriting.suspicion.is_on
-        spans = [self._guarded(span, rewriting) if is_on(span) else span for span in batch.spans]
+        spans = [_guarded(span, rewriting.span, rewriting) if is_on(span) else span for span in batch.spans]
+        if self._names is not None:
+            spans = _without_names(spans, self._names, rewriting)
         cache = self._redactor.cache
         self._instruments.redacted(
             keys=rewriting.total.keys,
@@ -67,12 +74,6 @@ class Redact:
         if len(self._plain) > _MAX_PLAIN_KEYS:
             self._plain.clear()
         self._plain.update(key for key in gathering.new_keys if key not in hits)
-
-    def _guarded(self, span: Span, rewriting: Rewriting) -> Span:
-        try:
-            return rewriting.span(span)
-        except Exception:  # noqa: BLE001 - whatever it is, the span must not pass as it is
-            return _blanked(span, rewriting)
 
 
 class Suspicion:
@@ -202,7 +203,7 @@ class Rewriting:
         self._redactor = redactor
         self.suspicion = suspicion
         self._hits = suspicion.hits
-        self._by = f"{redactor.policy_hash}/{redactor.engine_version}"
+        self.by = f"{redactor.policy_hash}/{redactor.engine_version}"
         self.tally = Tally()
         self._parts: dict[int, Resource | Scope] = {}
         # A key in the span, its resource or its scope says that its value has to go.
@@ -219,7 +220,7 @@ class Rewriting:
             return span
         for key, entities in tally.keys.items():
             self.total.add(key, entities)
-        return _replace(span, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self._by)
+        return _replace(span, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self.by)
 
     def _rewritten(self, span: Span) -> Span:
         after = _replace(
@@ -369,6 +370,21 @@ def _bytes_of(text: str, before: bytes) -> bytes:
     except UnicodeDecodeError:
         return text.encode("latin-1", "replace")
     return text.encode(errors="replace")
+
+
+def _guarded(span: Span, step: Callable[[Span], Span], rewriting: Rewriting) -> Span:
+    try:
+        return step(span)
+    except Exception:  # noqa: BLE001 - whatever it is, the span must not pass as it is
+        return _blanked(span, rewriting)
+
+
+def _without_names(spans: Sequence[Span], names: Names, rewriting: Rewriting) -> list[Span]:
+    stage = NameStage(names, by=rewriting.by, total=rewriting.total)
+    for span in spans:
+        stage.note(span)
+    stage.read()
+    return [_guarded(span, stage.span, rewriting) for span in spans]
 
 
 def _blanked(span: Span, rewriting: Rewriting) -> Span:

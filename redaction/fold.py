@@ -46,6 +46,13 @@ class Folded(msgspec.Struct, frozen=True):
     text: str
     offsets: Sequence[int] | None = None
 
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Where the folded characters ``start`` to ``end`` (excluded) stood."""
+        if self.offsets is None:
+            return start, end
+        # Up to behind the last character, not to the next one: what is invisible between them stays with the next.
+        return self.offsets[start], self.offsets[end - 1] + 1
+
 
 def fold(text: str) -> Folded:
     """The text as it reads. ASCII, and text without anything to fold, comes back as the same object."""

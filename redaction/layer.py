@@ -38,7 +38,7 @@ LAYER_TRIGGERS: Sequence[bytes] = (
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """``text`` is what the region ``start`` to ``end`` says; ``encode`` says another text in the same way.
 
-    ``key`` is the name of the JSON member that the region is the value of.
+    ``key`` is the name of the JSON member that the region is the value of; ``is_name``: the region is such a name.
     """
 
     start: int
@@ -46,6 +46,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     encode: Callable[[str], str]
     key: str = ""
+    is_name: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +133,7 @@ def _literals(text: str) -> Iterator[Layer]:
         start, end = token.span(1)
         if token[2] is not None:
             key = decoded
-            yield Layer(start=start, end=end, text=decoded, encode=_inside_json)
+            yield Layer(start=start, end=end, text=decoded, encode=_inside_json, is_name=True)
             continue
         yield Layer(start=start, end=end, text=decoded, encode=_inside_json, key=key)
 

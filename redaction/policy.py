@@ -12,6 +12,7 @@ import msgspec
 OperatorName = Literal["replace", "mask", "hash", "encrypt", "drop", "keep"]
 Content = Literal["prompts", "answers"]
 Validator = Literal["luhn", "iban"]
+OnTimeout = Literal["redact", "keep_patterns"]
 
 DEFAULT_THRESHOLD = 0.4
 
@@ -48,13 +49,31 @@ class CustomRecognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     validator: Validator | None = None
 
 
+# What people and models said, in the conventions of the field; ``redaction.content`` leaves roles and the like out.
+NER_KEYS = tuple(
+    "gen_ai.input.messages gen_ai.output.messages gen_ai.system_instructions gen_ai.prompt gen_ai.prompt.*.content "
+    "gen_ai.prompt.*.arguments gen_ai.completion gen_ai.completion.*.content gen_ai.completion.*.arguments "
+    "gen_ai.tool.call.arguments gen_ai.tool.call.result gen_ai.*.message.content gen_ai.choice.content input.value "
+    "output.value llm.input_messages.*.message.content* llm.output_messages.*.message.content* llm.*_messages.*.arguments "
+    "llm.prompts* llm.completions* ai.prompt ai.prompt.messages ai.response.text traceloop.entity.input "
+    "traceloop.entity.output".split()
+)
+NER_LABELS: Mapping[str, str] = {"PERSON": "PERSON", "PER": "PERSON", "GPE": "LOCATION", "LOC": "LOCATION"}
+
+
 class NerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Names and places, by an installed spaCy model. ``budget_ms`` bounds the work on one batch."""
+    """Names and places, by a spaCy model: an installed package, or a folder.
+
+    ``labels`` maps the model's labels to entities; others are ignored. Looked at are attributes of spans and events whose
+    keys match a glob of ``keys``, for ``budget_ms`` a batch. What that is too short for is replaced whole, unless
+    ``on_timeout`` says that patterns were enough.
+    """
 
     model: str
-    entities: Sequence[str] = ("PERSON", "LOCATION")
-    budget_ms: float = 500.0
-    everywhere: bool = False
+    labels: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(NER_LABELS))
+    keys: Sequence[str] = NER_KEYS
+    budget_ms: float = 2000.0
+    on_timeout: OnTimeout = "redact"
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

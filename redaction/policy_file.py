@@ -62,14 +62,14 @@ def _check_countries(countries: Sequence[str], place: str) -> None:
 def _check_entities(changes: Policy, default: Policy, place: str) -> None:
     custom = {recognizer.entity for recognizer in changes.recognizers}
     denied = {rule.entity for rule in changes.deny}
-    people = set(changes.ner.entities) if changes.ner else set()
+    named = set(changes.ner.labels.values()) if changes.ner else set()
     national = {entity for entities in NATIONAL.values() for entity in entities}
     usable = (
         set(default.entities)
         | set(_national(changes.countries))
         | custom
         | denied
-        | people
+        | named
         | SECRET_ENTITIES
         | {CONTENT}
     )

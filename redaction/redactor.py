@@ -223,7 +223,7 @@ class _Work:
         parts: list[str] = []
         position = 0
         for finding in findings:
-            start, end = _original(folded, finding)
+            start, end = folded.original(finding.start, finding.end)
             if any(start < done_end and done_start < end for done_start, done_end in done):
                 start, end = _outside(start, end, done)
                 if start >= end:
@@ -251,13 +251,6 @@ def _outside(start: int, end: int, done: Sequence[tuple[int, int]]) -> tuple[int
         if start < done_start and done_end < end:
             return 0, 0
     return start, end
-
-
-def _original(folded: Folded, finding: Finding) -> tuple[int, int]:
-    if folded.offsets is None:
-        return finding.start, finding.end
-    # Up to behind the last character, not to the next one: what is invisible between them stays with the next.
-    return folded.offsets[finding.start], folded.offsets[finding.end - 1] + 1
 
 
 def _windows(hits: Hits, detectors: Sequence[Detector], length: int) -> Mapping[Detector, Sequence[tuple[int, int]]]:

@@ -22,7 +22,7 @@ from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from redaction.key import KeyRing, new_key_line, parse_keys
 from redaction.operator import needs_keys, reveal
-from redaction.policy import Policy, policy_hash
+from redaction.policy import NerRule, Policy, policy_hash
 from redaction.policy_file import parse_policy, policy_tree
 from relayscope.api.app import create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
@@ -55,6 +55,7 @@ from tracedata import CallerError, IngestInstruments, PermanentError, Pipeline
 
 if TYPE_CHECKING:
     from processors.redact import Redact
+    from redaction.names import NameFinder, Names
     from redaction.redactor import Redactor
 
 
@@ -165,11 +166,12 @@ def build_reredaction(settings: Settings, dsn: str, *, actor: str) -> Reredactio
     from processors.redact import Redact  # noqa: PLC0415 - as for the redactor
 
     redactor = _redactor_in_use(settings)
-    known = {redactor.workspace_id: Redact(redactor)}
+    known = {redactor.workspace_id: Redact(redactor, names=build_names(redactor))}
 
     def of_workspace(workspace_id: int) -> Redact:
         if workspace_id not in known:
-            known[workspace_id] = Redact(build_redactor(settings, workspace_id=workspace_id))
+            own = build_redactor(settings, workspace_id=workspace_id)
+            known[workspace_id] = Redact(own, names=build_names(own))
         return known[workspace_id]
 
     config = ApplyConfig(dsn=dsn, policy=redactor.policy_hash, actor=actor)
@@ -218,7 +220,7 @@ def build_policy(settings: Settings) -> Policy:
     Raises:
         CallerError: it cannot run; the message names the place.
     """
-    tree = settings.processors.redaction.model_dump(exclude={"enabled", "key_file", "cache_mb"})
+    tree = settings.processors.redaction.model_dump(exclude={"enabled", "key_file", "cache_mb"}, exclude_none=True)
     return parse_policy(tree, place="processors.redaction")
 
 
@@ -257,16 +259,20 @@ def rotate_key(settings: Settings) -> Path:
 
 
 def prepare_redaction(settings: Settings) -> None:
-    """Refuses a policy that cannot run, and makes the first key when the policy needs one.
+    """Refuses a policy or a model that cannot run, and makes the first key when the policy needs one.
 
     Raises:
-        CallerError: the policy or the key file is wrong; the message says where.
+        CallerError: the policy, its model or the key file is wrong; the message says where.
     """
     policy = build_policy(settings)
-    if settings.processors.redaction.enabled and needs_keys(policy):
+    if not settings.processors.redaction.enabled:
+        return
+    if needs_keys(policy):
         if not key_path(settings).exists():
             rotate_key(settings)
         build_keys(settings)
+    if policy.ner is not None:
+        _finder(policy.ner)
 
 
 async def record_policy(settings: Settings, dsn: str, *, actor: str) -> None:
@@ -290,13 +296,35 @@ def build_redactor(settings: Settings, *, workspace_id: int = DEFAULT_WORKSPACE_
     return Redactor(policy, keys=keys, workspace_id=workspace_id, cache_bytes=cache_bytes)
 
 
+def build_names(redactor: Redactor) -> Names | None:
+    """What redacts names in message content, when the policy has a model for it.
+
+    Raises:
+        CallerError: the model is missing, or of no use.
+    """
+    from redaction.names import Names  # noqa: PLC0415 - for the same reason
+
+    rule = redactor.policy.ner
+    return Names(redactor, rule, _finder(rule)) if rule else None
+
+
+def _finder(rule: NerRule) -> NameFinder:
+    from redaction.ner import SpacyModel  # noqa: PLC0415 - spaCy takes a second as well
+
+    try:
+        return SpacyModel(rule.model, rule.labels)
+    except ValueError as exc:
+        raise CallerError(f"processors.redaction.ner.{exc}") from exc
+
+
 def build_redact(settings: Settings, *, instruments: IngestInstruments) -> Redact | None:
     """The processor that redacts; none when redaction is switched off."""
     from processors.redact import Redact  # noqa: PLC0415 - for the same reason
 
     if not settings.processors.redaction.enabled:
         return None
-    return Redact(build_redactor(settings), instruments=instruments)
+    redactor = build_redactor(settings)
+    return Redact(redactor, names=build_names(redactor), instruments=instruments)
 
 
 class TriedText(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,8 +348,9 @@ def try_redaction(settings: Settings, text: str) -> Trial:
     lines = [text] if text.lstrip().startswith(("{", "[")) else text.splitlines()
     texts: list[TriedText] = []
     total: dict[str, int] = {}
-    for line in lines:
-        after = redactor.redact_text(line)
+    redacted = [redactor.redact_text(line) for line in lines]
+    names = build_names(redactor)
+    for after in redacted if names is None else names.redact_samples(redacted):
         texts.append(TriedText(text=after.text, entities=after.entities))
         for entity, count in after.entities.items():
             total[entity] = total.get(entity, 0) + count

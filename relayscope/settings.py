@@ -194,6 +194,16 @@ class RecognizerSettings(_Section):
     validator: Literal["luhn", "iban"] | None = None
 
 
+class NerSettings(_Section):
+    """A spaCy model that finds names and places. What is not set is as the default policy has it."""
+
+    model: str = Field(min_length=1)
+    labels: dict[str, Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,63}$")]] | None = Field(None, min_length=1)
+    keys: list[str] | None = Field(None, min_length=1)
+    budget_ms: float = Field(2000.0, gt=0)
+    on_timeout: Literal["redact", "keep_patterns"] = "redact"
+
+
 class RedactionSettings(_Section):
     """What is removed before anything is stored."""
 
@@ -210,6 +220,9 @@ class RedactionSettings(_Section):
     recognizers: list[RecognizerSettings] = Field([], description="Entities of your own.")
     drop_content: list[Literal["prompts", "answers"]] = Field(
         [], description="What was said to models (`prompts`), or by them (`answers`), goes whole."
+    )
+    ner: NerSettings | None = Field(
+        None, description="An installed spaCy model that finds names and places in what was said to and by models."
     )
     key_file: Path | None = Field(
         None, description="Keys of the operators `hash` and `encrypt`; by default `redaction.key` in the data folder."

@@ -12,6 +12,7 @@ from query.search import compile_search
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.golden import Golden
+from tests.support.name_model import train_name_model
 from tests.support.postgres import Cluster
 from tests.support.store import Store
 
@@ -61,6 +62,12 @@ def postgres_cluster() -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.close()
+
+
+@pytest.fixture(scope="session")
+def name_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small spaCy model that finds the names and places of ``tests.support.name_model``."""
+    return train_name_model(tmp_path_factory.mktemp("names") / "model")
 
 
 @pytest.fixture
