@@ -25,6 +25,8 @@ def test_the_default_policy_has_every_detector() -> None:
         pytest.param("0049 30 901820", id="international with 00"),
         pytest.param("415-555-2671", id="american"),
         pytest.param("(415) 555-2671 x123", id="american with an extension"),
+        pytest.param("1-415-555-2671", id="american with 1"),
+        pytest.param("1 (415) 555-2671 x123", id="american with 1, brackets and an extension"),
         pytest.param("(0)20 7946 0958", id="area in brackets"),
         pytest.param("030/901820", id="slash"),
         pytest.param("01 42 68 53 00", id="french"),
