@@ -30,7 +30,7 @@ LAYER_TRIGGERS: Sequence[bytes] = (
     # An escape hides the boundary of what is behind it.
     rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[A-Za-z0-9._+\-]{0,64}@)",
     rb"%[2-7][0-9a-fA-F]",
-    rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|commat|period|nbsp|hyphen|colon|quot|lowbar);",
+    rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|amp|commat|period|nbsp|hyphen|colon|quot|lowbar);",
     b"(?:^|[^A-Za-z0-9+_\\-])(?:" + _BASE64_OF_ASCII + b"){4}",
 )
 
