@@ -43,7 +43,7 @@ def _to_query(text: str) -> str:
 
 
 def _from_query(text: str) -> str:
-    (value,) = parse_qs(text.split("?")[1].split("#")[0])["q"]
+    (value,) = parse_qs(text.split("?")[1].split("#", maxsplit=1)[0])["q"]
     return value
 
 

@@ -145,7 +145,7 @@ def test_another_policy_has_another_hash(other: Policy) -> None:
 
 
 def test_the_order_of_entities_does_not_matter() -> None:
-    entities = dict(reversed(_POLICY.entities.items()))
+    entities = {name: _POLICY.entities[name] for name in reversed(list(_POLICY.entities))}
     assert list(entities) != list(_POLICY.entities)
     assert policy_hash(replace(_POLICY, entities=entities)) == policy_hash(_POLICY)
 
