@@ -24,7 +24,7 @@ def test_text_becomes_as_it_reads(text: str, reads: str) -> None:
     assert fold(text).text == reads
 
 
-@pytest.mark.parametrize("text", ["", "bob@example.com", "jürgen", "日本語", "\ud800", "🎉", "α β"])
+@pytest.mark.parametrize("text", ["", "bob@example.com", "jürgen", "日本語", "\ud800", "🎉", "д ж"])
 def test_what_reads_as_it_is_stays_the_same_object(text: str) -> None:
     folded = fold(text)
     assert folded.text is text
