@@ -59,7 +59,11 @@ _RIVALS = {"DE_PASSPORT": "DE_ID_CARD"}
 @cache
 def _redactor(country: str | None, rival: str | None = None) -> Redactor:
     entities = {rival: {"operator": "keep"}} if rival else {}
-    return Redactor(parse_policy({"countries": [country] if country else [], "entities": entities}, place="policy"))
+    return Redactor(
+        parse_policy(
+            {"countries": [country] if country else [], "entities": entities, "secrets": False}, place="policy"
+        )
+    )
 
 
 @pytest.mark.parametrize(("country", "entity"), _ENTITIES)

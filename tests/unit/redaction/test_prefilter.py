@@ -50,13 +50,13 @@ def test_edges_of_a_text_count_as_edges(texts: list[str]) -> None:
 )
 def test_detectors_look_around_their_triggers(text: str, reach: int, windows: list[tuple[int, int]]) -> None:
     detector = RecordingDetector(reach=reach)
-    Redactor(Policy(entities={}), detectors=[detector]).redact_text(text)
+    Redactor(Policy(entities={}, secrets=False), detectors=[detector]).redact_text(text)
     assert detector.windows == windows
 
 
 def test_detectors_are_asked_only_when_they_are_triggered() -> None:
     detector = RecordingDetector()
-    redactor = Redactor(Policy(entities={}), detectors=[detector])
+    redactor = Redactor(Policy(entities={}, secrets=False), detectors=[detector])
     for text in ("", "clean", '{"a": "clean"}', "a%20b", "password=", "x" * 100_000):
         redactor.redact_text(text)
     assert detector.windows == []
@@ -64,6 +64,6 @@ def test_detectors_are_asked_only_when_they_are_triggered() -> None:
 
 def test_detectors_are_told_the_words_of_the_keys_around() -> None:
     detector = RecordingDetector()
-    redactor = Redactor(Policy(entities={}), detectors=[detector])
+    redactor = Redactor(Policy(entities={}, secrets=False), detectors=[detector])
     redactor.redact_text('x! {"homePhone": "!"}', key="user.data")
     assert detector.words == ["user data", "user data home phone"]
