@@ -6,6 +6,7 @@ Nothing that was not redacted is kept: keys are keyed digests, values are redact
 from __future__ import annotations
 
 import secrets
+import sys
 from collections import OrderedDict
 from hashlib import blake2b
 
@@ -15,7 +16,7 @@ _ENTRY_OVERHEAD = 200
 
 
 class Cache:
-    """The least recently used results go when the cache is full. ``max_bytes`` counts redacted text."""
+    """The least recently used results go when the cache is full. ``max_bytes`` bounds what they take in memory."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -28,8 +29,8 @@ class Cache:
 
     def digest(self, text: str, key: str) -> bytes:
         """What stands for a text below an attribute key."""
-        digest = blake2b(key.encode(errors="surrogatepass"), key=self._key, digest_size=16)
-        digest.update(b"\0")
+        # With its length, or a key that ends as another text begins would share its digest.
+        digest = blake2b(f"{len(key)}\0{key}".encode(errors="surrogatepass"), key=self._key, digest_size=16)
         digest.update(text.encode(errors="surrogatepass"))
         return digest.digest()
 
@@ -53,4 +54,5 @@ class Cache:
 
 
 def _size(entry: Redacted | None) -> int:
-    return _ENTRY_OVERHEAD + (len(entry.text) if entry else 0)
+    # In bytes: a text with one character beyond ASCII takes two or four of them for each.
+    return _ENTRY_OVERHEAD + (sys.getsizeof(entry.text) + sys.getsizeof(entry.entities) if entry else 0)

@@ -13,6 +13,11 @@ _SECRET = re.compile(
     r"|private key|encryption key|authorization|proxy authorization|access token|refresh token|id token|auth token|bearer token"
     r"|session token|csrf token|xsrf token|credential|credentials|cookie|set cookie|bearer)$"
 )
+# The same as a Hyperscan expression: the end of such a key of a member of JSON, in strings in JSON too.
+SECRET_MEMBER = (
+    rb"(?i)(?:password|passwd|passphrase|pwd|secret|(?:secret|api|access|private|encryption)[^a-z\"]{0,3}key|authorization"
+    rb"|(?:access|refresh|id|auth|bearer|session|csrf|xsrf)[^a-z\"]{0,3}token|credentials?|cookie|bearer)[_\-. ]{0,3}\\*\"\s*:"
+)
 _PROMPTS = re.compile(
     r"gen_ai\.(?:input\.messages|system_instructions|prompt(?:\.\d+\..*)?)|input\.value|llm\.input_messages\..*|llm\.prompts?(?:\..*)?"
     r"|llm\.prompt_template\..*|ai\.prompt(?:\..*)?|traceloop\.entity\.input|gen_ai\.(?:user|system|tool)\.message\.content|mlflow\.spanInputs"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fnmatch import translate
 
 import msgspec
 
-from redaction.key_name import content_of, secret_entity, words_of
+from redaction.key_name import SECRET_MEMBER, content_of, secret_entity, words_of
 from redaction.policy import Policy
 
 CONTENT = "CONTENT"
 _MAX_CACHED = 10_000
+_ANY_MEMBER = rb"\"\s*:"
 
 
 class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,13 @@ class KeyRules:
         self._deny = [(_glob(rule.keys), rule.entity) for rule in policy.deny]
         self._allow = [(_glob(rule.keys), frozenset(rule.entities)) for rule in policy.allow]
         self._known: dict[str, KeyVerdict] = {}
+
+    @property
+    def triggers(self) -> Sequence[bytes]:
+        """Hyperscan expressions that match wherever a text may be JSON with a member whose value goes whole."""
+        if self._deny or self._dropped:
+            return (_ANY_MEMBER,)
+        return (SECRET_MEMBER,) if self._has_secrets else ()
 
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)

@@ -30,7 +30,7 @@ LAYER_TRIGGERS: Sequence[bytes] = (
     # An escape hides the boundary of what is behind it.
     rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[A-Za-z0-9._+\-]{0,64}@)",
     rb"%[2-7][0-9a-fA-F]",
-    rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|commat|period|nbsp|hyphen|colon|quot|lowbar);",
+    rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|amp|commat|period|nbsp|hyphen|colon|quot|lowbar);",
     b"(?:^|[^A-Za-z0-9+_\\-])(?:" + _BASE64_OF_ASCII + b"){4}",
 )
 
@@ -38,7 +38,8 @@ LAYER_TRIGGERS: Sequence[bytes] = (
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """``text`` is what the region ``start`` to ``end`` says; ``encode`` says another text in the same way.
 
-    ``key`` is the name of the JSON member that the region is the value of; ``is_name``: the region is such a name.
+    ``key`` is the name of the JSON member that the region is the value of, or of the one around it that goes whole;
+    ``is_name``: the region is such a name.
     """
 
     start: int
@@ -71,9 +72,9 @@ def segments(text: str) -> Sequence[Segment]:
     return parts
 
 
-def json_layers(text: str) -> Sequence[Layer]:
-    """The string and long number literals of a text that is JSON, in order."""
-    return list(_literals(text))
+def json_layers(text: str, goes_whole: Callable[[str], bool] = lambda _: False) -> Sequence[Layer]:
+    """The string and long number literals of a text that is JSON, in order; below a key that ``goes_whole``, every number."""
+    return list(_literals(text, goes_whole))
 
 
 def escaped_layers(text: str) -> Sequence[Layer]:
@@ -88,7 +89,11 @@ def escaped_layers(text: str) -> Sequence[Layer]:
 # Where JSON may begin: a line, or what follows a prefix such as ``data:`` of server-sent events.
 _JSON_START = re.compile(r"[\[{]")
 _MAX_JSON_ATTEMPTS = 16
-_JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|(?<![\w.+-])(-?[0-9]{9,})(?![\w.])', re.DOTALL)
+_JSON_TOKEN = re.compile(
+    r'"((?:[^"\\]|\\.)*)"(\s*:)?|(?<![\w.+-])(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.])|([\[\]{}])', re.DOTALL
+)
+# Shorter ones are nobody's by themselves.
+_LONG_NUMBER = re.compile(r"-?[0-9]{9,}")
 _json_decoder = json.JSONDecoder(strict=False)
 
 
@@ -123,19 +128,32 @@ def _json_end(text: str, start: int) -> int | None:
     return start + end
 
 
-def _literals(text: str) -> Iterator[Layer]:
-    key = ""
+def _literals(text: str, goes_whole: Callable[[str], bool]) -> Iterator[Layer]:
+    key, around = "", [""]
     for token in _JSON_TOKEN.finditer(text):
-        if token[3] is not None:
-            yield Layer(start=token.start(), end=token.end(), text=token[3], encode=_as_json, key=key)
-            continue
-        decoded = _decoded(token[1])
-        start, end = token.span(1)
-        if token[2] is not None:
-            key = decoded
-            yield Layer(start=start, end=end, text=decoded, encode=_inside_json, is_name=True)
-            continue
-        yield Layer(start=start, end=end, text=decoded, encode=_inside_json, key=key)
+        body, colon, number, sign = token.groups()
+        if sign is not None:
+            key = _across(sign, key, around)
+        elif number is not None:
+            if _LONG_NUMBER.fullmatch(number) or goes_whole(key):
+                yield Layer(start=token.start(), end=token.end(), text=number, encode=_as_json, key=key)
+        else:
+            decoded = _decoded(body)
+            start, end = token.span(1)
+            is_name = colon is not None
+            yield Layer(
+                start=start, end=end, text=decoded, encode=_inside_json, key="" if is_name else key, is_name=is_name
+            )
+            if is_name and not goes_whole(around[-1]):
+                key = decoded
+
+
+def _across(sign: str, key: str, around: list[str]) -> str:
+    """The key behind a bracket; ``around`` are those of the arrays and objects that are open."""
+    if sign in "[{":
+        around.append(key)
+        return key
+    return around.pop()
 
 
 def _decoded(body: str) -> str:

@@ -144,9 +144,7 @@ def _phone() -> Detector:
     """International numbers, national ones with separators, and bare digits where a word says that they are one."""
     extension = r"(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?"
     international = r"(?<![\w+])(?:\+|00(?=[1-9]))[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}"
-    national = (
-        r"(?<![\w.+-])(?<![0-9]\s)(?:\([0-9]{1,5}\)|[0-9]{2,5})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
-    )
+    national = r"(?<![\w.+-])(?<![0-9]\s)(?:1[ .\-])?(?:\([0-9]{1,5}\)|[0-9]{2,5})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
     bare = r"(?<![\w.+-])[0-9]{7,15}"
     return RuleDetector(
         Rule(

@@ -68,7 +68,8 @@ class Redactor:
         detectors_in_use = [detector for detector in chosen if not self._operators.is_kept(detector.entity)]
         self._detectors = [detector for detector in detectors_in_use for _ in detector.triggers]
         triggers = [trigger for detector in detectors_in_use for trigger in detector.triggers]
-        # By number of trigger; those of layers have none.
+        triggers += self._keys.triggers
+        # By number of trigger; those of key names and layers have none.
         self._entities: Mapping[int, str | None] = {
             number: detector.entity for number, detector in enumerate(self._detectors)
         }
@@ -162,12 +163,15 @@ class _Work:
             if len(parts) > 1 or parts[0].is_structure:
                 pieces = [text[part.start : part.end] for part in parts]
                 return "".join(
-                    self._layered(piece, json_layers(piece), verdict, depth)
+                    self._layered(piece, json_layers(piece, self._goes_whole), verdict, depth)
                     if part.is_structure
                     else self._prose(piece, verdict, depth)
                     for part, piece in zip(parts, pieces, strict=True)
                 )
         return self._prose(text, verdict, depth, hits)
+
+    def _goes_whole(self, key: str) -> bool:
+        return self._redactor.verdict(key).whole is not None
 
     def _prose(self, text: str, verdict: KeyVerdict, depth: int, hits: Hits | None = None) -> str:
         """Text outside of JSON: what is encoded in it first, then what it says openly."""

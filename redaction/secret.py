@@ -5,9 +5,10 @@ There is no rule that goes by randomness alone: in traces it would redact ids an
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import regex
@@ -21,7 +22,7 @@ _TIMEOUT_S = 0.5
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character) are none."""
+    """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character), or that ``is_one`` denies, are none."""
 
     entity: str
     triggers: Sequence[bytes]
@@ -29,6 +30,7 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     reach: int = 300
     entropy: float = 0.0
     flags: int = 0
+    is_one: Callable[[str], bool] | None = None
 
 
 def _token(entity: str, *prefixes: str, body: str, entropy: float = 3.0) -> _Rule:
@@ -55,6 +57,24 @@ _NAME_TRIGGERS = (
     rb"(?i)(?:api|access|private|encryption)[_\-]?key[^a-z]",
     rb"(?i)(?:auth|access|refresh|id|session)[_\-]?token[^a-z]",
 )
+
+# Names of variables, types and placeholders.
+_NO_SECRET = regex.compile(
+    r"(?:none|null|true|false|undefined|redacted|hidden|required|string|str|bool|int|optional|[*x.•-]+|<.*>|\$\{?.*|%\(?.*|\{\{?.*|\[.*)"
+    r"|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
+    regex.IGNORECASE,
+)
+
+
+def _is_secret_value(value: str) -> bool:
+    return _NO_SECRET.fullmatch(value) is None
+
+
+def _is_credentials(value: str) -> bool:
+    """Whether it is base64 of a name, a colon and a password (RFC 7617), and no word behind ``basic``."""
+    whole = value.rstrip("=")
+    return b":" in base64.b64decode(whole[: len(whole) // 4 * 4])
+
 
 _RULES: Sequence[_Rule] = (
     # Providers of models.
@@ -134,11 +154,19 @@ _RULES: Sequence[_Rule] = (
     ),
     _Rule(
         entity="SECRET_BEARER",
-        triggers=[rb"(?i)bearer[ :=]", rb"(?i)basic [a-z0-9+/=]{8}"],
-        pattern=r"\b(?:bearer[ :=]{1,3}(?P<secret>[A-Za-z0-9_\-.~+/]{16,4000}={0,2})|basic (?P<secret>[A-Za-z0-9+/]{8,500}={0,2}))",
+        triggers=[rb"(?i)bearer[ :=]"],
+        pattern=r"\bbearer[ :=]{1,3}(?P<secret>[A-Za-z0-9_\-.~+/]{16,4000}={0,2})",
         reach=4100,
         entropy=2.5,
         flags=regex.IGNORECASE,
+    ),
+    _Rule(
+        entity="SECRET_BEARER",
+        triggers=[rb"(?i)basic [a-z0-9+/=]{8}"],
+        pattern=r"\bbasic (?P<secret>[A-Za-z0-9+/]{8,500}={0,2})",
+        reach=520,
+        flags=regex.IGNORECASE,
+        is_one=_is_credentials,
     ),
     _Rule(
         entity="SECRET_URL_PASSWORD",
@@ -154,19 +182,15 @@ _RULES: Sequence[_Rule] = (
         r"|AGE-SECRET-KEY-1[A-Z0-9]{58}|PuTTY-User-Key-File[^\0]{0,8000}",
         reach=8300,
     ),
-    # Values that are called secrets. Names of variables, types and placeholders are none.
+    # Values that are called secrets.
     _Rule(
         entity="SECRET_PASSWORD",
         triggers=_NAME_TRIGGERS,
         pattern=rf"(?:{_NAMES})[\"']?\s{{0,3}}(?::|=>|=)\s{{0,3}}(?:\"(?P<secret>[^\"\s]{{4,300}})\"|'(?P<secret>[^'\s]{{4,300}})'|(?P<secret>[^\s\"',;&<>(){{}}\[\]$]{{6,300}}))",
         reach=340,
         flags=regex.IGNORECASE,
+        is_one=_is_secret_value,
     ),
-)
-_NO_SECRET = regex.compile(
-    r"(?:none|null|true|false|undefined|redacted|hidden|required|string|str|bool|int|optional|[*x.•-]+|<.*>|\$\{?.*|%\(?.*|\{\{?.*|\[.*)"
-    r"|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
-    regex.IGNORECASE,
 )
 
 
@@ -182,7 +206,7 @@ class _SecretDetector:
     def __init__(self, rule: _Rule) -> None:
         self._pattern = regex.compile(rule.pattern, rule.flags)
         self._entropy = rule.entropy
-        self._is_named = rule.entity == "SECRET_PASSWORD"
+        self._is_one = rule.is_one
         self.entity = rule.entity
         self.triggers = rule.triggers
         self.reach = rule.reach
@@ -198,15 +222,11 @@ class _SecretDetector:
         for match in self._pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
             group = "secret" if "secret" in match.groupdict() and match["secret"] is not None else 0
             value = match[group]
-            if self._is_named and not _is_secret_value(value):
+            if self._is_one is not None and not self._is_one(value):
                 continue
             if self._entropy and _entropy(value) < self._entropy:
                 continue
             yield Finding(start=match.start(group), end=match.end(group), entity=self.entity, score=1.0)
-
-
-def _is_secret_value(value: str) -> bool:
-    return _NO_SECRET.fullmatch(value) is None
 
 
 def _entropy(value: str) -> float:

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote
+
+import pytest
+
+from redaction.policy import default_policy
+from redaction.redactor import Redactor
+
+_PLAIN = 'write to "bob@example.com" & <ask>: 100 %'
+_AFTER = 'write to "<EMAIL_ADDRESS>" & <ask>: 100 %'
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor(default_policy())
+
+
+def _to_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _from_base64(text: str) -> str:
+    return base64.b64decode(text, validate=True).decode()
+
+
+def _to_json(text: str) -> str:
+    return json.dumps({"outer": [1, {"mail": text}]})
+
+
+def _from_json(text: str) -> str:
+    decoded: Any = json.loads(text)
+    return str(decoded["outer"][1]["mail"])
+
+
+def _to_query(text: str) -> str:
+    return f"https://api.example.com/find?a=1&q={quote(text)}&z=%20#top"
+
+
+def _from_query(text: str) -> str:
+    (value,) = parse_qs(text.split("?")[1].split("#", maxsplit=1)[0])["q"]
+    return value
+
+
+_ENCODINGS: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "json": (_to_json, _from_json),
+    "percent": (lambda text: quote(text, safe=""), unquote),
+    "query": (_to_query, _from_query),
+    "html": (lambda text: html.escape(text).replace("@", "&#64;"), html.unescape),
+    "base64": (_to_base64, _from_base64),
+}
+
+
+@pytest.mark.parametrize("outer", _ENCODINGS)
+@pytest.mark.parametrize("inner", _ENCODINGS)
+def test_one_encoding_in_another_stays_valid(redactor: Redactor, outer: str, inner: str) -> None:
+    encode_inner, decode_inner = _ENCODINGS[inner]
+    encode_outer, decode_outer = _ENCODINGS[outer]
+    redacted = redactor.redact_text(encode_outer(encode_inner(_PLAIN)))
+    assert redacted.entities == {"EMAIL_ADDRESS": 1}
+    assert decode_inner(decode_outer(redacted.text)) == _AFTER
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            '{"b":1.50,"a" : [ "x", "bob@example.com" ],\n"é":null}',
+            '{"b":1.50,"a" : [ "x", "<EMAIL_ADDRESS>" ],\n"é":null}',
+            id="the form of JSON stays",
+        ),
+        pytest.param('{"bob@example.com": 1}', '{"<EMAIL_ADDRESS>": 1}', id="keys of JSON"),
+        pytest.param(
+            '{"card": 4111111111111111, "n": 42}', '{"card": "<CREDIT_CARD>", "n": 42}', id="a number becomes a text"
+        ),
+        pytest.param(
+            'data: {"a": "bob@example.com"}\n\ndata: {"b": 1}\n\ndata: [DONE]',
+            'data: {"a": "<EMAIL_ADDRESS>"}\n\ndata: {"b": 1}\n\ndata: [DONE]',
+            id="a stream of events",
+        ),
+        pytest.param(
+            '{"a": "bob@example.com"}\n{"a": "x"}', '{"a": "<EMAIL_ADDRESS>"}\n{"a": "x"}', id="JSON lines"
+        ),
+        pytest.param('{"a": "bob@example.com", "b', '{"a": "<EMAIL_ADDRESS>", "b', id="JSON that was cut"),
+        pytest.param('{"a": "\\ud800 bob@example.com"}', '{"a": "\\ud800 <EMAIL_ADDRESS>"}', id="half a surrogate"),
+        pytest.param('{"a": "one\\nbob@example.com"}', '{"a": "one\\n<EMAIL_ADDRESS>"}', id="line ends in JSON"),
+        pytest.param("a\\nbob\\u0040example.com", "a\\n<EMAIL_ADDRESS>", id="escapes outside of JSON"),
+        pytest.param("100%41 and 5% off", "100%41 and 5% off", id="percent that hides nothing"),
+        pytest.param("x?to=bob%40example.com&n=1", "x?to=%3CEMAIL_ADDRESS%3E&n=1", id="one member of a form"),
+    ],
+)  # fmt: skip
+def test_what_is_around_stays_as_it_was(redactor: Redactor, text: str, expected: str) -> None:
+    assert redactor.redact_text(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("encode", "is_padded"),
+    [
+        pytest.param(base64.b64encode, True, id="standard"),
+        pytest.param(base64.urlsafe_b64encode, True, id="url-safe"),
+        pytest.param(base64.urlsafe_b64encode, False, id="url-safe without padding"),
+    ],
+)
+def test_base64_keeps_its_alphabet_and_padding(
+    redactor: Redactor, encode: Callable[[bytes], bytes], *, is_padded: bool
+) -> None:
+    text = encode("mail>>>???~~~ bob@example.com, übermorgen?".encode()).decode()
+    after = redactor.redact_text(text if is_padded else text.rstrip("=")).text
+    expected = encode("mail>>>???~~~ <EMAIL_ADDRESS>, übermorgen?".encode()).decode()
+    assert after == (expected if is_padded else expected.rstrip("="))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("data:image/png;base64," + _to_base64("write to bob@example.com"), id="an image"),
+        pytest.param("sha256-" + "aB3d" * 10, id="a digest"),
+        pytest.param("/usr/lib/python/site/packages/relayscope/module", id="a path"),
+    ],
+)
+def test_what_is_no_base64_of_text_stays(redactor: Redactor, text: str) -> None:
+    assert redactor.redact_text(text).text is text
