@@ -6,10 +6,11 @@ that a receiver takes nothing more before the writer behind it commits what it h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -20,22 +21,15 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from redaction.key import KeyRing, new_key_line, parse_keys
-from redaction.operator import needs_keys, reveal
-from redaction.policy import NerRule, Policy, policy_hash
-from redaction.policy_file import parse_policy, policy_tree
 from relayscope.api.app import create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
-from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
-from relayscope.redaction_key import FILE_NAME, add_key, read_key_file
+from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, parse_age, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
-from storage.audit import POLICY_CHANGED
 from storage.inspection import Inspector
-from storage.postgres.audit import PostgresAudit
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
 from storage.postgres.durability import unsafe_settings
@@ -46,17 +40,9 @@ from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.reader import PostgresSpanReader, ReaderConfig
-from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.retention import Retention
-from storage.postgres.verification import verify
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from storage.redaction import OnVerify, Verification
-from tracedata import CallerError, IngestInstruments, PermanentError, Pipeline
-
-if TYPE_CHECKING:
-    from processors.redact import Redact
-    from redaction.names import NameFinder, Names
-    from redaction.redactor import Redactor
+from tracedata import IngestInstruments, PermanentError, Pipeline
 
 
 class Component(Protocol):
@@ -145,45 +131,6 @@ def build_retention(settings: Settings, dsn: str) -> Retention:
     return Retention(dsn, _periods(settings))
 
 
-async def verify_stored(settings: Settings, dsn: str, *, deep: bool, on_progress: OnVerify | None) -> Verification:
-    """Looks through what is stored with the redaction that the settings ask for.
-
-    Raises:
-        RelayscopeError: redaction is switched off, or the database cannot be reached or read.
-    """
-    from processors.find import Find  # noqa: PLC0415 - as for the redactor
-
-    redactor = _redactor_in_use(settings)
-    return await verify(dsn, Find(redactor), policy=redactor.policy_hash, deep=deep, on_progress=on_progress)
-
-
-def build_reredaction(settings: Settings, dsn: str, *, actor: str) -> Reredaction:
-    """What redacts stored spans as the settings ask for.
-
-    Raises:
-        CallerError: redaction is switched off.
-    """
-    from processors.redact import Redact  # noqa: PLC0415 - as for the redactor
-
-    redactor = _redactor_in_use(settings)
-    known = {redactor.workspace_id: Redact(redactor, names=build_names(redactor))}
-
-    def of_workspace(workspace_id: int) -> Redact:
-        if workspace_id not in known:
-            own = build_redactor(settings, workspace_id=workspace_id)
-            known[workspace_id] = Redact(own, names=build_names(own))
-        return known[workspace_id]
-
-    config = ApplyConfig(dsn=dsn, policy=redactor.policy_hash, actor=actor)
-    return Reredaction(config, of_workspace, build_audit(dsn))
-
-
-def _redactor_in_use(settings: Settings) -> Redactor:
-    if not settings.processors.redaction.enabled:
-        raise CallerError("redaction is switched off: processors.redaction.enabled is false")
-    return build_redactor(settings)
-
-
 def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
     """The work that one process does for all. Every API process brings it, and one at a time leads."""
     storage = settings.storage
@@ -212,166 +159,6 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
 def _periods(settings: Settings) -> dict[str, timedelta]:
     spans = settings.storage.retention.spans
     return {"spans": parse_age(spans)} if spans else {}
-
-
-def build_policy(settings: Settings) -> Policy:
-    """The policy of redaction.
-
-    Raises:
-        CallerError: it cannot run; the message names the place.
-    """
-    tree = settings.processors.redaction.model_dump(exclude={"enabled", "key_file", "cache_mb"}, exclude_none=True)
-    return parse_policy(tree, place="processors.redaction")
-
-
-def effective_policy(settings: Settings) -> EffectivePolicy:
-    """The policy with its hash, to be shown. A policy that is switched off has a hash of its own."""
-    policy = build_policy(settings)
-    is_enabled = settings.processors.redaction.enabled
-    return EffectivePolicy(
-        is_enabled=is_enabled, policy_hash=policy_hash(policy) if is_enabled else "off", tree=policy_tree(policy)
-    )
-
-
-def key_path(settings: Settings) -> Path:
-    """Where the keys of redaction are."""
-    return settings.processors.redaction.key_file or settings.storage.data_dir / FILE_NAME
-
-
-def build_keys(settings: Settings) -> KeyRing:
-    """The keys of redaction.
-
-    Raises:
-        CallerError: there are none, or others can read them.
-    """
-    path = key_path(settings)
-    try:
-        return parse_keys(read_key_file(path))
-    except ValueError as exc:
-        raise CallerError(f"{path}: {exc}") from exc
-
-
-def rotate_key(settings: Settings) -> Path:
-    """Puts a new key on top of the key file, makes the file when there is none, and returns its path."""
-    path = key_path(settings)
-    add_key(path, new_key_line())
-    return path
-
-
-def prepare_redaction(settings: Settings) -> None:
-    """Refuses a policy or a model that cannot run, and makes the first key when the policy needs one.
-
-    Raises:
-        CallerError: the policy, its model or the key file is wrong; the message says where.
-    """
-    policy = build_policy(settings)
-    if not settings.processors.redaction.enabled:
-        return
-    if needs_keys(policy):
-        if not key_path(settings).exists():
-            rotate_key(settings)
-        build_keys(settings)
-    if policy.ner is not None:
-        _finder(policy.ner)
-
-
-async def record_policy(settings: Settings, dsn: str, *, actor: str) -> None:
-    """Writes to the audit log that the policy is another one than at the last start, if it is."""
-    audit, now = PostgresAudit(dsn), effective_policy(settings)
-    last = await audit.entries(DEFAULT_WORKSPACE_ID, limit=1, action=POLICY_CHANGED)
-    before = last[0].detail["to"] if last else None
-    if before != now.policy_hash:
-        detail = {"from": before, "to": now.policy_hash, "policy": now.tree}
-        await audit.record(actor=actor, action=POLICY_CHANGED, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail)
-
-
-def build_redactor(settings: Settings, *, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Redactor:
-    """What redacts, with the keys that the policy needs."""
-    # Presidio takes a second to import, and most commands and the API need none of it.
-    from redaction.redactor import Redactor  # noqa: PLC0415
-
-    policy = build_policy(settings)
-    keys = build_keys(settings) if needs_keys(policy) else None
-    cache_bytes = settings.processors.redaction.cache_mb << 20
-    return Redactor(policy, keys=keys, workspace_id=workspace_id, cache_bytes=cache_bytes)
-
-
-def build_names(redactor: Redactor) -> Names | None:
-    """What redacts names in message content, when the policy has a model for it.
-
-    Raises:
-        CallerError: the model is missing, or of no use.
-    """
-    from redaction.names import Names  # noqa: PLC0415 - for the same reason
-
-    rule = redactor.policy.ner
-    return Names(redactor, rule, _finder(rule)) if rule else None
-
-
-def _finder(rule: NerRule) -> NameFinder:
-    from redaction.ner import SpacyModel  # noqa: PLC0415 - spaCy takes a second as well
-
-    try:
-        return SpacyModel(rule.model, rule.labels)
-    except ValueError as exc:
-        raise CallerError(f"processors.redaction.ner.{exc}") from exc
-
-
-def build_redact(settings: Settings, *, instruments: IngestInstruments) -> Redact | None:
-    """The processor that redacts; none when redaction is switched off."""
-    from processors.redact import Redact  # noqa: PLC0415 - for the same reason
-
-    if not settings.processors.redaction.enabled:
-        return None
-    redactor = build_redactor(settings)
-    return Redact(redactor, names=build_names(redactor), instruments=instruments)
-
-
-class TriedText(msgspec.Struct, frozen=True, kw_only=True):
-    """A text after redaction."""
-
-    text: str
-    entities: Mapping[str, int]
-
-
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What redaction makes of texts."""
-
-    policy_hash: str
-    texts: Sequence[TriedText]
-    entities: Mapping[str, int]
-
-
-def try_redaction(settings: Settings, text: str) -> Trial:
-    """What the policy makes of a text, line by line; of a JSON document, as a whole."""
-    redactor = build_redactor(settings)
-    lines = [text] if text.lstrip().startswith(("{", "[")) else text.splitlines()
-    texts: list[TriedText] = []
-    total: dict[str, int] = {}
-    redacted = [redactor.redact_text(line) for line in lines]
-    names = build_names(redactor)
-    for after in redacted if names is None else names.redact_samples(redacted):
-        texts.append(TriedText(text=after.text, entities=after.entities))
-        for entity, count in after.entities.items():
-            total[entity] = total.get(entity, 0) + count
-    return Trial(policy_hash=redactor.policy_hash, texts=texts, entities=total)
-
-
-def revealed(token: str, keys: KeyRing) -> tuple[str, str]:
-    """The entity and the value that a token stands for.
-
-    Raises:
-        CallerError: it is none, or the key is missing.
-    """
-    try:
-        return reveal(token, keys=keys, workspace_id=DEFAULT_WORKSPACE_ID)
-    except ValueError as exc:
-        raise CallerError(str(exc)) from exc
-
-
-def build_audit(dsn: str) -> PostgresAudit:
-    """The audit log."""
-    return PostgresAudit(dsn)
 
 
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
@@ -467,7 +254,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     grpc = GrpcQueryServer(
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
-    redacted = (PostgresAudit(dsn), effective_policy(settings))
+    redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
     app = create_app(reader, system=system, instruments=instruments, redacted=redacted)
     server = GuestServer(config, app)
     return [*([telemetry] if telemetry else []), reader, build_maintenance(settings, dsn), server, grpc]

@@ -204,10 +204,9 @@ class NerSettings(_Section):
     on_timeout: Literal["redact", "keep_patterns"] = "redact"
 
 
-class RedactionSettings(_Section):
+class PolicySettings(_Section):
     """What is removed before anything is stored."""
 
-    enabled: bool = Field(default=True, description="Whether anything is redacted. Switching it off is audited.")
     entities: dict[str, EntityRuleSettings] = Field(
         {}, description="Rules by entity, over those of the default policy; the operator `keep` leaves one out."
     )
@@ -223,6 +222,15 @@ class RedactionSettings(_Section):
     )
     ner: NerSettings | None = Field(
         None, description="An installed spaCy model that finds names and places in what was said to and by models."
+    )
+
+
+class RedactionSettings(PolicySettings):
+    """The policy of all workspaces, and those of single ones."""
+
+    enabled: bool = Field(default=True, description="Whether anything is redacted. Switching it off is audited.")
+    workspaces: dict[int, PolicySettings] = Field(
+        {}, description="Policies of workspaces by number: what they name holds in place of what is above."
     )
     key_file: Path | None = Field(
         None, description="Keys of the operators `hash` and `encrypt`; by default `redaction.key` in the data folder."
@@ -416,6 +424,9 @@ def _expanded(value: Any, *, place: str) -> Any:  # noqa: ANN401 - whatever YAML
 
 
 def _name(key: object, *, place: str) -> str:
+    if isinstance(key, int) and not isinstance(key, bool):
+        # Workspaces have numbers.
+        return str(key)
     if not isinstance(key, str):
         raise CallerError(f"{place}: a key is of type {type(key).__name__}; the names of settings are text")
     return key

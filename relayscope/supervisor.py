@@ -21,12 +21,11 @@ from relayscope.app import (
     assert_durable,
     build_database,
     migrate_schema,
-    prepare_redaction,
-    record_policy,
 )
 from relayscope.metrics import forget_gauges
 from relayscope.process import Announcement, Role, Specification
 from relayscope.ready_file import ReadyFile
+from relayscope.redaction import prepare_redaction, record_policy
 from relayscope.run import ChildState, RunFolder, RunState
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import refuse_own_ports

@@ -29,6 +29,8 @@ class Finder(Protocol):
         ...
 
 
+# What finds in a workspace, since policies differ.
+FinderOf = Callable[[int], Finder]
 # The processor for a workspace, since operators have a key of each workspace.
 ProcessorOf = Callable[[int], Processor]
 

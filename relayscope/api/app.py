@@ -28,12 +28,12 @@ def create_app(
     clock: Callable[[], int] = time.time_ns,
     system: SystemView | None = None,
     instruments: ApiInstruments | None = None,
-    redacted: tuple[redaction.RedactionStore, redaction.EffectivePolicy] | None = None,
+    redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
-    application belongs to: without it, there are no metrics, and readiness is the store's. ``redacted`` is what tells of redaction, and the policy.
+    application belongs to: without it, there are no metrics, and readiness is the store's. ``redacted`` is what tells of redaction, and the policy of a workspace.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.

@@ -14,7 +14,13 @@ import yaml
 from rich.console import Console
 
 from relayscope.actor import actor
-from relayscope.app import (
+from relayscope.cli import option, redact_stored
+from relayscope.cli.client import get
+from relayscope.cli.database import database_of
+from relayscope.cli.render.table import note, table
+from relayscope.cli.render.text import clean
+from relayscope.log import configure_logging
+from relayscope.redaction import (
     Trial,
     build_audit,
     build_keys,
@@ -23,12 +29,6 @@ from relayscope.app import (
     rotate_key,
     try_redaction,
 )
-from relayscope.cli import option, redact_stored
-from relayscope.cli.client import get
-from relayscope.cli.database import database_of
-from relayscope.cli.render.table import note, table
-from relayscope.cli.render.text import clean
-from relayscope.log import configure_logging
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import REVEALED
 from tracedata import CallerError
@@ -59,6 +59,9 @@ class TrialAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     entities: Mapping[str, int]
 
 
+Workspace = Annotated[int, typer.Option("--workspace", min=1, help="The workspace whose policy and keys it is.")]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     redact_stored.register(redact_app)
@@ -73,6 +76,7 @@ def try_out(
     ] = None,
     trace: Annotated[str | None, typer.Option("--trace", help="A stored trace instead of a file.")] = None,
     url: Url = "http://127.0.0.1:8000",
+    workspace: Workspace = DEFAULT_WORKSPACE_ID,
     as_json: option.AsJson = False,
     config: option.Config = None,
     data_dir: option.DataDir = None,
@@ -82,7 +86,7 @@ def try_out(
     if (file is None) == (trace is None):
         raise CallerError("name a file (- for standard input), or a stored trace with --trace")
     text = _read(file) if file is not None else get(url, f"/api/v1/traces/{trace}", {}).decode()
-    trial = try_redaction(settings, text)
+    trial = try_redaction(settings, text, workspace)
     if as_json:
         items = [_Sample(text=one.text, entities=one.entities) for one in trial.texts]
         answer = TrialAnswer(policy_hash=trial.policy_hash, items=items, entities=trial.entities)
@@ -118,12 +122,13 @@ def _draw(trial: Trial, *, is_shown: bool) -> None:
 @redact_app.command()
 def policy(
     *,
+    workspace: Workspace = DEFAULT_WORKSPACE_ID,
     as_json: option.AsJson = False,
     config: option.Config = None,
     data_dir: option.DataDir = None,
 ) -> None:
     """Print the policy in force, with everything that the defaults add, and its hash."""
-    effective = effective_policy(option.settings_from(config=config, data_dir=data_dir))
+    effective = effective_policy(option.settings_from(config=config, data_dir=data_dir), workspace)
     if as_json:
         found = {"enabled": effective.is_enabled, "policyHash": effective.policy_hash, "policy": effective.tree}
         typer.echo(msgspec.json.encode(found))
@@ -139,6 +144,7 @@ def reveal(
         list[str], typer.Argument(help="What the operator encrypt left, such as <EMAIL_ADDRESS:v1.KEY.TEXT>.")
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why; it is written to the audit log.")],
+    workspace: Workspace = DEFAULT_WORKSPACE_ID,
     as_json: option.AsJson = False,
     config: option.Config = None,
     data_dir: option.DataDir = None,
@@ -150,7 +156,7 @@ def reveal(
         raise CallerError("--reason is empty; it is what the audit log keeps")
     configure_logging("warning")
     keys = build_keys(settings)
-    values = [revealed(token, keys) for token in tokens]
+    values = [revealed(token, keys, workspace) for token in tokens]
     counts: dict[str, int] = {}
     for entity, _ in values:
         counts[entity] = counts.get(entity, 0) + 1
@@ -158,9 +164,7 @@ def reveal(
     async def record() -> None:
         async with database_of(settings) as dsn:
             detail = {"entities": counts, "reason": reason}
-            await build_audit(dsn).record(
-                actor=actor(), action=REVEALED, workspace_id=DEFAULT_WORKSPACE_ID, detail=detail
-            )
+            await build_audit(dsn).record(actor=actor(), action=REVEALED, workspace_id=workspace, detail=detail)
 
     asyncio.run(record())
     if as_json:

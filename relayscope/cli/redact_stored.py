@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from relayscope.actor import actor
-from relayscope.app import build_reredaction, verify_stored
 from relayscope.cli import option
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import name_cell, note, table
 from relayscope.cli.render.text import clean
 from relayscope.cli.stoppable import run_until_stopped
 from relayscope.log import configure_logging
+from relayscope.redaction import build_reredaction, verify_stored
 from relayscope.settings import Settings
 from storage.redaction import Application, ApplyProgress, Verification, VerifyProgress
 

@@ -37,6 +37,7 @@ class StoredTable(msgspec.Struct, frozen=True, kw_only=True):
     columns: Sequence[str]
     types: Sequence[str | None]
     time_column: str | None
+    workspace_column: str | None
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -46,10 +47,12 @@ class StoredTable(msgspec.Struct, frozen=True, kw_only=True):
 class StoredRow(msgspec.Struct, frozen=True, kw_only=True):
     """Values in the order of the table's columns; ``time_us`` is the row's time in Unix microseconds.
 
-    A value is a string, bytes, a list of strings, or none; jsonb is the bytes of its text.
+    A value is a string, bytes, a list of strings, or none; jsonb is the bytes of its text. ``workspace_id`` is none in
+    tables that belong to no workspace.
     """
 
     values: Sequence[Any]  # Any: as the columns are
+    workspace_id: int | None = None
     time_us: int | None = None
 
 
@@ -64,8 +67,8 @@ async def stored_tables(connection: AsyncConnection[Any], *, dumped: bool = Fals
 async def stored_rows(connection: AsyncConnection[Any], table: StoredTable) -> AsyncIterator[StoredRow]:
     """All rows as they are now; none when the table is gone. Needs autocommit and ``configure_reading``."""
     fields = [_field(name, kind) for name, kind in zip(table.columns, table.types, strict=True)]
-    time = sql.Identifier(table.time_column) if table.time_column else sql.SQL("NULL")
-    query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join([time, *fields]), table.identifier)
+    about = [sql.Identifier(name) if name else sql.SQL("NULL") for name in (table.time_column, table.workspace_column)]
+    query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join([*about, *fields]), table.identifier)
     async with connection.transaction():
         await connection.execute(_STATEMENTS["look_only"])
         cursor = connection.cursor("stored_rows", row_factory=tuple_row)
@@ -77,18 +80,20 @@ async def stored_rows(connection: AsyncConnection[Any], table: StoredTable) -> A
         async with cursor:
             while rows := await cursor.fetchmany(_FETCH_ROWS):
                 for row in rows:
-                    yield StoredRow(values=row[1:], time_us=row[0])
+                    yield StoredRow(values=row[2:], time_us=row[0], workspace_id=row[1])
 
 
 async def dumped_rows(connection: AsyncConnection[Any], table: StoredTable) -> AsyncIterator[StoredRow]:
     """All rows as a logical dump writes them: by COPY, in text. Columns that hold numbers or times give none."""
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, table.identifier)
+    workspace = table.columns.index(table.workspace_column) if table.workspace_column else None
     async with connection.cursor(row_factory=tuple_row) as cursor, cursor.copy(query) as copy:
         # psycopg gives one row at a time.
         async for line in copy:
             fields = bytes(line).decode().removesuffix("\n").split("\t")
-            yield StoredRow(values=[_dumped(*pair) for pair in zip(fields, table.types, strict=True)])
+            values = [_dumped(*pair) for pair in zip(fields, table.types, strict=True)]
+            yield StoredRow(values=values, workspace_id=None if workspace is None else int(fields[workspace]))
 
 
 async def schema_texts(connection: AsyncConnection[Any]) -> AsyncIterator[tuple[str, str, str, str]]:

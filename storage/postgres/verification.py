@@ -10,11 +10,12 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import namedtuple_row
 
+from storage.api import DEFAULT_WORKSPACE_ID
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
 from storage.postgres.reader import configure_reading
 from storage.postgres.stored_text import StoredRow, StoredTable, dumped_rows, schema_texts, stored_rows, stored_tables
-from storage.redaction import Finder, OnVerify, Place, Verification, VerifyProgress
+from storage.redaction import Finder, FinderOf, OnVerify, Place, Verification, VerifyProgress
 from tracedata import Attributes, Value
 from tracedata.typed_json import from_json
 
@@ -37,7 +38,7 @@ Found = Mapping[str, Mapping[str, int]]
 
 
 async def verify(
-    dsn: str, finder: Finder, *, policy: str, deep: bool = False, on_progress: OnVerify | None = None
+    dsn: str, finder_of: FinderOf, *, policy: str, deep: bool = False, on_progress: OnVerify | None = None
 ) -> Verification:
     """Looks through every table of our schema; ``deep`` also through what a logical dump holds, statistics included.
 
@@ -46,7 +47,7 @@ async def verify(
     Raises:
         RelayscopeError: the database cannot be reached or read.
     """
-    ledger = _Ledger(finder, on_progress=on_progress)
+    ledger = _Ledger(finder_of, on_progress=on_progress)
     with translated("verify redaction"):
         opened: AsyncConnection[Any] = await connect(dsn, autocommit=True)
         async with opened as connection:
@@ -62,8 +63,8 @@ async def verify(
 class _Ledger:
     """What was found so far."""
 
-    def __init__(self, finder: Finder, *, on_progress: OnVerify | None) -> None:
-        self._finder = finder
+    def __init__(self, finder_of: FinderOf, *, on_progress: OnVerify | None) -> None:
+        self._finder_of = finder_of
         self._on_progress = on_progress
         self._counts: dict[tuple[str, str, str], int] = {}
         self._first: dict[tuple[str, str, str], int] = {}
@@ -72,12 +73,21 @@ class _Ledger:
         self.tables: set[tuple[str, str]] = set()
         self.expected_rows = 0
 
-    def look_at(self, place: str, kind: str | None, value: Any, *, time_us: int | None = None) -> None:  # noqa: ANN401 - as stored
+    def look_at(
+        self,
+        place: str,
+        kind: str | None,
+        value: Any,  # noqa: ANN401 - as stored
+        *,
+        time_us: int | None = None,
+        workspace_id: int | None = None,
+    ) -> None:
         """Notes what is in one value of a column (``table.column``)."""
         column = place.rpartition(".")[2]
         if value is None or column in _IDS:
             return
-        for key, entities in _found(self._finder, column, kind, value):
+        finder = self._finder_of(workspace_id or DEFAULT_WORKSPACE_ID)
+        for key, entities in _found(finder, column, kind, value):
             shown = self._shown_key(key)
             for entity, count in entities.items():
                 self._add((place, shown, entity), count, time_us)
@@ -109,7 +119,7 @@ class _Ledger:
     def _shown_key(self, key: str) -> str:
         shown = self._shown.get(key)
         if shown is None:
-            shown = _HIDDEN_KEY if self._finder.in_text(key, key="") else key
+            shown = _HIDDEN_KEY if self._finder_of(DEFAULT_WORKSPACE_ID).in_text(key, key="") else key
             if len(self._shown) < _MAX_PLACES:
                 self._shown[key] = shown
         return shown
@@ -135,7 +145,7 @@ async def _look_at_rows(rows: AsyncIterator[StoredRow], table: StoredTable, ledg
     places = [f"{prefix}{table.shown_name}.{column}" for column in table.columns]
     async for row in rows:
         for place, kind, value in zip(places, table.types, row.values, strict=True):
-            ledger.look_at(place, kind, value, time_us=row.time_us)
+            ledger.look_at(place, kind, value, time_us=row.time_us, workspace_id=row.workspace_id)
         ledger.rows += 1
         if ledger.rows % _PROGRESS_ROWS == 0:
             ledger.tell(table.shown_name)

@@ -27,6 +27,10 @@ class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
     tree: Mapping[str, Any]
 
 
+# The policy of a workspace.
+PolicyOf = Callable[[int], EffectivePolicy]
+
+
 class RedactionStore(AuditLog, RedactionStatistics, Protocol):
     """What the endpoints read."""
 
@@ -49,9 +53,9 @@ class AuditParameters(Parameters):
 class RedactionEndpoints:
     """Answers from the receipts of spans and from the audit log."""
 
-    def __init__(self, store: RedactionStore, policy: EffectivePolicy, *, clock: Callable[[], int]) -> None:
+    def __init__(self, store: RedactionStore, policy_of: PolicyOf, *, clock: Callable[[], int]) -> None:
         self._store = store
-        self._policy = policy
+        self._policy_of = policy_of
         self._clock = clock
 
     async def statistics(
@@ -59,7 +63,8 @@ class RedactionEndpoints:
     ) -> StructResponse:
         """Values that were redacted in spans that start in the window, by entity and attribute key."""
         start_us, end_us = parameters.bounds_us(self._clock())
-        window = Window(workspace_id=workspace_of(request), start_us=start_us, end_us=end_us)
+        workspace_id = workspace_of(request)
+        window = Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
         counts = await self._store.redaction_counts(window, limit=parameters.limit)
         items = [
             schema.RedactionCount(entity=one.entity, key=one.key, values=one.values, spans=one.spans) for one in counts
@@ -70,13 +75,13 @@ class RedactionEndpoints:
                 next_cursor=None,
                 start=iso_time(start_us * _NS_PER_US),
                 end=iso_time(end_us * _NS_PER_US),
-                policy_hash=self._policy.policy_hash,
+                policy_hash=self._policy_of(workspace_id).policy_hash,
             )
         )
 
-    async def policy(self) -> StructResponse:
+    async def policy(self, request: Request) -> StructResponse:
         """The policy in force."""
-        policy = self._policy
+        policy = self._policy_of(workspace_of(request))
         return StructResponse(
             schema.RedactionPolicy(enabled=policy.is_enabled, policy_hash=policy.policy_hash, policy=policy.tree)
         )
@@ -99,10 +104,10 @@ class RedactionEndpoints:
         return StructResponse(schema.AuditList(items=items, next_cursor=None))
 
 
-def create_router(store: RedactionStore, policy: EffectivePolicy, *, clock: Callable[[], int]) -> APIRouter:
+def create_router(store: RedactionStore, policy_of: PolicyOf, *, clock: Callable[[], int]) -> APIRouter:
     """The router of ``/api/v1/redaction`` and ``/api/v1/audit``. ``clock`` gives Unix nanoseconds."""
     router = APIRouter(prefix="/api/v1", tags=["Redaction"], default_response_class=StructResponse)
-    endpoints = RedactionEndpoints(store, policy, clock=clock)
+    endpoints = RedactionEndpoints(store, policy_of, clock=clock)
     failures = (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
     router.add_api_route(
         "/redaction/stats",

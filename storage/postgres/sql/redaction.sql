@@ -8,7 +8,8 @@ SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, root.relna
            t.typcategory IN ('S', 'U') AND t.typname <> 'uuid' OR e.typcategory = 'S' OR e.typname IN ('jsonb', 'bytea')
        ) AS types,
        (array_agg(a.attname::text ORDER BY array_position(%(times)s::text[], a.attname::text))
-           FILTER (WHERE t.typname = 'timestamptz' AND a.attname = ANY (%(times)s::text[])))[1] AS time_column
+           FILTER (WHERE t.typname = 'timestamptz' AND a.attname = ANY (%(times)s::text[])))[1] AS time_column,
+       max(a.attname::text) FILTER (WHERE a.attname = 'workspace_id' AND t.typname = 'int4') AS workspace_column
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(c.oid), c.oid)
@@ -25,7 +26,9 @@ SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, root.relna
        array_agg(a.attname::text ORDER BY a.attnum) AS columns,
        array_agg(CASE WHEN t.typcategory IN ('N', 'D', 'B', 'T') OR t.typname = 'uuid' THEN NULL
                       ELSE t.typname::text END ORDER BY a.attnum) AS types,
-       NULL AS time_column
+       NULL AS time_column,
+       max(a.attname::text) FILTER (WHERE a.attname = 'workspace_id' AND t.typname = 'int4' AND a.attnotnull
+                                    AND n.nspname = 'relayscope') AS workspace_column
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(c.oid), c.oid)

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from processors.find import Find
 from processors.redact import Redact
+from processors.redact_find import Find
 from redaction.policy import default_policy
 from redaction.redactor import Redactor
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN
@@ -65,7 +65,7 @@ async def _write(dsn: str, *spans: Span, workspace_id: int = 1) -> None:
 
 
 async def _verify(dsn: str, *, deep: bool = False) -> Verification:
-    return await verify(dsn, _FINDER, policy="strict", deep=deep)
+    return await verify(dsn, lambda _: _FINDER, policy="strict", deep=deep)
 
 
 def _run(dsn: str, *, page_spans: int = 500, policy: str = "strict") -> Reredaction:

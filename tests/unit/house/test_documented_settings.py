@@ -24,6 +24,7 @@ _WORDS = {
     "processors.redaction.recognizers": "none",
     "processors.redaction.drop_content": "none",
     "processors.redaction.ner": "none",
+    "processors.redaction.workspaces": "none",
     "processors.redaction.key_file": "`redaction.key` in the data folder",
     "storage.database_url": "the embedded PostgreSQL",
     "storage.shared_buffers_mb": "from the machine's memory",

@@ -13,10 +13,10 @@ from redaction.finding import Finding
 from redaction.names import Names
 from redaction.policy import NerRule, default_policy
 from redaction.redactor import Redactor
-from relayscope.app import build_redact, effective_policy, prepare_redaction, try_redaction
+from relayscope.redaction import build_names, build_redactor, effective_policy, prepare_redaction, try_redaction
 from relayscope.settings import Settings, load_settings
 from tests.support.factory import batch, resource, span
-from tracedata import UNOBSERVED, CallerError, Event, Span, Value
+from tracedata import CallerError, Event, Span, Value
 
 _SAID = "My name is Bob Jones and I live in Berlin."
 _LEFT = "My name is <PERSON> and I live in <LOCATION>."
@@ -38,9 +38,12 @@ def _settings(folder: Path, **ner: Any) -> Settings:  # noqa: ANN401 - settings 
 
 @pytest.fixture
 def redact(name_model: Path, tmp_path: Path) -> Redact:
-    made = build_redact(_settings(tmp_path, model=str(name_model)), instruments=UNOBSERVED)
-    assert made is not None
-    return made
+    return _redact(_settings(tmp_path, model=str(name_model)))
+
+
+def _redact(settings: Settings) -> Redact:
+    redactor = build_redactor(settings)
+    return Redact(redactor, names=build_names(redactor))
 
 
 def _redacted(redact: Redact, sent: Span) -> Span:
@@ -149,8 +152,7 @@ def test_nothing_passes_a_model_that_fails() -> None:
 
 
 def test_nothing_passes_when_the_budget_is_used_up(name_model: Path, tmp_path: Path) -> None:
-    redact = build_redact(_settings(tmp_path, model=str(name_model), budget_ms=1e-6), instruments=UNOBSERVED)
-    assert redact is not None
+    redact = _redact(_settings(tmp_path, model=str(name_model), budget_ms=1e-6))
 
     kept = _redacted(redact, span(attributes={"gen_ai.input.messages": json.dumps(_MESSAGES), "x": "y"}))
 

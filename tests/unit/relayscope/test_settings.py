@@ -31,10 +31,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "text at the top": ("service\n", "mapping"),
     "variable that is not set": ("storage:\n  database_url: ${env:RS_TEST_MISSING}\n", "RS_TEST_MISSING"),
     "no YAML": ("service: [\n", "not YAML"),
-    "number as a key": ("1: x\n", r"relayscope\.yaml: a key is of type int"),
+    "number as a key": ("1: x\n", "unknown setting 1 "),
     "number as a key deep down": (
         "service:\n  logs: {1: x}\n",
-        r"relayscope\.yaml: service: logs: a key is of type int",
+        r"unknown setting service\.logs\.1 ",
     ),
     "nothing as a key": ("service: {~: x}\n", "service: a key is of type NoneType"),
     "date that does not exist": ("service: 2024-99-99\n", "is impossible"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from processors.redact import Rewriting, everything
+from processors.redact_rewrite import Rewriting
+from processors.redact_scan import everything
 from redaction.redactor import Redactor
 from redaction.tally import NOTHING
 from tracedata import Attributes
