@@ -18,7 +18,7 @@ _WORDS = (
     "customer order invoice delivery refund account policy document contract meeting schedule summary question answer please check"
 ).split()
 _TURNS = 15
-_WORDS_PER_TURN = 260
+_WORDS_PER_TURN = 360
 # How many values of personal data there are in a conversation: in every other turn one.
 _PERSONAL_EVERY = 2
 _RESOURCE = Resource(attributes={"service.name": "assistant", "service.version": "1.25.0", "host.name": "node-7"})
@@ -64,7 +64,7 @@ def _message(random: Random, number: int) -> dict[str, Any]:  # Any: what JSON c
         call = {"id": f"call_{SHAPES['short SHA'](random)}", "type": "tool_call", "name": "lookup"}
         return {"role": "assistant", "parts": [call | {"arguments": json.dumps(_result(random, 3))}]}
     if number % 5 == 4:
-        return {"role": "tool", "parts": [{"type": "tool_call_response", "result": json.dumps(_result(random, 25))}]}
+        return {"role": "tool", "parts": [{"type": "tool_call_response", "result": json.dumps(_result(random, 10))}]}
     return {"role": "user", "parts": [{"type": "text", "content": _turn(random, number)}]}
 
 
