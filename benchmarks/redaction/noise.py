@@ -45,7 +45,14 @@ def _moment(random: Random) -> str:
 
 def _float(random: Random) -> str:
     return random.choice(
-        (f"{random.uniform(-1, 1):.9f}", f"{random.random()!r}", f"{random.gauss(0, 1e4):.3f}", f"{random.random():e}")
+        (
+            f"{random.uniform(-1, 1):.9f}",
+            # As in embeddings.
+            f"{random.gauss(0, 0.03):.9f}",
+            f"{random.random()!r}",
+            f"{random.gauss(0, 1e4):.3f}",
+            f"{random.random():e}",
+        )
     )
 
 
