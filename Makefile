@@ -4,17 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-complete
-LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate --quiet pyproject.toml
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
+LOCK := $(COMPILE) pyproject.toml
+EVAL := .venv-eval
+EVAL_STAMP := $(EVAL)/.setup-complete
 # Extra flags of a run, as in `make demo ARGS=--once` and `make test ARGS="-k fingerprint"`.
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench bench-large soak fmt clean lock
+.PHONY: help setup demo test check bench bench-large soak eval-redaction fmt clean lock
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make .venv with everything in it; does nothing when that is done already
 
@@ -69,13 +72,25 @@ bench-large: setup ## Fill a store with 10 million spans, twice, and measure it 
 soak: setup ## Kill processes under load and account for every span (ARGS="--minutes 60" for longer)
 	@$(BIN)/relayscope bench soak $(ARGS)
 
+eval-redaction: $(EVAL_STAMP) ## Measure redaction: what it finds, what it spares, how fast it is; fails when a target is missed
+	@$(EVAL)/bin/python -m benchmarks.redaction $(ARGS)
+
+# What presidio-evaluator itself depends on (spaCy, transformers, pandas) is left out: only its files of data are read.
+$(EVAL_STAMP): pyproject.toml requirements.lock requirements-eval.lock | $(STAMP)
+	@echo "eval-redaction: making $(EVAL)"
+	@"$(PYTHON)" -m venv --clear $(EVAL)
+	@$(EVAL)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	@$(EVAL)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements-eval.lock
+	@touch $(EVAL_STAMP)
+
 fmt: setup ## Format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
-lock: setup ## Resolve the dependencies of pyproject.toml into both lock files
+lock: setup ## Resolve the dependencies of pyproject.toml into the lock files
 	@$(LOCK) --output-file requirements.lock
 	@$(LOCK) --group dev --output-file requirements-dev.lock
+	@$(COMPILE) --no-deps --group eval --output-file requirements-eval.lock
 
 clean: ## Remove .venv and every cache (relayscope-data stays)
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(EVAL) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from redaction.detector import Place
+from redaction.key_name import without_placeholders
 
 _GAIN = 0.35
 _LEAST = 0.4
@@ -38,4 +39,17 @@ class Context:
             return False
         if place.words and self._words.search(place.words):
             return True
-        return self._words.search(text, max(0, start - _CHARS_BEFORE), start) is not None
+        return self._words.search(_before(text, start)) is not None
+
+
+# The rest of a placeholder whose beginning is too far away to be seen.
+_REST = re.compile(r"[A-Z0-9_]+(?::[^<>\s]*)?>")
+
+
+def _before(text: str, start: int) -> str:
+    first = max(0, start - _CHARS_BEFORE)
+    before = text[first:start]
+    if ">" not in before:
+        return before
+    rest = _REST.match(before) if first else None
+    return without_placeholders(before[rest.end() :] if rest else before)

@@ -7,6 +7,8 @@ from typing import Literal
 
 SECRET_VALUE = "SECRET_VALUE"  # noqa: S105 - the name of an entity
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+# What redaction wrote itself says nothing about what stands beside it. Tags such as <PHONE> do, so a name has two parts here.
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9]*_[A-Z0-9_]+(?::[^<>\s]*)?>")
 # How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none.
 _SECRET = re.compile(
     r"(?:^| )(?:password|passwd|passphrase|pwd|secret|client secret|secret key|secret access key|api key|apikey|access key"
@@ -32,7 +34,12 @@ _ANSWERS = re.compile(
 
 def words_of(key: str) -> str:
     """The words of a key in lower case: ``user.homePhone`` is ``user home phone``."""
-    return " ".join(_PART.findall(key)).lower()
+    return " ".join(_PART.findall(without_placeholders(key))).lower()
+
+
+def without_placeholders(text: str) -> str:
+    """The text without what stands in the place of values that were found before."""
+    return _PLACEHOLDER.sub(" ", text) if ">" in text else text
 
 
 def secret_entity(words: str) -> str | None:

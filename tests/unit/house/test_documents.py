@@ -49,7 +49,8 @@ def test_every_make_target_is_documented_and_exists() -> None:
 
 def test_every_dependency_has_its_line() -> None:
     table = document("docs/dependencies.md")
-    declared = [*pyproject()["project"]["dependencies"], *pyproject()["dependency-groups"]["dev"]]
+    groups = pyproject()["dependency-groups"].values()
+    declared = [*pyproject()["project"]["dependencies"], *(name for group in groups for name in group)]
     names = [re.split(r"[\[<>=~! ]", requirement)[0] for requirement in declared]
     assert [name for name in names if f"| {name} |" not in table] == []
 

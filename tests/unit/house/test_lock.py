@@ -8,6 +8,7 @@ import pytest
 from tests.support.repository import document, pyproject
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+ALL_LOCKS = (*LOCKS, "requirements-eval.lock")
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)([^\n]*(?:\n    --hash=[^\n]*)*)", re.MULTILINE)
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
@@ -34,14 +35,14 @@ def _pins(lock: str) -> dict[str, Pin]:
     }
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", ALL_LOCKS)
 def test_every_package_has_a_hash(lock: str) -> None:
     pins = _pins(lock)
     assert pins
     assert [name for name, pin in pins.items() if not pin.hashes] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", ALL_LOCKS)
 def test_lock_holds_nothing_but_pins_and_hashes(lock: str) -> None:
     lines = document(lock).splitlines()
     assert [line for line in lines if not re.match(r"[A-Za-z0-9._-]+==|    --hash=sha256:", line)] == []
@@ -56,6 +57,11 @@ def test_lock_covers_the_dependencies(lock: str) -> None:
 def test_development_lock_covers_the_development_group() -> None:
     wanted = {_name_of(requirement) for requirement in pyproject()["dependency-groups"]["dev"]}
     assert wanted - _pins("requirements-dev.lock").keys() == set(), "run make lock"
+
+
+def test_evaluation_lock_is_the_evaluation_group_without_what_it_depends_on() -> None:
+    wanted = {_name_of(requirement) for requirement in pyproject()["dependency-groups"]["eval"]}
+    assert _pins("requirements-eval.lock").keys() == wanted, "run make lock"
 
 
 def test_both_locks_agree() -> None:
