@@ -10,6 +10,7 @@ import binascii
 import html
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -72,9 +73,15 @@ def segments(text: str) -> Sequence[Segment]:
     return parts
 
 
-def json_layers(text: str, goes_whole: Callable[[str], bool] = lambda _: False) -> Sequence[Layer]:
-    """The string and long number literals of a text that is JSON, in order; below a key that ``goes_whole``, every number."""
-    return list(_literals(text, goes_whole))
+def json_layers(
+    text: str, goes_whole: Callable[[str], bool] = lambda _: False, *, near: Sequence[int] | None = None
+) -> Sequence[Layer]:
+    """The string and long number literals of a text that is JSON, in order; below a key that ``goes_whole``, every number.
+
+    With ``near``, offsets in order, only the literals in which one of these lies, or right behind which, and those with
+    escapes, in which something else may lie than in the text.
+    """
+    return list(_literals(text, goes_whole, near))
 
 
 def escaped_layers(text: str) -> Sequence[Layer]:
@@ -90,7 +97,8 @@ def escaped_layers(text: str) -> Sequence[Layer]:
 _JSON_START = re.compile(r"[\[{]")
 _MAX_JSON_ATTEMPTS = 16
 _JSON_TOKEN = re.compile(
-    r'"((?:[^"\\]|\\.)*)"(\s*:)?|(?<![\w.+-])(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.])|([\[\]{}])', re.DOTALL
+    r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|(?<![\w.+-])(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.])|([\[\]{}])',
+    re.DOTALL,
 )
 # Shorter ones are nobody's by themselves.
 _LONG_NUMBER = re.compile(r"-?[0-9]{9,}")
@@ -128,12 +136,15 @@ def _json_end(text: str, start: int) -> int | None:
     return start + end
 
 
-def _literals(text: str, goes_whole: Callable[[str], bool]) -> Iterator[Layer]:
+def _literals(text: str, goes_whole: Callable[[str], bool], near: Sequence[int] | None) -> Iterator[Layer]:
     key, around = "", [""]
     for token in _JSON_TOKEN.finditer(text):
         body, colon, number, sign = token.groups()
         if sign is not None:
             key = _across(sign, key, around)
+        elif near is not None and (body is None or "\\" not in body) and not _is_near(near, *token.span()):
+            if colon is not None and not goes_whole(around[-1]):
+                key = body or ""
         elif number is not None:
             if _LONG_NUMBER.fullmatch(number) or goes_whole(key):
                 yield Layer(start=token.start(), end=token.end(), text=number, encode=_as_json, key=key)
@@ -146,6 +157,11 @@ def _literals(text: str, goes_whole: Callable[[str], bool]) -> Iterator[Layer]:
             )
             if is_name and not goes_whole(around[-1]):
                 key = decoded
+
+
+def _is_near(near: Sequence[int], start: int, end: int) -> bool:
+    index = bisect_right(near, start)
+    return index < len(near) and near[index] <= end
 
 
 def _across(sign: str, key: str, around: list[str]) -> str:

@@ -13,6 +13,7 @@ _SCHEMES: Sequence[tuple[str, str, frozenset[int]]] = (
     ("34", "34", frozenset((15,))),  # American Express
     ("37", "37", frozenset((15,))),
     ("300", "305", frozenset(range(14, 20))),  # Diners Club
+    ("3095", "3095", frozenset(range(14, 20))),
     ("36", "36", frozenset(range(14, 20))),
     ("38", "39", frozenset(range(14, 20))),
     ("3528", "3589", frozenset(range(16, 20))),  # JCB
@@ -21,6 +22,10 @@ _SCHEMES: Sequence[tuple[str, str, frozenset[int]]] = (
     ("50", "50", frozenset(range(12, 20))),  # Maestro
     ("56", "58", frozenset(range(12, 20))),
     ("60", "69", frozenset(range(12, 20))),  # Maestro, Discover, UnionPay, RuPay
+    ("81", "82", frozenset((16,))),  # RuPay
+    ("8600", "8600", frozenset((16,))),  # Uzcard
+    ("9792", "9792", frozenset((16,))),  # Troy
+    ("9860", "9860", frozenset((16,))),  # Humo
 )
 # By first two digits, so that most numbers are told apart at once.
 _BY_PREFIX = {

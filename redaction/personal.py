@@ -13,6 +13,7 @@ import phonenumbers
 import regex
 from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecognizer, UsSsnRecognizer
 
+from redaction.context import Context
 from redaction.detector import Detector, Place
 from redaction.number import is_card
 from redaction.presidio import PatternDetector
@@ -58,14 +59,23 @@ def _card() -> Detector:
             entity="CREDIT_CARD",
             triggers=(_START + rb"[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
             reach=50,
-            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:[0-9]{12,19}|[0-9]{3,6}(?:(?:[ .]|-)[0-9]{2,7}){1,5})(?![^\W_]|\.[0-9])",
+            # Neither decimals nor the last group of a UUID.
+            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:(?<![0-9a-fA-F]{4}-)[0-9]{12,19}|[0-9]{3,6}(?:[ .\-][0-9]{1,7}){1,5})(?![^\W_]|\.[0-9])",
         ),
         _card_score,
     )
 
 
+_DATE = regex.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d")
+
+
 def _card_score(match: regex.Match[str], _place: Place) -> float:
-    return 1.0 if is_card("".join(filter(str.isdigit, match[0]))) else 0.0
+    value = match[0]
+    if value.isdecimal():
+        return 1.0 if is_card(value) else 0.0
+    if _DATE.search(value) or not is_card("".join(filter(str.isdigit, value))):
+        return 0.0
+    return 1.0
 
 
 def _ssn() -> Detector:
@@ -143,8 +153,8 @@ def _ip_score(match: regex.Match[str], place: Place) -> float:
 def _phone() -> Detector:
     """International numbers, national ones with separators, and bare digits where a word says that they are one."""
     extension = r"(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?"
-    international = r"(?<![\w+])(?:\+|00(?=[1-9]))[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}"
-    national = r"(?<![\w.+-])(?<![0-9]\s)(?:1[ .\-])?(?:\([0-9]{1,5}\)|[0-9]{2,5})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
+    international = r"(?:(?<![\w+])\+|(?<![\w+.\-])00(?=[1-9]))[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}"
+    national = r"(?<![\w.+-])(?<![0-9][ \t:])(?:1[ .\-])?(?:\([0-9]{1,5}\)|[0-9]{2,6})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
     bare = r"(?<![\w.+-])[0-9]{7,15}"
     return RuleDetector(
         Rule(
@@ -155,7 +165,6 @@ def _phone() -> Detector:
             ),
             reach=48,
             pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
-            context=_PHONE_WORDS,
         ),
         _phone_score,
     )
@@ -167,24 +176,34 @@ _NO_PHONE = regex.compile(
     r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])(?:[-./ ]|$).*|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d(?:\D.*)?|(?:19|20)\d\d-(?:19|20)\d\d"
     r"|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{3}-\d{2}-\d{4}"
 )
-_IN_CONTEXT, _WEAK = 0.4, 0.05
+_SURE = 0.4
+_PHONE_CONTEXT = Context(_PHONE_WORDS)
+# Programs call and contact each other, too, by numbers without separators.
+_BARE_CONTEXT = Context([word for word in _PHONE_WORDS if word not in {"call", "contact"}])
 
 
-def _phone_score(match: regex.Match[str], _place: Place) -> float:
+def _phone_score(match: regex.Match[str], place: Place) -> float:
     value = match[0]
     digits = sum(map(str.isdigit, value))
     if value[0] == "+" or value.startswith("00"):
         return 0.6 if _is_number(f"+{value.lstrip('+0')}", None) else 0.0
     if value.isdecimal():
-        return _WEAK if _is_national(value) else 0.0
+        return _score_in_context(match, place, _BARE_CONTEXT)
     if _NO_PHONE.fullmatch(value) or not 7 <= digits <= 21:
         return 0.0
     if _AMERICAN.fullmatch(value):
         return 0.6
     if not _is_consistent(value):
         return 0.0
-    has_shape = value[0] in "(0" and digits >= 9
-    return _IN_CONTEXT if has_shape and _is_national(value) else _WEAK if _is_national(value) else 0.0
+    if value[0] in "(0" and digits >= 9:
+        return _SURE if _is_national(value) else 0.0
+    return _score_in_context(match, place, _PHONE_CONTEXT)
+
+
+def _score_in_context(match: regex.Match[str], place: Place, context: Context) -> float:
+    """What is nobody's by itself. The word is looked for first, since that is much faster."""
+    is_around = context.is_around(match.string, match.start(), place)
+    return _SURE if is_around and _is_national(match[0]) else 0.0
 
 
 def _is_consistent(value: str) -> bool:

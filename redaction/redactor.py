@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from importlib.metadata import version
 
 from redaction.cache import Cache
@@ -16,11 +17,12 @@ from redaction.finding import Finding
 from redaction.fold import Folded, fold
 from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
-from redaction.layer import LAYER_TRIGGERS, Layer, escaped_layers, json_layers, segments
+from redaction.layer import LAYER_TRIGGERS, Layer, Segment, escaped_layers, json_layers, segments
 from redaction.operator import PLACEHOLDER, REDACTION_ERROR, Operators
 from redaction.overlap import merged
 from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
 from redaction.prefilter import Hits, Prefilter
+from redaction.shape import SHAPELESS_ENTITIES, is_nobodys
 from redaction.tally import Redacted
 
 # Raised when the same policy redacts differently than before.
@@ -88,7 +90,14 @@ class Redactor:
 
     def is_exempt(self, hits: Hits, verdict: KeyVerdict) -> bool:
         """Whether nothing that stage one has found is looked for under the key."""
-        return bool(verdict.exempt) and all(self._entities.get(number) in verdict.exempt for number, _ in hits)
+        return self._are_all_in(hits, verdict.exempt)
+
+    def is_nobodys(self, text: str, hits: Hits) -> bool:
+        """Whether the whole text is of a kind in which nothing is what stage one has taken it for."""
+        return is_nobodys(text) and self._are_all_in(hits, SHAPELESS_ENTITIES)
+
+    def _are_all_in(self, hits: Hits, entities: AbstractSet[str | None]) -> bool:
+        return bool(entities) and all(self._entities.get(number) in entities for number, _ in hits)
 
     def redact_text(self, text: str, *, key: str = "", hits: Hits | None = None) -> Redacted:
         """The text without what the policy names; the same object when there was nothing. Never raises."""
@@ -110,7 +119,7 @@ class Redactor:
             return self.redact_whole(text, verdict.whole)
         if hits is None:
             hits = self.scan((text,)).get(0)
-        if not hits or self.is_exempt(hits, verdict):
+        if not hits or self.is_exempt(hits, verdict) or self.is_nobodys(text, hits):
             return Redacted(text)
         if len(text) < _MIN_CACHED_CHARS:
             return _Work(self, len(text)).text(text, verdict, hits)
@@ -120,6 +129,13 @@ class Redactor:
             known = _Work(self, len(text)).text(text, verdict, hits)
             self.cache.put(digest, text, known)
         return known
+
+    def places(self, text: str, hits: Hits) -> Sequence[int] | None:
+        """Where stage one has found something in JSON; None when it may lie anywhere, as with names of members."""
+        members = range(len(self._detectors), self.layer_triggers_from)
+        if fold(text).offsets is not None or any(number in members for number, _ in hits):
+            return None
+        return sorted(end for _, end in hits)
 
     def findings(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
         """What the detectors that were triggered find in their windows, as far as the policy wants it."""
@@ -161,14 +177,17 @@ class _Work:
         if not _JSON_SIGNS.isdisjoint(text):
             parts = segments(text)
             if len(parts) > 1 or parts[0].is_structure:
-                pieces = [text[part.start : part.end] for part in parts]
-                return "".join(
-                    self._layered(piece, json_layers(piece, self._goes_whole), verdict, depth)
-                    if part.is_structure
-                    else self._prose(piece, verdict, depth)
-                    for part, piece in zip(parts, pieces, strict=True)
-                )
+                near = self._redactor.places(text, hits)
+                return "".join(self._part(text, part, verdict, near, depth) for part in parts)
         return self._prose(text, verdict, depth, hits)
+
+    def _part(self, text: str, part: Segment, verdict: KeyVerdict, near: Sequence[int] | None, depth: int) -> str:
+        piece = text[part.start : part.end]
+        if not part.is_structure:
+            return self._prose(piece, verdict, depth)
+        if near is not None and part.start:
+            near = [place - part.start for place in near]
+        return self._layered(piece, json_layers(piece, self._goes_whole, near=near), verdict, depth)
 
     def _goes_whole(self, key: str) -> bool:
         return self._redactor.verdict(key).whole is not None
@@ -210,7 +229,9 @@ class _Work:
                     is_free=False,
                     exempt=inner.exempt | verdict.exempt,
                 )
-        return self._inside(layer.text, verdict, hits, depth=depth + 1) if hits else layer.text
+        if not hits or self._redactor.is_nobodys(layer.text, hits):
+            return layer.text
+        return self._inside(layer.text, verdict, hits, depth=depth + 1)
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         for _ in range(_MAX_ROUNDS):

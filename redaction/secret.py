@@ -50,6 +50,7 @@ _NAMES = (
     r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:key|access[_-]?key))?|client[_-]?secret|api[_-]?key|apikey|x-api-key|access[_-]?key"
     r"|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|private[_-]?key|encryption[_-]?key"
 )
+_BARE = r"[^\s\"',;&<>(){}\[\]$]"
 _NAME_TRIGGERS = (
     rb"(?i)pass(?:word|wd|phrase)[^a-z]",
     rb"(?i)pwd[^a-z]",
@@ -61,7 +62,7 @@ _NAME_TRIGGERS = (
 # Names of variables, types and placeholders.
 _NO_SECRET = regex.compile(
     r"(?:none|null|true|false|undefined|redacted|hidden|required|string|str|bool|int|optional|[*x.•-]+|<.*>|\$\{?.*|%\(?.*|\{\{?.*|\[.*)"
-    r"|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
+    r"|[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)[a-z_]*|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
     regex.IGNORECASE,
 )
 
@@ -186,7 +187,9 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         entity="SECRET_PASSWORD",
         triggers=_NAME_TRIGGERS,
-        pattern=rf"(?:{_NAMES})[\"']?\s{{0,3}}(?::|=>|=)\s{{0,3}}(?:\"(?P<secret>[^\"\s]{{4,300}})\"|'(?P<secret>[^'\s]{{4,300}})'|(?P<secret>[^\s\"',;&<>(){{}}\[\]$]{{6,300}}))",
+        pattern=rf"(?:{_NAMES})[\"']?\s{{0,3}}(?::|=>|=)(?:\s{{0,3}}(?:\"(?P<secret>[^\"\s]{{4,300}})\"|'(?P<secret>[^'\s]{{4,300}})')"
+        # Without quotes behind a space there are names, calls and words, too, which have letters only.
+        rf"|(?P<secret>{_BARE}{{6,300}}+)(?![(\[])|\s{{1,3}}(?=[A-Za-z_.]*[^\sA-Za-z_.\"',;&<>(){{}}\[\]$])(?P<secret>{_BARE}{{6,300}}+)(?![(\[]))",
         reach=340,
         flags=regex.IGNORECASE,
         is_one=_is_secret_value,

@@ -37,7 +37,7 @@ _SLOT = re.compile(r"\{(PERSON|GPE)\}")
 def train_name_model(folder: Path) -> Path:
     """Trains the model, which takes some seconds, and returns the folder with it."""
     fix_random_seed(_SEED)
-    chance = random.Random(_SEED)  # noqa: S311 - the same sentences every time
+    chance = random.Random(_SEED)
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.add_pipe("ner")
