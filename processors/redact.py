@@ -6,6 +6,7 @@ apart. What a span lost is counted in it, by entity and by attribute key, with t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 
@@ -52,8 +53,8 @@ class Redact:
     def _suspicion(self, batch: Batch) -> _Suspicion:
         """What stage one says of all texts of the batch. When it fails, everything is under suspicion."""
         gathering = _Gathering(self._redactor, self._plain)
-        marks = [gathering.span(span) for span in batch.spans]
         try:
+            marks = [gathering.span(span) for span in batch.spans]
             hits = {gathering.texts[index]: found for index, found in self._redactor.scan(gathering.texts).items()}
         except Exception:  # noqa: BLE001 - whatever it is, each text is looked at by itself, and fails by itself
             return _Suspicion(None, frozenset(), frozenset())
@@ -192,7 +193,7 @@ class _Rewriting:
         self._redactor = redactor
         self._suspicion = suspicion
         self._hits = suspicion.hits
-        self._by = f"{redactor.policy_hash}/{redactor.engine_version}"
+        self.by = f"{redactor.policy_hash}/{redactor.engine_version}"
         self._tally = Tally()
         self._parts: dict[int, Resource | Scope] = {}
 
@@ -207,7 +208,7 @@ class _Rewriting:
             return span
         for key, entities in tally.keys.items():
             self.total.add(key, entities)
-        return _replace(span, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self._by)
+        return _replace(span, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self.by)
 
     def _rewritten(self, span: Span) -> Span:
         after = _replace(
@@ -289,8 +290,9 @@ class _Rewriting:
             return value
         whole = self._redactor.verdict(key).whole
         if whole is not None:
-            self._tally.add(place, {whole: 1})
-            return self._redactor.redact_whole("0", whole).text
+            redacted = self._redactor.redact_whole(_said(value), whole)
+            self._tally.add(place, redacted.entities)
+            return redacted.text if redacted.entities else value
         if isinstance(value, (int, float)):
             text = _digits(value)
             after = self.text(text, key, place) if text else text
@@ -323,6 +325,20 @@ def _digits(number: float) -> str:
     if not _SMALLEST <= abs(number) < _LARGEST or number % 1:
         return ""
     return str(int(number))
+
+
+def _said(value: float | bytes | Sequence[Value] | Mapping[str, Value]) -> str:
+    """A value that goes whole as a text, by which it can be joined and read back; arrays and maps as JSON."""
+    if isinstance(value, bytes):
+        return _text_of(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for, as what it has one for."""
+    if isinstance(value, bytes):
+        return _text_of(value)
+    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, Sequence) else str(value)
 
 
 def _text_of(data: bytes) -> str:
@@ -359,4 +375,5 @@ def _blanked(span: Span, rewriting: _Rewriting) -> Span:
         status_code=span.status_code,
         redactions=redactions,
         redacted_keys={"span": redactions},
+        redaction_policy=rewriting.by,
     )
