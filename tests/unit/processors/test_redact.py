@@ -160,6 +160,23 @@ def test_the_key_decides_with_the_value(key: str, value: Value, expected: Value)
     assert _value(value, key=key)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("sent", "place"),
+    [
+        pytest.param({"attributes": {"cookie": "x"}}, "cookie", id="span"),
+        pytest.param({"events": [Event(attributes={"cookie": "x"})]}, "cookie", id="event"),
+        pytest.param({"links": [Link(attributes={"cookie": "x"})]}, "cookie", id="link"),
+        pytest.param({"attributes": {"a": [{"cookie": "x"}]}}, "a.cookie", id="nested"),
+        pytest.param({"resource": Resource(attributes={"cookie": "x"})}, "resource.cookie", id="resource"),
+        pytest.param({"scope": Scope(attributes={"cookie": "x"})}, "scope.cookie", id="scope"),
+    ],
+)
+def test_a_key_alone_is_enough_everywhere(sent: SpanFields, place: str) -> None:
+    (after,) = _processed(replace(span(), **sent))
+    assert after.redacted_keys == {place: {"SECRET_VALUE": 1}}
+    assert "'cookie': '<SECRET_VALUE>'" in repr(after)
+
+
 @pytest.mark.parametrize("key", ["server.address", "net.peer.ip", "k8s.pod.ip", "host.ip", "client.address"])
 def test_addresses_of_infrastructure_stay(key: str) -> None:
     before = span(attributes={key: "10.1.2.3"}, resource=Resource(attributes={key: "10.1.2.3"}))
@@ -174,9 +191,9 @@ def test_what_a_key_allows_is_not_allowed_below_another_in_the_same_span() -> No
     assert after.redacted_keys == {"note": {"EMAIL_ADDRESS": 1}}
 
 
-def _denying(operator: OperatorName) -> Redactor:
+def _denying(operator: OperatorName, *, secrets: bool = False) -> Redactor:
     policy = Policy(
-        entities={"DENIED": EntityRule(operator=operator)}, deny=[DenyRule(keys="customer.*")], secrets=False
+        entities={"DENIED": EntityRule(operator=operator)}, deny=[DenyRule(keys="customer.*")], secrets=secrets
     )
     return Redactor(policy, keys=_KEYS)
 
@@ -188,6 +205,10 @@ _VALUES: Mapping[str, Value] = {"number": 42, "fraction": 1.5, "bytes": b"ab", "
 def test_what_is_denied_and_kept_stays_as_it_is(value: Value) -> None:
     before = span(attributes={"customer.x": value})
     assert _processed(before, redactor=_denying("keep"))[0] is before
+    beside = span(attributes={"customer.x": value, "customer.password": "x"}, name="password=hunter2x")
+    (after,) = _processed(beside, redactor=_denying("keep", secrets=True))
+    assert after.name == "password=<SECRET_PASSWORD>"
+    assert after.attributes == beside.attributes
 
 
 @pytest.mark.parametrize("value", _VALUES.values(), ids=_VALUES)
