@@ -56,8 +56,8 @@ class Redact:
     def _suspicion(self, batch: Batch) -> Suspicion:
         """What stage one says of all texts of the batch. When it fails, everything is under suspicion."""
         gathering = Gathering(self._redactor, self._plain)
-        marks = [gathering.span(span) for span in batch.spans]
         try:
+            marks = [gathering.span(span) for span in batch.spans]
             hits = {gathering.texts[index]: found for index, found in self._redactor.scan(gathering.texts).items()}
         except Exception:  # noqa: BLE001 - whatever it is, each text is looked at by itself, and fails by itself
             return everything()

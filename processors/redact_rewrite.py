@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from processors.redact_scan import Suspicion
-from processors.redact_value import bytes_of, digits_of, text_of
+from processors.redact_value import bytes_of, digits_of, said, text_of
 from redaction.operator import REDACTION_ERROR
 from redaction.redactor import Redactor
 from redaction.tally import Tally
@@ -142,8 +142,9 @@ class Rewriting:
             return value
         whole = self._redactor.verdict(key).whole
         if whole is not None:
-            self.tally.add(place, {whole: 1})
-            return self._redactor.redact_whole("0", whole).text
+            redacted = self._redactor.redact_whole(said(value), whole)
+            self.tally.add(place, redacted.entities)
+            return redacted.text if redacted.entities else value
         if isinstance(value, (int, float)):
             text = digits_of(value)
             after = self.text(text, key, place) if text else text
@@ -187,4 +188,5 @@ class Rewriting:
             status_code=span.status_code,
             redactions=redactions,
             redacted_keys={"span": redactions},
+            redaction_policy=self.by,
         )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+
+from tracedata import Value
+
 # Smaller numbers have too few digits to be somebody's.
 SMALLEST = 1_000_000
 _LARGEST = 10**25
@@ -29,3 +34,17 @@ def bytes_of(text: str, before: bytes) -> bytes:
     except UnicodeDecodeError:
         return text.encode("latin-1", "replace")
     return text.encode(errors="replace")
+
+
+def said(value: float | bytes | Sequence[Value] | Mapping[str, Value]) -> str:
+    """A value that goes whole as a text, by which it can be joined and read back; arrays and maps as JSON."""
+    if isinstance(value, bytes):
+        return text_of(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for, as what it has one for."""
+    if isinstance(value, bytes):
+        return text_of(value)
+    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, Sequence) else str(value)

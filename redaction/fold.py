@@ -67,3 +67,11 @@ def fold(text: str) -> Folded:
         parts.append(run[0])
     offsets.append(len(text))
     return Folded("".join(parts).translate(_TABLE), offsets)
+
+
+def readings(text: str) -> Sequence[Folded]:
+    """The text as it reads, and once more with line breaks for what is invisible: it may part two values as well as cut one."""
+    folded = fold(text)
+    if folded.offsets is None:
+        return (folded,)
+    return folded, Folded(_INVISIBLE_ANY.sub("\n", text).translate(_TABLE))

@@ -40,6 +40,8 @@ _MAILBOX_START = (
 
 
 def _email() -> Detector:
+    # Quotes, and signs of URLs, forms and assignments, are no part of an address that stands behind them, though RFC 5322
+    # allows them: they would keep its hashes from joining.
     # The top-level domain may be one that is not public, as in corp.internal; versions have no letters there.
     return RuleDetector(
         Rule(
@@ -47,7 +49,7 @@ def _email() -> Detector:
             triggers=(rb"@[A-Za-z0-9?\[]",),
             reach=330,
             pattern=_MAILBOX_START
-            + r"[\w.!#$%&'*+/=?^`{|}~-]{0,64}[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
+            + r"(?:[\w.+-][\w.!#$%'*+^`{|}~-]{0,63})?[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
         ),
         lambda _match, _place: 1.0,
     )

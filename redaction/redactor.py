@@ -14,7 +14,7 @@ from redaction.cache import Cache
 from redaction.catalogue import detectors_of
 from redaction.detector import DetectionError, Detector, Place
 from redaction.finding import Finding
-from redaction.fold import Folded, fold
+from redaction.fold import Folded, fold, readings
 from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
 from redaction.layer import LAYER_TRIGGERS, Layer, Segment, escaped_layers, json_layers, segments
@@ -86,7 +86,14 @@ class Redactor:
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
         """Stage one over many texts: what to give to ``redact_text``, by index. A text that is missing is clean."""
-        return self._prefilter.scan(texts if "".join(texts).isascii() else [fold(text).text for text in texts])
+        if "".join(texts).isascii():
+            return self._prefilter.scan(texts)
+        folded = [(index, reading.text) for index, text in enumerate(texts) for reading in readings(text)]
+        hits: dict[int, Hits] = {}
+        for place, found in self._prefilter.scan([text for _, text in folded]).items():
+            index = folded[place][0]
+            hits[index] = sorted((*hits[index], *found), key=_end) if index in hits else found
+        return hits
 
     def is_exempt(self, hits: Hits, verdict: KeyVerdict) -> bool:
         """Whether nothing that stage one has found is looked for under the key."""
@@ -235,13 +242,19 @@ class _Work:
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         for _ in range(_MAX_ROUNDS):
-            folded = fold(text)
-            findings = merged(self._redactor.findings(folded.text, hits, verdict, self))
-            after = self._replaced(text, folded, findings) if findings else text
+            after = self._round(text, verdict, hits)
             if after == text:
                 return text
             text, hits = after, self._redactor.scan((after,)).get(0, ())
         raise DetectionError("replacements do not come to an end")
+
+    def _round(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
+        for folded in readings(text):
+            findings = merged(self._redactor.findings(folded.text, hits, verdict, self))
+            after = self._replaced(text, folded, findings) if findings else text
+            if after != text:
+                return after
+        return text
 
     def _replaced(self, text: str, folded: Folded, findings: Sequence[Finding]) -> str:
         done = [match.span() for match in PLACEHOLDER.finditer(text)] if "<" in text else []
@@ -264,6 +277,10 @@ class _Work:
     def _count(self, entities: Mapping[str, int]) -> None:
         for entity, count in entities.items():
             self._entities[entity] = self._entities.get(entity, 0) + count
+
+
+def _end(hit: tuple[int, int]) -> int:
+    return hit[1]
 
 
 def _outside(start: int, end: int, done: Sequence[tuple[int, int]]) -> tuple[int, int]:

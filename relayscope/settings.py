@@ -162,6 +162,10 @@ class LimitSettings(_Section):
     max_span_chars: int = Field(4 * _MIB, ge=4096, description="Characters of a span with everything in it.")
 
 
+# Any other name would make replacements that are not known again, and tokens that cannot be revealed.
+_ENTITY = r"^[A-Z][A-Z0-9_]{1,63}$"
+
+
 class EntityRuleSettings(_Section):
     """What becomes of an entity."""
 
@@ -181,16 +185,17 @@ class DenyRuleSettings(_Section):
     """Keys of which every value goes."""
 
     keys: str
-    entity: str = "DENIED"
+    entity: str = Field("DENIED", pattern=_ENTITY)
 
 
 class RecognizerSettings(_Section):
     """An entity of the operator's own."""
 
-    entity: str = Field(pattern=r"^[A-Z][A-Z0-9_]{1,63}$")
+    entity: str = Field(pattern=_ENTITY)
     patterns: list[str] = Field(min_length=1)
     score: float = Field(0.5, gt=0, le=1)
-    context: list[str] = []
+    # A word of nothing would be found everywhere.
+    context: list[Annotated[str, Field(pattern=r"\S")]] = []
     validator: Literal["luhn", "iban"] | None = None
 
 

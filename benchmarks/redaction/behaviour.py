@@ -79,7 +79,7 @@ def proofs() -> Sequence[Measurement]:
     return [
         proven_by("canaries in what a sender can write that reach disk, log or answer", "0", "tests/e2e/test_zero_leak.py"),
         proven_by("detectors that fail or are too slow: the field is replaced", "always", "tests/unit/redaction/test_failure.py"),
-        proven_by("endpoints that change the policy", "0", "tests/unit/api/test_policy_is_read_only.py"),
+        proven_by("endpoints that change the policy", "0", "tests/e2e/test_policy_is_fixed.py"),
     ]  # fmt: skip
 
 

@@ -18,6 +18,33 @@ def test_the_default_policy_has_every_detector() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("'{}'", "'{}'", id="quotes"),
+        pytest.param("<{}>;", "<{}>;", id="angles"),
+        pytest.param("{}.", "{}.", id="full stop"),
+        pytest.param("GET /users/{}/orders", "GET /users/{}/orders", id="path"),
+        pytest.param("https://x.example/?to={}&n=1", "https://x.example/?to={}&n=1", id="query"),
+        pytest.param("to={}", "to={}", id="assignment"),
+        pytest.param("mailto:{},{}", "mailto:{},{}", id="two"),
+        pytest.param("[{}|x]", "[{}|x]", id="brackets"),
+        pytest.param(".{}", "{}", id="dot, which hides nothing"),
+    ],
+)
+@pytest.mark.parametrize("address", ["bob@example.com", "o'neil+tag@mail.corp.internal", "_b@xn--bcher-kva.example"])
+def test_an_address_goes_and_what_is_around_it_stays(
+    redactor: Redactor, text: str, expected: str, address: str
+) -> None:
+    redacted = redactor.redact_text(text.replace("{}", address))
+    assert redacted.text == expected.replace("{}", "<EMAIL_ADDRESS>")
+
+
+@pytest.mark.parametrize("text", ["pkg@1.2.3", "image@sha256", "@decorator", "a@b", "user@host:22", "x @ y.com"])
+def test_what_is_no_address_stays(redactor: Redactor, text: str) -> None:
+    assert redactor.redact_text(text).text == text
+
+
+@pytest.mark.parametrize(
     "value",
     [
         pytest.param("+14155552671", id="international"),

@@ -53,6 +53,9 @@ def redactor() -> Redactor:
             "a\u200b bo\u200bb@example.com \u200bb", "a\u200b <EMAIL_ADDRESS> \u200bb", {"EMAIL_ADDRESS": 1},
             id="invisible ones inside go, those outside stay",
         ),
+        pytest.param(
+            f"9\u200b{_CARD}\u200b9", "9\u200b<CREDIT_CARD>\u200b9", {"CREDIT_CARD": 1}, id="parted by invisible ones"
+        ),
         pytest.param("mail=<EMAIL_ADDRESS>", "mail=<EMAIL_ADDRESS>", {}, id="redacted before"),
         pytest.param("password=<EMAIL_ADDRESS>", "password=<EMAIL_ADDRESS>", {}, id="redacted as something else"),
         pytest.param(

@@ -78,8 +78,8 @@ _PARTS = {
     "password": ("SECRET_PASSWORD", "password=", "hun" + "ter2x"),
     "password in quotes": ("SECRET_PASSWORD", 'passwd: "', "hu" + "nt"),
     "passphrase": ("SECRET_PASSWORD", "passphrase => ", "hun" + "ter2x"),
-    "api key": ("SECRET_PASSWORD", "api_key: ", _body(8)),
-    "api key header": ("SECRET_PASSWORD", "X-Api-Key: ", _body(8)),
+    "api key": ("SECRET_PASSWORD", "api_key: ", f"{_body(7)}8"),
+    "api key header": ("SECRET_PASSWORD", "X-Api-Key: ", f"{_body(7)}8"),
     "client secret": ("SECRET_PASSWORD", "client-secret=", _body(8)),
     "access token": ("SECRET_PASSWORD", "&access_token=", _body(12)),
 }
