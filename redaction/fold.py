@@ -37,6 +37,7 @@ def _look_alikes() -> dict[int, str]:
 _TABLE = _look_alikes()
 _INVISIBLE_ANY = re.compile(f"[{_INVISIBLE}]")
 _VISIBLE_RUN = re.compile(f"[^{_INVISIBLE}]+")
+_ASCII = bytes(range(0x80))
 _FOLDABLE = re.compile("[" + "".join(map(re.escape, map(chr, _TABLE))) + _INVISIBLE + "]")
 
 
@@ -56,7 +57,7 @@ class Folded(msgspec.Struct, frozen=True):
 
 def fold(text: str) -> Folded:
     """The text as it reads. ASCII, and text without anything to fold, comes back as the same object."""
-    if text.isascii() or _FOLDABLE.search(text) is None:
+    if text.isascii() or _FOLDABLE.search(_beyond_ascii(text)) is None:
         return Folded(text)
     if _INVISIBLE_ANY.search(text) is None:
         return Folded(text.translate(_TABLE))
@@ -67,6 +68,11 @@ def fold(text: str) -> Folded:
         parts.append(run[0])
     offsets.append(len(text))
     return Folded("".join(parts).translate(_TABLE), offsets)
+
+
+def _beyond_ascii(text: str) -> str:
+    """The characters that are not ASCII: few in most texts, and the only ones that can be folded."""
+    return text.encode(errors="surrogatepass").translate(None, _ASCII).decode(errors="surrogatepass")
 
 
 def readings(text: str) -> Sequence[Folded]:

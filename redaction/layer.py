@@ -10,7 +10,7 @@ import binascii
 import html
 import json
 import re
-from bisect import bisect_right
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -73,13 +73,23 @@ def segments(text: str) -> Sequence[Segment]:
     return parts
 
 
+class Near(msgspec.Struct, frozen=True):
+    """Which literals of JSON are worth a look: in which one of the places lies, in order, or right behind which, unless it passes."""
+
+    places: Sequence[int]
+    passes: Callable[[str], bool] = lambda _: False
+
+    def behind(self, start: int) -> Near:
+        """The same for the text from ``start`` on."""
+        return Near([place - start for place in self.places], self.passes) if start else self
+
+
 def json_layers(
-    text: str, goes_whole: Callable[[str], bool] = lambda _: False, *, near: Sequence[int] | None = None
+    text: str, goes_whole: Callable[[str], bool] = lambda _: False, *, near: Near | None = None
 ) -> Sequence[Layer]:
     """The string and long number literals of a text that is JSON, in order; below a key that ``goes_whole``, every number.
 
-    With ``near``, offsets in order, only the literals in which one of these lies, or right behind which, and those with
-    escapes, in which something else may lie than in the text.
+    With ``near`` only what it says, and literals with escapes, in which something else may lie than in the text.
     """
     return list(_literals(text, goes_whole, near))
 
@@ -100,6 +110,8 @@ _JSON_TOKEN = re.compile(
     r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|(?<![\w.+-])(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.])|([\[\]{}])',
     re.DOTALL,
 )
+# Behind every text.
+_NOWHERE = sys.maxsize
 # Shorter ones are nobody's by themselves.
 _LONG_NUMBER = re.compile(r"-?[0-9]{9,}")
 _json_decoder = json.JSONDecoder(strict=False)
@@ -136,18 +148,30 @@ def _json_end(text: str, start: int) -> int | None:
     return start + end
 
 
-def _literals(text: str, goes_whole: Callable[[str], bool], near: Sequence[int] | None) -> Iterator[Layer]:
-    key, around = "", [""]
+def _literals(text: str, goes_whole: Callable[[str], bool], near: Near | None) -> Iterator[Layer]:
+    key, is_whole = "", goes_whole("")
+    # The keys of the arrays and objects that are open, and what was so before each.
+    around: list[tuple[str, bool]] = []
+    places = iter(near.places if near else ())
+    place = next(places, _NOWHERE)
     for token in _JSON_TOKEN.finditer(text):
         body, colon, number, sign = token.groups()
         if sign is not None:
-            key = _across(sign, key, around)
-        elif near is not None and (body is None or "\\" not in body) and not _is_near(near, *token.span()):
-            if colon is not None and not goes_whole(around[-1]):
+            if sign in "[{":
+                around.append((key, is_whole))
+                is_whole = goes_whole(key)
+            else:
+                key, is_whole = around.pop()
+            continue
+        start, end = token.span()
+        while place <= start:
+            place = next(places, _NOWHERE)
+        if near is not None and (body is None or "\\" not in body) and (place > end or near.passes(body or "")):
+            if colon is not None and not is_whole:
                 key = body or ""
         elif number is not None:
             if _LONG_NUMBER.fullmatch(number) or goes_whole(key):
-                yield Layer(start=token.start(), end=token.end(), text=number, encode=_as_json, key=key)
+                yield Layer(start=start, end=end, text=number, encode=_as_json, key=key)
         else:
             decoded = _decoded(body)
             start, end = token.span(1)
@@ -155,21 +179,8 @@ def _literals(text: str, goes_whole: Callable[[str], bool], near: Sequence[int] 
             yield Layer(
                 start=start, end=end, text=decoded, encode=_inside_json, key="" if is_name else key, is_name=is_name
             )
-            if is_name and not goes_whole(around[-1]):
+            if is_name and not is_whole:
                 key = decoded
-
-
-def _is_near(near: Sequence[int], start: int, end: int) -> bool:
-    index = bisect_right(near, start)
-    return index < len(near) and near[index] <= end
-
-
-def _across(sign: str, key: str, around: list[str]) -> str:
-    """The key behind a bracket; ``around`` are those of the arrays and objects that are open."""
-    if sign in "[{":
-        around.append(key)
-        return key
-    return around.pop()
 
 
 def _decoded(body: str) -> str:

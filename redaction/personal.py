@@ -186,11 +186,11 @@ _BARE_CONTEXT = Context([word for word in _PHONE_WORDS if word not in {"call", "
 
 def _phone_score(match: regex.Match[str], place: Place) -> float:
     value = match[0]
-    digits = sum(map(str.isdigit, value))
     if value[0] == "+" or value.startswith("00"):
         return 0.6 if _is_number(f"+{value.lstrip('+0')}", None) else 0.0
     if value.isdecimal():
         return _score_in_context(match, place, _BARE_CONTEXT)
+    digits = sum(map(str.isdigit, value))
     if _NO_PHONE.fullmatch(value) or not 7 <= digits <= 21:
         return 0.0
     if _AMERICAN.fullmatch(value):

@@ -17,7 +17,7 @@ from redaction.finding import Finding
 from redaction.fold import Folded, fold, readings
 from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
-from redaction.layer import LAYER_TRIGGERS, Layer, Segment, escaped_layers, json_layers, segments
+from redaction.layer import LAYER_TRIGGERS, Layer, Near, Segment, escaped_layers, json_layers, segments
 from redaction.operator import PLACEHOLDER, REDACTION_ERROR, Operators
 from redaction.overlap import merged
 from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
@@ -31,8 +31,9 @@ ENGINE = "1"
 _MAX_DEPTH = 5
 # How often the replacement of one value may uncover the next, as in e-mail addresses that touch.
 _MAX_ROUNDS = 8
-# With more of them in a text, to look at the whole of it costs less than to find out where.
+# With more of them in a text, or in a shorter one, to look at the whole of it costs less than to find out where.
 _MAX_HITS = 2_000
+_MIN_WINDOWED_CHARS = 100
 # Below this, looking again costs less than remembering.
 _MIN_CACHED_CHARS = 256
 _DEFAULT_CACHE_BYTES = 16 << 20
@@ -137,12 +138,13 @@ class Redactor:
             self.cache.put(digest, text, known)
         return known
 
-    def places(self, text: str, hits: Hits) -> Sequence[int] | None:
+    def near(self, text: str, hits: Hits) -> Near | None:
         """Where stage one has found something in JSON; None when it may lie anywhere, as with names of members."""
         members = range(len(self._detectors), self.layer_triggers_from)
         if fold(text).offsets is not None or any(number in members for number, _ in hits):
             return None
-        return sorted(end for _, end in hits)
+        places = sorted(end for _, end in hits)
+        return Near(places, is_nobodys) if self._are_all_in(hits, SHAPELESS_ENTITIES) else Near(places)
 
     def findings(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
         """What the detectors that were triggered find in their windows, as far as the policy wants it."""
@@ -184,16 +186,15 @@ class _Work:
         if not _JSON_SIGNS.isdisjoint(text):
             parts = segments(text)
             if len(parts) > 1 or parts[0].is_structure:
-                near = self._redactor.places(text, hits)
+                near = self._redactor.near(text, hits)
                 return "".join(self._part(text, part, verdict, near, depth) for part in parts)
         return self._prose(text, verdict, depth, hits)
 
-    def _part(self, text: str, part: Segment, verdict: KeyVerdict, near: Sequence[int] | None, depth: int) -> str:
+    def _part(self, text: str, part: Segment, verdict: KeyVerdict, near: Near | None, depth: int) -> str:
         piece = text[part.start : part.end]
         if not part.is_structure:
             return self._prose(piece, verdict, depth)
-        if near is not None and part.start:
-            near = [place - part.start for place in near]
+        near = near.behind(part.start) if near else None
         return self._layered(piece, json_layers(piece, self._goes_whole, near=near), verdict, depth)
 
     def _goes_whole(self, key: str) -> bool:
@@ -203,7 +204,7 @@ class _Work:
         """Text outside of JSON: what is encoded in it first, then what it says openly."""
         if hits is None:
             hits = self._redactor.scan((text,)).get(0, ())
-        if any(number >= self._redactor.layer_triggers_from for number, _ in hits):
+        if hits and max(hits)[0] >= self._redactor.layer_triggers_from:
             after = self._layered(text, escaped_layers(text), verdict, depth)
             if after != text:
                 text, hits = after, self._redactor.scan((after,)).get(0, ())
@@ -243,8 +244,8 @@ class _Work:
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         for _ in range(_MAX_ROUNDS):
             after = self._round(text, verdict, hits)
-            if after == text:
-                return text
+            if after == text or PLACEHOLDER.fullmatch(after):
+                return after
             text, hits = after, self._redactor.scan((after,)).get(0, ())
         raise DetectionError("replacements do not come to an end")
 
@@ -297,10 +298,8 @@ def _outside(start: int, end: int, done: Sequence[tuple[int, int]]) -> tuple[int
 
 def _windows(hits: Hits, detectors: Sequence[Detector], length: int) -> Mapping[Detector, Sequence[tuple[int, int]]]:
     """Where each triggered detector looks: around where its triggers ended, overlapping windows as one."""
-    if len(hits) > _MAX_HITS:
-        return {
-            detectors[number]: [(0, length)] for number in {number for number, _ in hits} if number < len(detectors)
-        }
+    if length < _MIN_WINDOWED_CHARS or len(hits) > _MAX_HITS:
+        return {detectors[number]: ((0, length),) for number, _ in hits if number < len(detectors)}
     windows: dict[Detector, list[tuple[int, int]]] = {}
     for number, end in hits:
         if number >= len(detectors):

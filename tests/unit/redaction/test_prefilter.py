@@ -40,12 +40,13 @@ def test_edges_of_a_text_count_as_edges(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "reach", "windows"),
     [
-        pytest.param("!" + "x" * 20, 4, [(0, 5)], id="cut at the start"),
-        pytest.param("x" * 20 + "!", 4, [(17, 21)], id="cut at the end"),
-        pytest.param("x" * 10 + "!" + "x" * 10, 4, [(7, 15)], id="around"),
-        pytest.param("!" + "x" * 20 + "!", 4, [(0, 5), (18, 22)], id="apart"),
-        pytest.param("!xxxxxx!xxxxx", 4, [(0, 12)], id="overlapping ones are one"),
-        pytest.param("!" * 50, 4, [(0, 50)], id="a run of them is one"),
+        pytest.param("!" + "x" * 120, 4, [(0, 5)], id="cut at the start"),
+        pytest.param("x" * 120 + "!", 4, [(117, 121)], id="cut at the end"),
+        pytest.param("x" * 100 + "!" + "x" * 10, 4, [(97, 105)], id="around"),
+        pytest.param("!" + "x" * 120 + "!", 4, [(0, 5), (118, 122)], id="apart"),
+        pytest.param("!xxxxxx!" + "x" * 100, 4, [(0, 12)], id="overlapping ones are one"),
+        pytest.param("!" * 150, 4, [(0, 150)], id="a run of them is one"),
+        pytest.param("x" * 20 + "!", 4, [(0, 21)], id="the whole of a short text"),
     ],
 )
 def test_detectors_look_around_their_triggers(text: str, reach: int, windows: list[tuple[int, int]]) -> None:
