@@ -155,7 +155,7 @@ class Rewriting:
             return value if after == text else bytes_of(after, value)
         if isinstance(value, Mapping):
             return {
-                name: self.value(item, inner, f"{place}.{name}")
+                name: self.value(item, self._redactor.keys.below(key, inner), f"{place}.{name}")
                 for (inner, item), name in zip(value.items(), self._names(value), strict=True)
             }
         return [self.value(item, key, place) for item in value]

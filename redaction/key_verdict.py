@@ -14,6 +14,10 @@ from redaction.policy import Policy
 CONTENT = "CONTENT"
 _MAX_CACHED = 10_000
 _ANY_MEMBER = rb"\"\s*:"
+# Between the names on the way to a member of a map or of JSON.
+_BELOW = "\x1f"
+# No rule names so many, and none is needed below one that a rule has named.
+_MAX_NAMES = 32
 
 
 class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,7 @@ class KeyRules:
         self._deny = [(_glob(rule.keys), rule.entity) for rule in policy.deny]
         self._allow = [(_glob(rule.keys), frozenset(rule.entities)) for rule in policy.allow]
         self._known: dict[str, KeyVerdict] = {}
+        self.has_rules = bool(self._deny or self._allow)
 
     @property
     def triggers(self) -> Sequence[bytes]:
@@ -41,6 +46,10 @@ class KeyRules:
         if self._deny or self._dropped:
             return (_ANY_MEMBER,)
         return (SECRET_MEMBER,) if self._has_secrets else ()
+
+    def below(self, key: str, name: str) -> str:
+        """The key of a member of the map, or the JSON object, that stands below a key; rules know it by either name."""
+        return f"{key}{_BELOW}{name}" if self.has_rules and key else name
 
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)
@@ -50,22 +59,30 @@ class KeyRules:
             known = self._known[key] = self._judged(key)
         return known
 
+    def goes_whole(self, key: str) -> bool:
+        return self.verdict(key).whole is not None
+
     def _judged(self, key: str) -> KeyVerdict:
-        words = words_of(key)
-        # So that ``*.id`` is the name id in JSON as well.
-        dotted = f".{key}"
-        rules = [entities for pattern, entities in self._allow if pattern.fullmatch(key) or pattern.fullmatch(dotted)]
+        names = key.split(_BELOW)[-_MAX_NAMES:]
+        words = words_of(names[-1])
+        keys = [".".join(names[first:]) for first in range(len(names))]
+        rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys)]
         is_free = any(not entities for entities in rules)
-        whole = None if is_free else self._whole(key, words)
+        whole = None if is_free else self._whole(keys, words)
         return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=frozenset().union(*rules))
 
-    def _whole(self, key: str, words: str) -> str | None:
+    def _whole(self, keys: Sequence[str], words: str) -> str | None:
         for pattern, entity in self._deny:
-            if pattern.fullmatch(key) or pattern.fullmatch(f".{key}"):
+            if _is_one(pattern, keys):
                 return entity
-        if self._dropped and content_of(key) in self._dropped:
+        if self._dropped and content_of(keys[-1]) in self._dropped:
             return CONTENT
         return secret_entity(words) if self._has_secrets else None
+
+
+def _is_one(pattern: re.Pattern[str], keys: Sequence[str]) -> bool:
+    # With a dot before it, so that ``*.id`` is the name id in JSON as well.
+    return any(pattern.fullmatch(key) or pattern.fullmatch(f".{key}") for key in keys)
 
 
 def _glob(keys: str) -> re.Pattern[str]:

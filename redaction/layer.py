@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -84,14 +85,28 @@ class Near(msgspec.Struct, frozen=True):
         return Near([place - start for place in self.places], self.passes) if start else self
 
 
-def json_layers(
-    text: str, goes_whole: Callable[[str], bool] = lambda _: False, *, near: Near | None = None
-) -> Sequence[Layer]:
-    """The string and long number literals of a text that is JSON, in order; below a key that ``goes_whole``, every number.
+class Keys(Protocol):
+    """What names of members say, see ``KeyRules``."""
+
+    def below(self, key: str, name: str, /) -> str: ...
+
+    def goes_whole(self, key: str, /) -> bool: ...
+
+
+class _NoKeys:
+    def below(self, _key: str, name: str, /) -> str:
+        return name
+
+    def goes_whole(self, _key: str, /) -> bool:
+        return False
+
+
+def json_layers(text: str, keys: Keys | None = None, *, near: Near | None = None) -> Sequence[Layer]:
+    """The string and long number literals of a text that is JSON, in order; below a key that goes whole, every number.
 
     With ``near`` only what it says, and literals with escapes, in which something else may lie than in the text.
     """
-    return list(_literals(text, goes_whole, near))
+    return list(_literals(text, keys or _NoKeys(), near))
 
 
 def escaped_layers(text: str) -> Sequence[Layer]:
@@ -148,9 +163,9 @@ def _json_end(text: str, start: int) -> int | None:
     return start + end
 
 
-def _literals(text: str, goes_whole: Callable[[str], bool], near: Near | None) -> Iterator[Layer]:
-    key, is_whole = "", goes_whole("")
-    # The keys of the arrays and objects that are open, and what was so before each.
+def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
+    key, is_whole = "", keys.goes_whole("")
+    # The keys of the arrays and objects that are open, and whether what they stand in goes whole.
     around: list[tuple[str, bool]] = []
     places = iter(near.places if near else ())
     place = next(places, _NOWHERE)
@@ -159,7 +174,7 @@ def _literals(text: str, goes_whole: Callable[[str], bool], near: Near | None) -
         if sign is not None:
             if sign in "[{":
                 around.append((key, is_whole))
-                is_whole = goes_whole(key)
+                is_whole = keys.goes_whole(key)
             else:
                 key, is_whole = around.pop()
             continue
@@ -168,9 +183,9 @@ def _literals(text: str, goes_whole: Callable[[str], bool], near: Near | None) -
             place = next(places, _NOWHERE)
         if near is not None and (body is None or "\\" not in body) and (place > end or near.passes(body or "")):
             if colon is not None and not is_whole:
-                key = body or ""
+                key = keys.below(around[-1][0], body or "")
         elif number is not None:
-            if _LONG_NUMBER.fullmatch(number) or goes_whole(key):
+            if _LONG_NUMBER.fullmatch(number) or keys.goes_whole(key):
                 yield Layer(start=start, end=end, text=number, encode=_as_json, key=key)
         else:
             decoded = _decoded(body)
@@ -180,7 +195,7 @@ def _literals(text: str, goes_whole: Callable[[str], bool], near: Near | None) -
                 start=start, end=end, text=decoded, encode=_inside_json, key="" if is_name else key, is_name=is_name
             )
             if is_name and not is_whole:
-                key = decoded
+                key = keys.below(around[-1][0], decoded)
 
 
 def _decoded(body: str) -> str:

@@ -66,12 +66,12 @@ class Redactor:
         self.cache = Cache(cache_bytes)
         self.engine_version = f"{ENGINE}+presidio-{version('presidio-analyzer')}"
         self._operators = Operators(policy, keys, workspace_id)
-        self._keys = KeyRules(policy)
+        self.keys = KeyRules(policy)
         chosen = detectors_of(policy) if detectors is None else detectors
         detectors_in_use = [detector for detector in chosen if not self._operators.is_kept(detector.entity)]
         self._detectors = [detector for detector in detectors_in_use for _ in detector.triggers]
         triggers = [trigger for detector in detectors_in_use for trigger in detector.triggers]
-        triggers += self._keys.triggers
+        triggers += self.keys.triggers
         # By number of trigger; those of key names and layers have none.
         self._entities: Mapping[int, str | None] = {
             number: detector.entity for number, detector in enumerate(self._detectors)
@@ -83,7 +83,7 @@ class Redactor:
 
     def verdict(self, key: str) -> KeyVerdict:
         """What the policy says of a key."""
-        return self._keys.verdict(key)
+        return self.keys.verdict(key)
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
         """Stage one over many texts: what to give to ``redact_text``, by index. A text that is missing is clean."""
@@ -110,7 +110,7 @@ class Redactor:
     def redact_text(self, text: str, *, key: str = "", hits: Hits | None = None) -> Redacted:
         """The text without what the policy names; the same object when there was nothing. Never raises."""
         try:
-            return self._redacted(text, self._keys.verdict(key), key, hits)
+            return self._redacted(text, self.keys.verdict(key), key, hits)
         except Exception:  # noqa: BLE001 - whatever it is, the text must not pass
             return _FAILED
 
@@ -195,10 +195,7 @@ class _Work:
         if not part.is_structure:
             return self._prose(piece, verdict, depth)
         near = near.behind(part.start) if near else None
-        return self._layered(piece, json_layers(piece, self._goes_whole, near=near), verdict, depth)
-
-    def _goes_whole(self, key: str) -> bool:
-        return self._redactor.verdict(key).whole is not None
+        return self._layered(piece, json_layers(piece, self._redactor.keys, near=near), verdict, depth)
 
     def _prose(self, text: str, verdict: KeyVerdict, depth: int, hits: Hits | None = None) -> str:
         """Text outside of JSON: what is encoded in it first, then what it says openly."""

@@ -27,7 +27,7 @@ from storage.postgres.audit import PostgresAudit
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.verification import verify
 from storage.redaction import OnVerify, Verification
-from tracedata import UNOBSERVED, CallerError, Processor, RedactionInstruments
+from tracedata import UNOBSERVED, Batch, CallerError, Processor, RedactionInstruments, Span
 
 if TYPE_CHECKING:
     from processors.redact import Redact
@@ -200,7 +200,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     entities: Mapping[str, int]
 
 
-def try_redaction(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
+def try_on_text(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
     """What the policy makes of a text, line by line; of a JSON document, as a whole."""
     redactor = build_redactor(settings, workspace_id)
     lines = [text] if text.lstrip().startswith(("{", "[")) else text.splitlines()
@@ -213,6 +213,19 @@ def try_redaction(settings: Settings, text: str, workspace_id: int = DEFAULT_WOR
         for entity, count in after.entities.items():
             total[entity] = total.get(entity, 0) + count
     return Trial(policy_hash=redactor.policy_hash, texts=texts, entities=total)
+
+
+def try_on_spans(settings: Settings, spans: Sequence[Span], workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
+    """What the policy makes of spans, as if they were sent now; the texts are the names of those that lose something."""
+    redact = _redact_of(settings)(workspace_id)
+    after = redact.process(Batch(workspace_id=workspace_id, spans=spans)).spans
+    lossy = [span for span in after if span.redactions]
+    total: dict[str, int] = {}
+    for span in lossy:
+        for entity, count in span.redactions.items():
+            total[entity] = total.get(entity, 0) + count
+    texts = [TriedText(text=span.name, entities=span.redactions) for span in lossy]
+    return Trial(policy_hash=policy_hash(build_policy(settings, workspace_id)), texts=texts, entities=total)
 
 
 def revealed(token: str, keys: KeyRing, workspace_id: int = DEFAULT_WORKSPACE_ID) -> tuple[str, str]:

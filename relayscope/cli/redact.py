@@ -15,10 +15,10 @@ from rich.console import Console
 
 from relayscope.actor import actor
 from relayscope.cli import option, redact_stored
-from relayscope.cli.client import get
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import clean
+from relayscope.cli.stored_trace import stored_spans
 from relayscope.log import configure_logging
 from relayscope.redaction import (
     Trial,
@@ -27,7 +27,8 @@ from relayscope.redaction import (
     effective_policy,
     revealed,
     rotate_key,
-    try_redaction,
+    try_on_spans,
+    try_on_text,
 )
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import REVEALED
@@ -85,8 +86,10 @@ def try_out(
     settings = option.settings_from(config=config, data_dir=data_dir)
     if (file is None) == (trace is None):
         raise CallerError("name a file (- for standard input), or a stored trace with --trace")
-    text = _read(file) if file is not None else get(url, f"/api/v1/traces/{trace}", {}).decode()
-    trial = try_redaction(settings, text, workspace)
+    if trace is not None:
+        trial = try_on_spans(settings, stored_spans(url, trace), workspace)
+    else:
+        trial = try_on_text(settings, _read(file or _STDIN), workspace)
     if as_json:
         items = [_Sample(text=one.text, entities=one.entities) for one in trial.texts]
         answer = TrialAnswer(policy_hash=trial.policy_hash, items=items, entities=trial.entities)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from redaction.key import parse_keys
@@ -27,7 +28,7 @@ from tests.support.api_server import closed_url, serving
 from tests.support.canned_reader import TRACE_ID, CannedReader
 from tests.support.system import run
 from tests.support.trace import CHILD, ROOT, failed
-from tracedata import CallerError, PermanentError, RelayscopeError
+from tracedata import CallerError, PermanentError, RelayscopeError, Value
 
 _MAIL, _CARD = "bob@example.com", "4111 1111 1111 1111"
 
@@ -95,11 +96,23 @@ class TestTest:
         with serving(CannedReader(spans=spans)) as url:
             answer = _json("test", "--trace", TRACE_ID.hex(), "--url", url)
             printed = _invoke("test", "--trace", TRACE_ID.hex(), "--url", url)
-        assert answer["entities"].keys() == {"EMAIL_ADDRESS"}
-        assert _MAIL not in json.dumps(answer)
+        assert answer["entities"] == {"EMAIL_ADDRESS": 1}
+        assert answer["items"] == [{"text": CHILD.name, "entities": {"EMAIL_ADDRESS": 1}}]
         # The trace itself is long, and can be had elsewhere.
         assert TRACE_ID.hex() not in printed
         assert "EMAIL_ADDRESS" in printed
+
+    def test_keys_of_a_stored_trace_decide(self, tmp_path: Path) -> None:
+        config = _config(tmp_path, deny=[{"keys": "customer.*", "entity": "CUSTOMER"}])
+        sent: Mapping[str, Value] = {
+            "customer.name": "x",
+            "customer": {"tiers": [b"gold", 1.5, 7, None, True]},
+            "api_key": "x",
+            "n": 4111111111111111,
+        }
+        with serving(CannedReader(spans=[replace(ROOT, attributes=sent)])) as url:
+            answer = _json("test", "--trace", TRACE_ID.hex(), "--url", url, "--config", config)
+        assert answer["entities"] == {"CUSTOMER": 2, "SECRET_VALUE": 1, "CREDIT_CARD": 1}
 
     def test_what_a_terminal_would_obey_is_not_printed(self) -> None:
         printed = _invoke("test", "-", stdin=f"\x1b[31m\x07{_MAIL}")
@@ -277,6 +290,18 @@ class TestReveal:
             _invoke("reveal", _token(folder), "--reason", "x", "--data-dir", str(folder), *storage)
         assert _MAIL not in str(caught.value) + capsys.readouterr().out
         assert storage or isinstance(caught.value, PermanentError)
+
+    def test_keys_of_a_stored_trace_decide(self, tmp_path: Path) -> None:
+        config = _config(tmp_path, deny=[{"keys": "customer.*", "entity": "CUSTOMER"}])
+        sent: Mapping[str, Value] = {
+            "customer.name": "x",
+            "customer": {"tiers": [b"gold", 1.5, 7, None, True]},
+            "api_key": "x",
+            "n": 4111111111111111,
+        }
+        with serving(CannedReader(spans=[replace(ROOT, attributes=sent)])) as url:
+            answer = _json("test", "--trace", TRACE_ID.hex(), "--url", url, "--config", config)
+        assert answer["entities"] == {"CUSTOMER": 2, "SECRET_VALUE": 1, "CREDIT_CARD": 1}
 
     def test_what_a_terminal_would_obey_is_not_printed(self, folder: Path, shared_postgres_dsn: str) -> None:
         arguments = ("--reason", "x", "--data-dir", str(folder), "--database-url", shared_postgres_dsn)

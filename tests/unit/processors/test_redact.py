@@ -17,7 +17,7 @@ from redaction.redactor import Redactor
 from tests.support.canonical import canonical
 from tests.support.detector import FailingDetector
 from tests.support.factory import SpanFields, batch, full_event, full_link, full_span, span
-from tracedata import UNOBSERVED, Batch, Event, Link, Resource, Scope, Span, Value
+from tracedata import UNOBSERVED, Attributes, Batch, Event, Link, Resource, Scope, Span, Value
 
 _MAIL, _CARD = "bob@example.com", 4111111111111111
 _GONE, _CARD_GONE = "<EMAIL_ADDRESS>", "<CREDIT_CARD>"
@@ -196,6 +196,14 @@ def _denying(operator: OperatorName, *, secrets: bool = False) -> Redactor:
         entities={"DENIED": EntityRule(operator=operator)}, deny=[DenyRule(keys="customer.*")], secrets=secrets
     )
     return Redactor(policy, keys=_KEYS)
+
+
+@pytest.mark.parametrize("neighbour", [{}, {"to": _MAIL}])
+def test_what_a_map_says_below_a_key_is_denied(neighbour: Attributes) -> None:
+    before = span(attributes={"customer": {"a": {"b": 1}, "c": [{"d": "x"}]}, **neighbour})
+    for _ in range(2):
+        (after,) = _processed(before, redactor=_denying("replace"))
+        assert after.attributes["customer"] == {"a": "<DENIED>", "c": "<DENIED>"}
 
 
 _VALUES: Mapping[str, Value] = {"number": 42, "fraction": 1.5, "bytes": b"ab", "list": ["a", 1], "map": {"a": "b"}}

@@ -13,7 +13,7 @@ from redaction.finding import Finding
 from redaction.names import Names
 from redaction.policy import NerRule, default_policy
 from redaction.redactor import Redactor
-from relayscope.redaction import build_names, build_redactor, effective_policy, prepare_redaction, try_redaction
+from relayscope.redaction import build_names, build_redactor, effective_policy, prepare_redaction, try_on_text
 from relayscope.settings import Settings, load_settings
 from tests.support.factory import batch, resource, span
 from tracedata import CallerError, Event, Span, Value
@@ -207,7 +207,7 @@ def test_the_model_is_part_of_the_policy(name_model: Path, tmp_path: Path) -> No
 
 
 def test_a_sample_shows_what_names_it_would_lose(name_model: Path, tmp_path: Path) -> None:
-    trial = try_redaction(
+    trial = try_on_text(
         _settings(tmp_path, model=str(name_model)), f"{_SAID}\nbob@example.com, card 4111 1111 1111 1111\n"
     )
 

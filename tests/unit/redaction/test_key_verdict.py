@@ -57,6 +57,14 @@ def test_rules_by_key(redactor: Redactor, key: str, expected: str) -> None:
     [
         pytest.param('{"customer.name": "Bob", "x": 1}', '{"customer.name": "<DENIED>", "x": 1}', id="denied"),
         pytest.param('{"customer.age": 42}', '{"customer.age": "<DENIED>"}', id="a number that is denied"),
+        pytest.param(
+            '{"a": [{"customer": {"b": [{"c": 1}]}}]}', '{"a": [{"customer": {"b": [{"c": "<DENIED>"}]}}]}', id="below"
+        ),
+        pytest.param(
+            '{"free": {"a": {"to": "bob@example.com"}}, "to": 1}',
+            '{"free": {"a": {"to": "bob@example.com"}}, "to": 1}',
+            id="allowed below",
+        ),
         pytest.param('{"a": "{\\"vat1\\" : \\"x\\"}"}', '{"a": "{\\"vat1\\" : \\"<VAT>\\"}"}', id="in JSON in JSON"),
         pytest.param(
             '{"mail.to": "bob@example.com", "x": "bob@example.com"}',
