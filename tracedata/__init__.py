@@ -1,8 +1,9 @@
-"""The kernel: what a span is, who passes batches to whom, and which errors mean what.
+"""The kernel: what spans, log records and interactions are, who passes batches to whom, and which errors mean what.
 
 Imports nothing but the standard library and msgspec.
 """
 
+from tracedata.batch import NO_REJECTIONS, Batch
 from tracedata.error import (
     CallerError,
     NotFoundError,
@@ -19,11 +20,11 @@ from tracedata.instrument import (
     RequestProbe,
     WriterInstruments,
 )
+from tracedata.interaction import Interaction
+from tracedata.log_record import LogRecord
 from tracedata.pipeline import Consumer, Pipeline, Processor, Receipt
 from tracedata.span import (
-    NO_REJECTIONS,
     Attributes,
-    Batch,
     Event,
     Link,
     Resource,
@@ -44,7 +45,9 @@ __all__ = [
     "Event",
     "GroupProbe",
     "IngestInstruments",
+    "Interaction",
     "Link",
+    "LogRecord",
     "NotFoundError",
     "PermanentError",
     "Pipeline",

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
 from tracedata.pipeline import Receipt
-from tracedata.span import Batch
+from tracedata.batch import Batch
 
 
 class RequestProbe(Protocol):

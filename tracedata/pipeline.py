@@ -7,11 +7,11 @@ from typing import Protocol
 
 import msgspec
 
-from tracedata.span import NO_REJECTIONS, Batch
+from tracedata.batch import NO_REJECTIONS, Batch
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a batch: how many spans are durable, and how many were left out, by reason class."""
+    """What became of a batch: how many spans and log records are durable, and how many were left out, by reason class."""
 
     accepted: int
     rejections: Mapping[str, int] = NO_REJECTIONS
@@ -33,7 +33,7 @@ class Consumer(Protocol):
     """The end of a pipeline."""
 
     async def consume(self, batch: Batch) -> Receipt:
-        """Returns once every accepted span is durable. Safe to repeat: a second call makes no second copy.
+        """Returns once every accepted span and log record is durable. Safe to repeat: a second call makes no second copy.
 
         Raises:
             RetryableError: nothing may be assumed to be stored; the same batch can be sent again.

@@ -122,17 +122,3 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     def duration_ns(self) -> int:
         """End minus start in nanoseconds; negative when the clock stepped back."""
         return self.end_time_unix_nano - self.start_time_unix_nano
-
-
-NO_REJECTIONS: Mapping[str, int] = MappingProxyType({})
-
-
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """Spans that travel together. A batch passed on is no longer yours: never change it afterwards.
-
-    ``rejections`` counts by reason class the spans that were left out on the way here.
-    """
-
-    workspace_id: int
-    spans: Sequence[Span]
-    rejections: Mapping[str, int] = NO_REJECTIONS

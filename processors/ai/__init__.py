@@ -1,0 +1,1 @@
+"""What spans and log records say of the use of models, in every convention of the field."""
