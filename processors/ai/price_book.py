@@ -74,7 +74,7 @@ class PriceBook:
         Raises:
             CallerError: one does not; the message begins with ``place``.
         """
-        self._providers: Sequence[Provider] = bundled_providers
+        self._providers: list[Provider] = bundled_providers
         self._overlay = overlay
         self._custom = [
             (glob_matcher(model.provider), glob_matcher(model.model), model, _periods(model))
@@ -157,7 +157,7 @@ class PriceBook:
             names = model_spellings(model)
             for candidate in self._candidates(provider, names, endpoint):
                 for name in names:
-                    info = candidate.find_model(name, all_providers=list(self._providers))
+                    info = candidate.find_model(name, all_providers=self._providers)
                     if info is not None:
                         is_its_own = any(info is one for one in candidate.models)
                         return _Found(provider_id=candidate.id, model=info, is_own=False, has_variants=is_its_own)
