@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationError,
+    field_serializer,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -241,6 +249,13 @@ class RedactionSettings(PolicySettings):
         None, description="Keys of the operators `hash` and `encrypt`; by default `redaction.key` in the data folder."
     )
     cache_mb: int = Field(16, ge=0, le=1024, description="Memory of a worker for what it has redacted already.")
+
+    @field_serializer("workspaces")
+    def _only_what_is_named(
+        self, workspaces: dict[int, PolicySettings], info: FieldSerializationInfo
+    ) -> dict[int, dict[str, Any]]:
+        # What a workspace does not name must stay so on the way to the processes that work by it.
+        return {number: policy.model_dump(mode=info.mode, exclude_unset=True) for number, policy in workspaces.items()}
 
 
 class ProcessorSettings(_Section):

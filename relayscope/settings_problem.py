@@ -74,9 +74,12 @@ def _place(path: _Path, *, sources: Mapping[str, Mapping[str, Any]], prefix: str
 
 def _has(tree: object, path: _Path) -> bool:
     for key in path:
-        if not isinstance(tree, Mapping) or key not in tree:
+        if (isinstance(tree, list) and isinstance(key, int) and key < len(tree)) or (
+            isinstance(tree, Mapping) and key in tree
+        ):
+            tree = tree[key]
+        else:
             return False
-        tree = tree[key]
     return True
 
 

@@ -118,7 +118,10 @@ def _draw(trial: Trial, *, is_shown: bool) -> None:
         made.add_row(entity, f"{count:,}")
     if trial.entities:
         console.print(made)
-    said = "nothing would be redacted" if not trial.entities else "values would be redacted"
+    count = sum(trial.entities.values())
+    said = (
+        f"{count:,} {'value' if count == 1 else 'values'} would be redacted" if count else "nothing would be redacted"
+    )
     console.print(note(f"{said}; policy {trial.policy_hash}"))
 
 
