@@ -74,12 +74,10 @@ def _place(path: _Path, *, sources: Mapping[str, Mapping[str, Any]], prefix: str
 
 def _has(tree: object, path: _Path) -> bool:
     for key in path:
-        if (isinstance(tree, list) and isinstance(key, int) and key < len(tree)) or (
-            isinstance(tree, Mapping) and key in tree
-        ):
-            tree = tree[key]
-        else:
+        items = dict(enumerate(tree)) if isinstance(tree, list) else tree
+        if not isinstance(items, Mapping) or key not in items:
             return False
+        tree = items[key]
     return True
 
 
