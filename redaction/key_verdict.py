@@ -38,6 +38,8 @@ class KeyRules:
         self._deny = [(_glob(rule.keys), rule.entity) for rule in policy.deny]
         self._allow = [(_glob(rule.keys), frozenset(rule.entities)) for rule in policy.allow]
         self._known: dict[str, KeyVerdict] = {}
+        # Kept whole, a value is a text like any other.
+        self._kept = {entity for entity, rule in policy.entities.items() if rule.operator == "keep"}
         self.has_paths = bool(self._deny)
 
     @property
@@ -71,8 +73,11 @@ class KeyRules:
         keys = [".".join(names[first:]) for first in range(len(names))]
         rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys[-1:])]
         is_free = any(not entities for entities in rules)
+        exempt = frozenset().union(*rules)
         whole = None if is_free else self._whole(keys, words)
-        return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=frozenset().union(*rules))
+        if whole in exempt or whole in self._kept:
+            whole = None
+        return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=exempt)
 
     def _whole(self, keys: Sequence[str], words: str) -> str | None:
         for pattern, entity in self._deny:

@@ -254,6 +254,11 @@ def try_on_spans(settings: Settings, spans: Sequence[Span], workspace_id: int = 
     return Trial(policy_hash=policy_hash(build_policy(settings, workspace_id)), texts=texts, entities=total)
 
 
+def without_personal_data(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKSPACE_ID) -> str:
+    """A text that somebody typed, as it may be kept."""
+    return build_redactor(settings, workspace_id).redact_text(text).text
+
+
 def revealed(token: str, keys: KeyRing, workspace_id: int = DEFAULT_WORKSPACE_ID) -> tuple[str, str]:
     """The entity and the value that a token stands for.
 

@@ -185,14 +185,14 @@ class EntityRuleSettings(_Section):
 class KeyRuleSettings(_Section):
     """Entities that are not looked for below keys of a form."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entities: list[str] = []
 
 
 class DenyRuleSettings(_Section):
     """Keys of which every value goes."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entity: str = Field("DENIED", pattern=_ENTITY)
 
 

@@ -29,6 +29,7 @@ from relayscope.redaction import (
     rotate_key,
     try_on_spans,
     try_on_text,
+    without_personal_data,
 )
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import REVEALED
@@ -169,7 +170,7 @@ def reveal(
 
     async def record() -> None:
         async with database_of(settings) as dsn:
-            detail = {"entities": counts, "reason": reason}
+            detail = {"entities": counts, "reason": without_personal_data(settings, reason, workspace)}
             await build_audit(dsn).record(actor=actor(), action=REVEALED, workspace_id=workspace, detail=detail)
 
     asyncio.run(record())
