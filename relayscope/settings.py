@@ -13,7 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationError,
+    field_serializer,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -173,14 +181,14 @@ class EntityRuleSettings(_Section):
 class KeyRuleSettings(_Section):
     """Entities that are not looked for below keys of a form."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entities: list[str] = []
 
 
 class DenyRuleSettings(_Section):
     """Keys of which every value goes."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entity: str = Field("DENIED", pattern=_ENTITY)
 
 
@@ -237,6 +245,13 @@ class RedactionSettings(PolicySettings):
         None, description="Keys of the operators `hash` and `encrypt`; by default `redaction.key` in the data folder."
     )
     cache_mb: int = Field(16, ge=0, le=1024, description="Memory of a worker for what it has redacted already.")
+
+    @field_serializer("workspaces")
+    def _only_what_is_named(
+        self, workspaces: dict[int, PolicySettings], info: FieldSerializationInfo
+    ) -> dict[int, dict[str, Any]]:
+        # What a workspace does not name must stay so on the way to the processes that work by it.
+        return {number: policy.model_dump(mode=info.mode, exclude_unset=True) for number, policy in workspaces.items()}
 
 
 class AiSettings(_Section):
