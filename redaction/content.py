@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from redaction.detector import DetectionError
+from redaction.json_layer import json_layers, segments
 from redaction.key_verdict import KeyVerdict
-from redaction.layer import json_layers, segments
 
 # Makes another text of what was written, for which the given entities are not looked for.
 Leaf = Callable[[str, frozenset[str]], str]

@@ -13,11 +13,13 @@ from importlib.metadata import version
 from redaction.cache import Cache
 from redaction.catalogue import detectors_of
 from redaction.detector import DetectionError, Detector, Place
+from redaction.escape import LAYER_TRIGGERS, escaped_layers
 from redaction.finding import Finding
 from redaction.fold import Folded, fold, readings
+from redaction.json_layer import Near, Segment, json_layers, segments
 from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
-from redaction.layer import LAYER_TRIGGERS, Layer, Near, Segment, escaped_layers, json_layers, segments
+from redaction.layer import Layer
 from redaction.operator import PLACEHOLDER, REDACTION_ERROR, Operators
 from redaction.overlap import merged
 from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash

@@ -1,0 +1,67 @@
+"""Runs of base64 inside text that say something."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from redaction.layer import Layer
+
+# In base64 of ASCII every byte's first bit is 0, which leaves half of the alphabet for the first, second and third of four
+# characters. Sixteen of them in a row are base64 of text, and hardly ever an id, a path or a digest.
+_BASE64_OF_ASCII = b"[A-Za-f][%b][%b][A-Za-z0-9+/_\\-]" % (
+    b"ABCDEFGHQRSTUVWXghijklmnwxyz0123",
+    b"ABEFIJMNQRUVYZcdghklopstwx014589",
+)
+BASE64_TRIGGER = b"(?:^|[^A-Za-z0-9+_\\-])(?:" + _BASE64_OF_ASCII + b"){4}"
+
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+_\-])(?:[A-Za-z0-9+/]{16,}|[A-Za-z0-9_\-]{16,})={0,2}(?![A-Za-z0-9+/_\-=])")
+_BASE64_PART = re.compile(r"[A-Za-z0-9+_\-]{16,}={0,2}")
+_IMAGE = "data:image/"
+_LOOKS_ENCODED = re.compile(r"[a-z][^a-z]*[A-Z]|[A-Z][^A-Z]*[a-z]")
+
+
+def base64_layers(text: str) -> Iterator[Layer]:
+    """The runs that are text, in order."""
+    if _IMAGE in text[:64]:
+        return
+    for match in _BASE64.finditer(text):
+        layer = _base64_layer(match)
+        if layer is not None:
+            yield layer
+        elif "/" in match[0]:
+            # A path, of which a part may be base64.
+            parts = (_base64_layer(part) for part in _BASE64_PART.finditer(text, match.start(), match.end()))
+            yield from (part for part in parts if part is not None)
+
+
+def _base64_layer(match: re.Match[str]) -> Layer | None:
+    run = match[0]
+    decoded = _base64_text(run)
+    if decoded is None:
+        return None
+    is_url_safe = "-" in run or "_" in run
+    encode = partial(_base64_of, is_url_safe=is_url_safe, is_padded=run.endswith("=") or len(run) % 4 == 0)
+    return Layer(start=match.start(), end=match.end(), text=decoded, encode=encode)
+
+
+def _base64_text(run: str) -> str | None:
+    """What the run says; None when it is something else, such as a hash, a name, or bytes."""
+    bare = run.rstrip("=")
+    if len(bare) % 4 == 1 or _LOOKS_ENCODED.search(bare) is None:
+        return None
+    try:
+        data = base64.b64decode(bare.translate({45: "+", 95: "/"}) + "=" * (-len(bare) % 4), validate=True)
+        text = data.decode()
+    except (binascii.Error, ValueError):
+        return None
+    return text if text.replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable() else None
+
+
+def _base64_of(text: str, *, is_url_safe: bool, is_padded: bool) -> str:
+    data = text.encode(errors="replace")
+    encoded = (base64.urlsafe_b64encode(data) if is_url_safe else base64.b64encode(data)).decode()
+    return encoded if is_padded else encoded.rstrip("=")

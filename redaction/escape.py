@@ -1,0 +1,79 @@
+"""Escaped and encoded regions inside of text that is not JSON."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from urllib.parse import quote, unquote
+
+from redaction.base64_run import BASE64_TRIGGER, base64_layers
+from redaction.layer import Layer
+
+# What may hide something from the detectors' own triggers. JSON needs none: triggers do not look at what stands before a
+# value, unless its characters are escaped.
+LAYER_TRIGGERS: Sequence[bytes] = (
+    rb"\\(?:u00|x)[2-7][0-9a-fA-F]",
+    # An escape hides the boundary of what is behind it.
+    rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[A-Za-z0-9._+\-]{0,64}@)",
+    rb"%[2-7][0-9a-fA-F]",
+    rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|amp|commat|period|nbsp|hyphen|colon|quot|lowbar);",
+    BASE64_TRIGGER,
+)
+
+
+def escaped_layers(text: str) -> Sequence[Layer]:
+    """The outermost escaped and encoded regions of a text that is not JSON, in order."""
+    taken: list[Layer] = []
+    for layer in sorted(chain(_escapes(text), base64_layers(text)), key=lambda layer: (layer.start, -layer.end)):
+        if not taken or layer.start >= taken[-1].end:
+            taken.append(layer)
+    return taken
+
+
+# A component of a URL or of a form: from one delimiter to the next.
+_PERCENT = re.compile(r"[^\s&=?/#;,:\"'<>%]*(?:%[0-9a-fA-F]{2}[^\s&=?/#;,:\"'<>%]*)+")
+_ENTITY = re.compile(r"[^\s<>\"'&]*(?:&(?:#[xX][0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-z]{2,8});[^\s<>\"'&]*)+")
+_BACKSLASH = re.compile(r"[^\s\"'\\]*(?:\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt/])[^\s\"'\\]*)+")
+_ONE_BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt/]))")
+_PLAIN = {"n": "\n", "r": "\r", "t": "\t", "/": "/"}
+
+
+def _escapes(text: str) -> Iterator[Layer]:
+    for mark, pattern, decode, encode in _ESCAPES:
+        if mark not in text:
+            continue
+        for match in pattern.finditer(text):
+            decoded = decode(match[0])
+            if decoded != match[0]:
+                yield Layer(start=match.start(), end=match.end(), text=decoded, encode=encode)
+
+
+def _unescaped(text: str) -> str:
+    return _ONE_BACKSLASH.sub(_character, text)
+
+
+def _character(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is None:
+        return _PLAIN[match[3]]
+    value = int(code, 16)
+    return match[0] if 0xD800 <= value <= 0xDFFF else chr(value)
+
+
+_TO_ESCAPE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff]")
+
+
+def _escaped(text: str) -> str:
+    return _TO_ESCAPE.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+_percent_quoted = partial(quote, safe="!$'()*+,@:-._~", errors="surrogatepass")
+_ESCAPES: Sequence[tuple[str, re.Pattern[str], Callable[[str], str], Callable[[str], str]]] = (
+    ("%", _PERCENT, partial(unquote, errors="surrogateescape"), _percent_quoted),
+    ("&", _ENTITY, html.unescape, html.escape),
+    ("\\", _BACKSLASH, _unescaped, _escaped),
+)
