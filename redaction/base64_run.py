@@ -18,8 +18,9 @@ _BASE64_OF_ASCII = b"[A-Za-f][%b][%b][A-Za-z0-9+/_\\-]" % (
 )
 BASE64_TRIGGER = b"(?:^|[^A-Za-z0-9+_\\-])(?:" + _BASE64_OF_ASCII + b"){4}"
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+_\-])(?:[A-Za-z0-9+/]{16,}|[A-Za-z0-9_\-]{16,})={0,2}(?![A-Za-z0-9+/_\-=])")
-_BASE64_PART = re.compile(r"[A-Za-z0-9+_\-]{16,}={0,2}")
+# Nothing behind a run makes it fail, so each of them is read once.
+_RUN = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16,}+={0,2}+")
+_PART = re.compile(r"[A-Za-z0-9+_\-]{16,}+={0,2}+")
 _IMAGE = "data:image/"
 _LOOKS_ENCODED = re.compile(r"[a-z][^a-z]*[A-Z]|[A-Z][^A-Z]*[a-z]")
 
@@ -28,14 +29,19 @@ def base64_layers(text: str) -> Iterator[Layer]:
     """The runs that are text, in order."""
     if _IMAGE in text[:64]:
         return
-    for match in _BASE64.finditer(text):
-        layer = _base64_layer(match)
+    for match in _RUN.finditer(text):
+        layer = None if _is_mixed(match[0]) else _base64_layer(match)
         if layer is not None:
             yield layer
         elif "/" in match[0]:
             # A path, of which a part may be base64.
-            parts = (_base64_layer(part) for part in _BASE64_PART.finditer(text, match.start(), match.end()))
+            parts = (_base64_layer(part) for part in _PART.finditer(text, match.start(), match.end()))
             yield from (part for part in parts if part is not None)
+
+
+def _is_mixed(run: str) -> bool:
+    """Whether the run has signs of both alphabets, and so is not one value."""
+    return ("+" in run or "/" in run) and ("_" in run or "-" in run)
 
 
 def _base64_layer(match: re.Match[str]) -> Layer | None:

@@ -34,10 +34,15 @@ def escaped_layers(text: str) -> Sequence[Layer]:
     return taken
 
 
+def _runs(plain: str, mark: str) -> re.Pattern[str]:
+    """What matches the longest runs of plain characters with marks in between. Each run is tried once, so it is linear."""
+    return re.compile(rf"(?<!{plain}){plain}*+(?:{mark}{plain}*+)++")
+
+
 # A component of a URL or of a form: from one delimiter to the next.
-_PERCENT = re.compile(r"[^\s&=?/#;,:\"'<>%]*(?:%[0-9a-fA-F]{2}[^\s&=?/#;,:\"'<>%]*)+")
-_ENTITY = re.compile(r"[^\s<>\"'&]*(?:&(?:#[xX][0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-z]{2,8});[^\s<>\"'&]*)+")
-_BACKSLASH = re.compile(r"[^\s\"'\\]*(?:\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt/])[^\s\"'\\]*)+")
+_PERCENT = _runs(r"[^\s&=?/#;,:\"'<>%]", "%[0-9a-fA-F]{2}")
+_ENTITY = _runs(r"[^\s<>\"'&]", "&(?:#[xX][0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-z]{2,8});")
+_BACKSLASH = _runs(r"[^\s\"'\\]", r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt/])")
 _ONE_BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt/]))")
 _PLAIN = {"n": "\n", "r": "\r", "t": "\t", "/": "/"}
 

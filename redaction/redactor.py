@@ -187,6 +187,7 @@ class _Work:
     def _inside(self, text: str, verdict: KeyVerdict, hits: Hits, *, depth: int) -> str:
         if depth > _MAX_DEPTH:
             raise DetectionError("encodings are nested too deeply")
+        self.check_time()
         if not _JSON_SIGNS.isdisjoint(text):
             parts = segments(text)
             if len(parts) > 1 or parts[0].is_structure:
@@ -216,6 +217,7 @@ class _Work:
         parts: list[str] = []
         position = 0
         for index, layer in enumerate(layers):
+            self.check_time()
             after = self._layer(layer, verdict, hits.get(index, ()), depth)
             if after != layer.text:
                 parts += [text[position : layer.start], layer.encode(after)]
@@ -244,6 +246,7 @@ class _Work:
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         for _ in range(_MAX_ROUNDS):
+            self.check_time()
             after = self._round(text, verdict, hits)
             if after == text or PLACEHOLDER.fullmatch(after):
                 return after
