@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -36,14 +37,24 @@ def segments(text: str) -> Sequence[Segment]:
 
 
 class Near(msgspec.Struct, frozen=True):
-    """Which literals of JSON are worth a look: in which one of the places lies, in order, or right behind which, unless it passes."""
+    """Which literals of JSON are worth a look: in which one of the places lies, or right behind which, unless it passes.
+
+    ``places`` are in order, and those of a text of which what is looked at begins at ``start``.
+    """
 
     places: Sequence[int]
     passes: Callable[[str], bool] = lambda _: False
+    start: int = 0
 
     def behind(self, start: int) -> Near:
         """The same for the text from ``start`` on."""
-        return Near([place - start for place in self.places], self.passes) if start else self
+        return Near(self.places, self.passes, self.start + start)
+
+    def in_order(self) -> Iterator[int]:
+        """The places in the text, from its start on; behind the last, one that is behind every text."""
+        for index in range(bisect_right(self.places, self.start), len(self.places)):
+            yield self.places[index] - self.start
+        yield sys.maxsize
 
 
 class Keys(Protocol):
@@ -70,57 +81,101 @@ def json_layers(text: str, keys: Keys | None = None, *, near: Near | None = None
     return list(_literals(text, keys or _NoKeys(), near))
 
 
-# Where JSON may begin: a line, or what follows a prefix such as ``data:`` of server-sent events.
-_JSON_START = re.compile(r"[\[{]")
-_MAX_JSON_ATTEMPTS = 16
+_BLANK = r"[ \t\r\n]*+"
+_STRING = r'"(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+# Where an array or object may begin, told by what follows: hardly ever the time or the name at the head of a line of a log.
+_START = re.compile(rf"\[(?={_BLANK}[\"\[\]{{\-0-9tfnNI])|\{{(?={_BLANK}[\"}}])")
+_GRAMMAR = re.compile(
+    rf"{_BLANK}(?:({_STRING})({_BLANK}:)?"
+    r"|((?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null|NaN|-?Infinity)(?![\w.+-]))"
+    r"|([\[{])|([\]}])|(,))"
+)
+_TEXT, _NAME, _SCALAR, _OPEN, _CLOSE, _COMMA = range(1, 7)
 _JSON_TOKEN = re.compile(
     r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|(?<![\w.+-])(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.])|([\[\]{}])',
     re.DOTALL,
 )
-# Behind every text.
-_NOWHERE = sys.maxsize
 # Shorter ones are nobody's by themselves.
 _LONG_NUMBER = re.compile(r"-?[0-9]{9,}")
 _json_decoder = json.JSONDecoder(strict=False)
 
 
 def _json_ranges(text: str) -> Iterator[tuple[int, int]]:
-    position, attempts = 0, 0
-    while attempts < _MAX_JSON_ATTEMPTS:
-        start = _JSON_START.search(text, position)
-        if start is None:
-            return
-        end = _json_end(text, start.start())
-        if end is None:
-            attempts += 1
-            position = start.end()
-            continue
-        yield start.start(), end
-        position = end
+    """Arrays and objects, the outermost ones that have an end, in order."""
+    start = _START.search(text)
+    if start is not None and _is_json(text[start.start() :]):
+        yield start.start(), len(text)
+        return
+    while start is not None:
+        found, position = _read(text, start.start())
+        yield from found
+        start = _START.search(text, position)
 
 
-def _json_end(text: str, start: int) -> int | None:
-    rest = text[start:] if start else text
+def _is_json(text: str) -> bool:
+    """Fast, and enough for most of what is JSON as a whole."""
     try:
-        # Fast, and enough for what is JSON as a whole.
-        msgspec.json.decode(rest)
+        msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        pass
-    else:
-        return len(text)
-    try:
-        _, end = _json_decoder.raw_decode(rest)
-    except (ValueError, RecursionError):
-        return None
-    return start + end
+        return False
+    return True
+
+
+class _Open(msgspec.Struct):
+    """An array or object whose end was not met. ``inside``: how many had been found before it."""
+
+    start: int
+    end: str
+    inside: int
+
+
+# What may come next: what is in an array or object, its end, or what parts two members.
+_FIRST, _NEXT, _VALUE, _AFTER = range(4)
+
+
+def _read(text: str, start: int) -> tuple[Sequence[tuple[int, int]], int]:
+    """Reads one array or object: it, or when it has no end, those inside of it that have one; and where to go on.
+
+    What is wrong lies in all that are open, so none of them needs to be tried again. Only the string before it may be none,
+    and its quote the end of another: there it goes on. So no character is read more than a few times.
+    """
+    found: list[tuple[int, int]] = []
+    around: list[_Open] = []
+    position, expected = start, _VALUE
+    last_text = start
+    while token := _GRAMMAR.match(text, position):
+        kind = token.lastindex
+        if kind == _CLOSE:
+            if expected not in {_FIRST, _AFTER} or token[_CLOSE] != around[-1].end:
+                break
+            closed = around.pop()
+            found[closed.inside :] = [(closed.start, token.end())]
+            if not around:
+                return found, token.end()
+            expected = _AFTER
+        elif kind == _COMMA:
+            if expected != _AFTER:
+                break
+            expected = _NEXT
+        elif expected == _AFTER or (expected != _VALUE and around[-1].end == "}") != (kind == _NAME):
+            break
+        elif kind == _OPEN:
+            around.append(_Open(token.start(_OPEN), "]" if token[_OPEN] == "[" else "}", len(found)))
+            expected = _FIRST
+        else:
+            if kind != _SCALAR:
+                last_text = token.start(_TEXT)
+            expected = _VALUE if kind == _NAME else _AFTER
+        position = token.end()
+    return found, max(last_text + 1 if last_text > start else position, found[-1][1] if found else 0)
 
 
 def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
     key, is_whole = "", keys.goes_whole("")
     # The keys of the arrays and objects that are open, and whether what they stand in goes whole.
     around: list[tuple[str, bool]] = []
-    places = iter(near.places if near else ())
-    place = next(places, _NOWHERE)
+    places = (near or Near(())).in_order()
+    place = next(places)
     for token in _JSON_TOKEN.finditer(text):
         body, colon, number, sign = token.groups()
         if sign is not None:
@@ -132,7 +187,7 @@ def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
             continue
         start, end = token.span()
         while place <= start:
-            place = next(places, _NOWHERE)
+            place = next(places)
         if near is not None and (body is None or "\\" not in body) and (place > end or near.passes(body or "")):
             if colon is not None and not is_whole:
                 key = keys.below(around[-1][0], body or "")

@@ -21,7 +21,7 @@ from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
 from redaction.layer import Layer
 from redaction.operator import PLACEHOLDER, REDACTION_ERROR, Operators
-from redaction.overlap import merged
+from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
 from redaction.prefilter import Hits, Prefilter
 from redaction.shape import SHAPELESS_ENTITIES, is_nobodys
@@ -197,8 +197,9 @@ class _Work:
 
     def _part(self, text: str, part: Segment, verdict: KeyVerdict, near: Near | None, depth: int) -> str:
         piece = text[part.start : part.end]
+        self.check_time()
         if not part.is_structure:
-            return self._prose(piece, verdict, depth)
+            return piece if piece.isspace() else self._prose(piece, verdict, depth)
         near = near.behind(part.start) if near else None
         return self._layered(piece, json_layers(piece, self._redactor.keys, near=near), verdict, depth)
 
@@ -267,8 +268,9 @@ class _Work:
         position = 0
         for finding in findings:
             start, end = folded.original(finding.start, finding.end)
-            if any(start < done_end and done_start < end for done_start, done_end in done):
-                start, end = _outside(start, end, done)
+            touched = touching(done, start, end)
+            if touched:
+                start, end = _outside(start, end, touched)
                 if start >= end:
                     continue
             after = self._redactor.replacement(finding.entity, folded.text[finding.start : finding.end])

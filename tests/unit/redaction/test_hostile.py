@@ -31,3 +31,36 @@ _ONE_MAIL = [
 @pytest.mark.parametrize("text", _ONE_MAIL)
 def test_time_is_linear(redactor: Redactor, text: str) -> None:
     assert redactor.redact_text(text) == Redacted(text.replace(_MAIL, "<EMAIL_ADDRESS>"), {"EMAIL_ADDRESS": 1})
+
+
+def _line(number: int) -> str:
+    return f'{{"ip": "10.1.2.3", "m": "{_MAIL}", "id": {number}}}\n'
+
+
+_CARD = "4111 1111 1111 1111"
+_MANY = [
+    pytest.param("".join(map(_line, range(10_000))), 20_000, id="lines of JSON"),
+    pytest.param(f"<EMAIL_ADDRESS> {_MAIL} " * 30_000, 30_000, id="placeholders"),
+    pytest.param(f'[INFO] [w-1] ["a] {{"m": "{_MAIL}"}}\n' * 10_000, 10_000, id="lines of a log"),
+    pytest.param('{"a":' * 100_000 + f'"{_MAIL}"', 1, id="objects without an end"),
+    pytest.param('["a ' * 100_000 + _MAIL, 1, id="lists without an end"),
+    pytest.param('["[" ' * 50_000 + _MAIL, 1, id="brackets in strings"),
+    pytest.param("[" * 100_000 + f'"{_MAIL}"' + "]" * 100_000, 1, id="deep lists"),
+    pytest.param(f"see a[1] {{}} {_CARD} " * 5_000, 5_000, id="footnotes"),
+]
+
+
+@pytest.mark.parametrize(("text", "count"), _MANY)
+def test_many_of_them_take_their_time_only_once(redactor: Redactor, text: str, count: int) -> None:
+    redacted = redactor.redact_text(text)
+    assert sum(redacted.entities.values()) == count
+    assert "REDACTION_ERROR" not in redacted.entities
+    assert _MAIL not in redacted.text
+
+
+@pytest.mark.parametrize(
+    "before", ["[INFO] " * 16, "{x} [ ] ] {1} " * 20, '["', '[1, "a {', "[[[{", "[2024-01-01] [w] [-] "], ids=repr
+)
+def test_json_is_found_behind_what_only_begins_like_it(redactor: Redactor, before: str) -> None:
+    after = redactor.redact_text(before + '{"cookie": "sess=abcdef"}').text
+    assert after == before + '{"cookie": "<SECRET_VALUE>"}'
