@@ -152,7 +152,7 @@ class Redactor:
 
     def findings(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
         """What the detectors that were triggered find in their windows, as far as the policy wants it."""
-        place = Place(words=verdict.words)
+        place = Place(words=verdict.words, deadline=work.deadline)
         for detector, windows in _windows(hits, self._detectors, len(folded)).items():
             if detector.entity in verdict.exempt:
                 continue
@@ -174,14 +174,14 @@ class _Work:
     def __init__(self, redactor: Redactor, length: int) -> None:
         self._redactor = redactor
         self._entities: dict[str, int] = {}
-        self._deadline = time.monotonic() + _LEAST_S + length * _S_PER_CHAR
+        self.deadline = time.monotonic() + _LEAST_S + length * _S_PER_CHAR
 
     def text(self, text: str, verdict: KeyVerdict, hits: Hits) -> Redacted:
         after = self._inside(text, verdict, hits, depth=1)
         return Redacted(after, self._entities) if self._entities else Redacted(text)
 
     def check_time(self) -> None:
-        if time.monotonic() > self._deadline:
+        if time.monotonic() > self.deadline:
             raise DetectionError("a text took too long")
 
     def _inside(self, text: str, verdict: KeyVerdict, hits: Hits, *, depth: int) -> str:

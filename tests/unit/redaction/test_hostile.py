@@ -64,3 +64,18 @@ def test_many_of_them_take_their_time_only_once(redactor: Redactor, text: str, c
 def test_json_is_found_behind_what_only_begins_like_it(redactor: Redactor, before: str) -> None:
     after = redactor.redact_text(before + '{"cookie": "sess=abcdef"}').text
     assert after == before + '{"cookie": "<SECRET_VALUE>"}'
+
+
+_LISTS = [
+    pytest.param("name,tel\n" + "".join(f"Bob,phone 030 12345{n % 100:02d}\n" for n in range(8_000)), 8_000, id="phones"),
+    pytest.param("10.1.2.3 " * 111_111, 111_111, id="addresses"),
+    pytest.param(f"{_MAIL}\n" * 60_000, 60_000, id="mail"),
+    pytest.param(f"{_CARD}\n" * 50_000, 50_000, id="cards"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "count"), _LISTS)
+def test_a_long_list_is_no_reason_to_fail(redactor: Redactor, text: str, count: int) -> None:
+    redacted = redactor.redact_text(text)
+    assert sum(redacted.entities.values()) == count
+    assert "REDACTION_ERROR" not in redacted.entities
