@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from urllib.parse import quote, unquote
 
 from redaction.base64_run import BASE64_TRIGGER, base64_layers
-from redaction.layer import Layer
+from redaction.layer import Layer, Writing
 
 # What may hide something from the detectors' own triggers. JSON needs none: triggers do not look at what stands before a
 # value, unless its characters are escaped.
@@ -48,12 +48,13 @@ _PLAIN = {"n": "\n", "r": "\r", "t": "\t", "/": "/"}
 
 
 def _escapes(text: str) -> Iterator[Layer]:
-    for mark, pattern, decode, encode in _ESCAPES:
-        if mark not in text:
+    for sign, pattern, writing in _ESCAPES:
+        if sign not in text:
             continue
         for match in pattern.finditer(text):
-            decoded = decode(match[0])
+            decoded = writing.decode(match[0])
             if decoded != match[0]:
+                encode = partial(writing.rewritten, match[0], decoded)
                 yield Layer(start=match.start(), end=match.end(), text=decoded, encode=encode)
 
 
@@ -69,16 +70,32 @@ def _character(match: re.Match[str]) -> str:
     return match[0] if 0xD800 <= value <= 0xDFFF else chr(value)
 
 
-_TO_ESCAPE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff]")
+_TO_ESCAPE = re.compile(r"[\x00-\x1f\x7f-\U0010ffff\\]")
 
 
 def _escaped(text: str) -> str:
     return _TO_ESCAPE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
-_percent_quoted = partial(quote, safe="!$'()*+,@:-._~", errors="surrogatepass")
-_ESCAPES: Sequence[tuple[str, re.Pattern[str], Callable[[str], str], Callable[[str], str]]] = (
-    ("%", _PERCENT, partial(unquote, errors="surrogateescape"), _percent_quoted),
-    ("&", _ENTITY, html.unescape, html.escape),
-    ("\\", _BACKSLASH, _unescaped, _escaped),
+def _percent_quoted(text: str) -> str:
+    safe = "!$'()*+,@:-._~"
+    try:
+        # Bytes that are no text.
+        return quote(text, safe=safe, errors="surrogateescape")
+    except UnicodeEncodeError:
+        return quote(text, safe=safe, errors="surrogatepass")
+
+
+_ESCAPES: Sequence[tuple[str, re.Pattern[str], Writing]] = (
+    (
+        "%",
+        _PERCENT,
+        Writing(
+            re.compile("%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])++"),
+            partial(unquote, errors="surrogateescape"),
+            _percent_quoted,
+        ),
+    ),
+    ("&", _ENTITY, Writing(re.compile("&[^&;]++;"), html.unescape, html.escape)),
+    ("\\", _BACKSLASH, Writing(_ONE_BACKSLASH, _unescaped, _escaped)),
 )

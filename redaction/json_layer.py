@@ -7,11 +7,12 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
-from redaction.layer import Layer
+from redaction.layer import Layer, Writing
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,9 +199,8 @@ def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
             decoded = _decoded(body)
             start, end = token.span(1)
             is_name = colon is not None
-            yield Layer(
-                start=start, end=end, text=decoded, encode=_inside_json, key="" if is_name else key, is_name=is_name
-            )
+            encode = partial(_WRITING.rewritten, body, decoded)
+            yield Layer(start=start, end=end, text=decoded, encode=encode, key="" if is_name else key, is_name=is_name)
             if is_name and not is_whole:
                 key = keys.below(around[-1][0], decoded)
 
@@ -216,6 +216,21 @@ def _as_json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+# A lone surrogate can stand in JSON as an escape only; other signs that nobody sees had better be seen.
+_TO_ESCAPE = re.compile(r"[^ -~]")
+
+
 def _inside_json(text: str) -> str:
-    # A lone surrogate can stand in JSON as an escape only.
-    return json.dumps(text, ensure_ascii=not text.isprintable())[1:-1]
+    inside = json.dumps(text, ensure_ascii=False)[1:-1]
+    return inside if inside.isprintable() else _TO_ESCAPE.sub(_escape, inside)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
+
+
+_WRITING = Writing(
+    re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\."),
+    _decoded,
+    _inside_json,
+)

@@ -91,6 +91,21 @@ def test_one_encoding_in_another_stays_valid(redactor: Redactor, outer: str, inn
         pytest.param('{"a": "one\\nbob@example.com"}', '{"a": "one\\n<EMAIL_ADDRESS>"}', id="line ends in JSON"),
         pytest.param("a\\nbob\\u0040example.com", "a\\n<EMAIL_ADDRESS>", id="escapes outside of JSON"),
         pytest.param("100%41 and 5% off", "100%41 and 5% off", id="percent that hides nothing"),
+        pytest.param(
+            r'{"a":"café \u00e9 \"x\" bob@example.com\n\/ bob@example.com \ud83d\ude00é\u2028"}',
+            r'{"a":"café \u00e9 \"x\" <EMAIL_ADDRESS>\n\/ <EMAIL_ADDRESS> \ud83d\ude00é\u2028"}',
+            id="characters and escapes in JSON",
+        ),
+        pytest.param(
+            "x=é%c3%A9%e9[1]|bob%40example.com|~%7E%20 y", "x=é%c3%A9%e9[1]|%3CEMAIL_ADDRESS%3E|~%7E%20 y", id="percent"
+        ),
+        pytest.param("x=%C3%A9bob%40example.com%C3%A9", "x=%3CEMAIL_ADDRESS%3E", id="letters of another script"),
+        pytest.param(
+            "'a&apos;é&#x3D;&bob&#64;example.com&quot;&#39;'",
+            "'a&apos;é&#x3D;&&lt;EMAIL_ADDRESS&gt;&quot;&#39;'",
+            id="entities",
+        ),
+        pytest.param(r"é\u00e9\x40\n\u0062ob@example.com\té\/", r"é\u00e9\x40\n<EMAIL_ADDRESS>\té\/", id="escapes"),
         pytest.param("x?to=bob%40example.com&n=1", "x?to=%3CEMAIL_ADDRESS%3E&n=1", id="one member of a form"),
     ],
 )  # fmt: skip
