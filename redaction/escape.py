@@ -42,8 +42,11 @@ def _runs(plain: str, mark: str) -> re.Pattern[str]:
 # A component of a URL or of a form: from one delimiter to the next.
 _PERCENT = _runs(r"[^\s&=?/#;,:\"'<>%]", "%[0-9a-fA-F]{2}")
 _ENTITY = _runs(r"[^\s<>\"'&]", "&(?:#[xX][0-9a-fA-F]{1,6}|#[0-9]{1,7}|[a-z]{2,8});")
-_BACKSLASH = _runs(r"[^\s\"'\\]", r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt/])")
-_ONE_BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt/]))")
+# With any number of backslashes, as in a string of JSON that was cut, and so is none: each time that it was put into another
+# one has doubled them.
+_BACKSLASHES = r"(?<!\\)\\++"
+_BACKSLASH = _runs(r"[^\s\"'\\]", rf"{_BACKSLASHES}(?:u[0-9a-fA-F]{{4}}|x[0-9a-fA-F]{{2}}|[nrt/])")
+_ONE_BACKSLASH = re.compile(rf"{_BACKSLASHES}(?:u([0-9a-fA-F]{{4}})|x([0-9a-fA-F]{{2}})|([nrt/]))")
 _PLAIN = {"n": "\n", "r": "\r", "t": "\t", "/": "/"}
 
 

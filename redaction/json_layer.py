@@ -23,8 +23,15 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     is_structure: bool
 
 
+def may_have_json(text: str) -> bool:
+    """Whether there may be JSON other than numbers in a text, which are text like any other."""
+    return "{" in text or "[" in text or _QUOTE.match(text) is not None
+
+
 def segments(text: str) -> Sequence[Segment]:
-    """The text in parts, in order and without gaps: JSON values, and what is around them."""
+    """The text in parts, in order and without gaps: arrays and objects of JSON, and what is around them; or one string of JSON."""
+    if _ONE_STRING.fullmatch(text):
+        return [Segment(start=0, end=len(text), is_structure=True)]
     parts: list[Segment] = []
     position = 0
     for start, end in _json_ranges(text):
@@ -84,6 +91,8 @@ def json_layers(text: str, keys: Keys | None = None, *, near: Near | None = None
 
 _BLANK = r"[ \t\r\n]*+"
 _STRING = r'"(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+_QUOTE = re.compile(rf'{_BLANK}"')
+_ONE_STRING = re.compile(rf"{_BLANK}{_STRING}{_BLANK}")
 # Where an array or object may begin, told by what follows: hardly ever the time or the name at the head of a line of a log.
 _START = re.compile(rf"\[(?={_BLANK}[\"\[\]{{\-0-9tfnNI])|\{{(?={_BLANK}[\"}}])")
 _GRAMMAR = re.compile(

@@ -16,7 +16,7 @@ from redaction.detector import DetectionError, Detector, Place
 from redaction.escape import LAYER_TRIGGERS, escaped_layers
 from redaction.finding import Finding
 from redaction.fold import Folded, fold, readings
-from redaction.json_layer import Near, Segment, json_layers, segments
+from redaction.json_layer import Near, Segment, json_layers, may_have_json, segments
 from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
 from redaction.layer import Layer
@@ -42,7 +42,6 @@ _DEFAULT_CACHE_BYTES = 16 << 20
 # Time for one text, at least and for each character, many times of what the worst one needs on a machine that does nothing else.
 _LEAST_S, _S_PER_CHAR = 2.0, 2e-5
 _FAILED = Redacted(f"<{REDACTION_ERROR}>", {REDACTION_ERROR: 1})
-_JSON_SIGNS = frozenset("{[")
 
 
 class Redactor:
@@ -188,7 +187,7 @@ class _Work:
         if depth > _MAX_DEPTH:
             raise DetectionError("encodings are nested too deeply")
         self.check_time()
-        if not _JSON_SIGNS.isdisjoint(text):
+        if may_have_json(text):
             parts = segments(text)
             if len(parts) > 1 or parts[0].is_structure:
                 near = self._redactor.near(text, hits)

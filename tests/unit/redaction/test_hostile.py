@@ -21,6 +21,7 @@ _ONE_MAIL = [
     pytest.param(f"x &amp; y {_MAIL} " + "aB3d" * 25_000, id="entity"),
     pytest.param(f"x \\n4 y {_MAIL} " + "aB3d" * 25_000, id="escape"),
     pytest.param(f"dGVzdGluZ3Rlc3Rpbmc= {_MAIL} " + "a/" * 50_000 + "_", id="base64"),
+    pytest.param(f"\\n4 {_MAIL} " + "\\" * 100_001 + "z", id="backslashes"),
     pytest.param(
         f'<a href="/s?a=1&amp;b=2">{_MAIL}</a><img src="data:image/png;base64,{"iVBORw0KGgoAAAANSUhEUg" * 5_000}">',
         id="image",

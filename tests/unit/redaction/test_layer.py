@@ -89,6 +89,23 @@ def test_one_encoding_in_another_stays_valid(redactor: Redactor, outer: str, inn
         pytest.param('{"a": "bob@example.com", "b', '{"a": "<EMAIL_ADDRESS>", "b', id="JSON that was cut"),
         pytest.param('{"a": "\\ud800 bob@example.com"}', '{"a": "\\ud800 <EMAIL_ADDRESS>"}', id="half a surrogate"),
         pytest.param('{"a": "one\\nbob@example.com"}', '{"a": "one\\n<EMAIL_ADDRESS>"}', id="line ends in JSON"),
+        pytest.param(
+            json.dumps(r"\d+\x40 bob@example.com"), json.dumps(r"\d+\x40 <EMAIL_ADDRESS>"), id="a string of JSON"
+        ),
+        pytest.param(
+            json.dumps(r"C:\u0041 \u0062ob@example.com"),
+            json.dumps(r"C:\u0041 <EMAIL_ADDRESS>"),
+            id="escapes in a string of JSON",
+        ),
+        pytest.param('"bob@example.com', '"<EMAIL_ADDRESS>', id="only a quote"),
+        pytest.param(' "4111111111111111" ', ' "<CREDIT_CARD>" ', id="digits in a string of JSON"),
+        pytest.param("4111111111111111", "<CREDIT_CARD>", id="a number alone is text"),
+        pytest.param("[4111111111111111]", '["<CREDIT_CARD>"]', id="a number in JSON"),
+        pytest.param(
+            r'{"a": "C:\\u0041 \\\\u0062ob@example.com\\n", "b',
+            r'{"a": "C:\\u0041 <EMAIL_ADDRESS>\\n", "b',
+            id="escaped twice, and cut",
+        ),
         pytest.param("a\\nbob\\u0040example.com", "a\\n<EMAIL_ADDRESS>", id="escapes outside of JSON"),
         pytest.param("100%41 and 5% off", "100%41 and 5% off", id="percent that hides nothing"),
         pytest.param(
