@@ -10,16 +10,18 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 # What redaction wrote itself says nothing about what stands beside it. Tags such as <PHONE> do, so a name has two parts here.
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9]*_[A-Z0-9_]+(?::[^<>\s]*)?>")
 # How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none.
-_SECRET = re.compile(
-    r"(?:^| )(?:password|passwd|passphrase|pwd|secret|client secret|secret key|secret access key|api key|apikey|access key"
-    r"|private key|encryption key|authorization|proxy authorization|access token|refresh token|id token|auth token|bearer token"
-    r"|session token|csrf token|xsrf token|credential|credentials|cookie|set cookie|bearer)$"
+_ENDINGS = (
+    "password|passwd|passphrase|pwd|secret|client secret|secret key|secret access key|api key|apikey|access key"
+    "|private key|encryption key|authorization|proxy authorization|access token|refresh token|id token|auth token|bearer token"
+    "|session token|csrf token|xsrf token|credential|credentials|cookie|set cookie|bearer"
 )
-# The same as a Hyperscan expression: the end of such a key of a member of JSON, in strings in JSON too.
-SECRET_MEMBER = (
-    rb"(?i)(?:password|passwd|passphrase|pwd|secret|(?:secret|api|access|private|encryption)[^a-z\"]{0,3}key|authorization"
-    rb"|(?:access|refresh|id|auth|bearer|session|csrf|xsrf)[^a-z\"]{0,3}token|credentials?|cookie|bearer)[_\-. ]{0,3}\\*\"\s*:"
-)
+_SECRET = re.compile(rf"(?:^| )(?:{_ENDINGS})$")
+# What may stand between two words of a key, and behind the last: anything but letters, and escapes of other signs.
+_GAP = rb"(?:[^a-zA-Z\"]|\\.|\\u[0-9a-f]{4})*"
+# The same as Hyperscan expressions: the end of such a key of a member of JSON, in strings in JSON too; and any key with an
+# escape in it of what ``fold`` makes a letter, or leaves out.
+SECRET_MEMBER = rb"(?i)(?:%b)%b\"\s*:" % (_ENDINGS.encode().replace(b" ", _GAP), _GAP)
+ESCAPED_MEMBER = rb"(?i)\\u(?:00[2-7a]|ff[0-5]|20[0-6]|fe[0f]|034f|061c|180e|db40)(?:[^\"]|\\.)*\"\s*:"
 _PROMPTS = re.compile(
     r"gen_ai\.(?:input\.messages|system_instructions|prompt(?:\.\d+\..*)?)|input\.value|llm\.input_messages\..*|llm\.prompts?(?:\..*)?"
     r"|llm\.prompt_template\..*|ai\.prompt(?:\..*)?|traceloop\.entity\.input|gen_ai\.(?:user|system|tool)\.message\.content|mlflow\.spanInputs"
