@@ -84,7 +84,8 @@ class _NoKeys:
 def json_layers(text: str, keys: Keys | None = None, *, near: Near | None = None) -> Sequence[Layer]:
     """The string and long number literals of a text that is JSON, in order; below a key that goes whole, every number.
 
-    With ``near`` only what it says, and literals with escapes, in which something else may lie than in the text.
+    With ``near`` only what it says, literals with escapes, in which something else may lie than in the text, and names that look
+    as if they had been redacted.
     """
     return list(_literals(text, keys or _NoKeys(), near))
 
@@ -182,23 +183,23 @@ def _read(text: str, start: int) -> tuple[Sequence[tuple[int, int]], int]:
 
 def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
     key, is_whole = "", keys.goes_whole("")
-    # The keys of the arrays and objects that are open, and whether what they stand in goes whole.
-    around: list[tuple[str, bool]] = []
+    # The arrays and objects that are open: their key, whether what they stand in goes whole, and where they begin.
+    around: list[tuple[str, bool, int]] = []
     places = (near or Near(())).in_order()
     place = next(places)
     for token in _JSON_TOKEN.finditer(text):
         body, colon, number, sign = token.groups()
         if sign is not None:
             if sign in "[{":
-                around.append((key, is_whole))
+                around.append((key, is_whole, token.start()))
                 is_whole = keys.goes_whole(key)
             else:
-                key, is_whole = around.pop()
+                key, is_whole, _ = around.pop()
             continue
         start, end = token.span()
         while place <= start:
             place = next(places)
-        if near is not None and (body is None or "\\" not in body) and (place > end or near.passes(body or "")):
+        if near is not None and (place > end or near.passes(body or "")) and not _is_odd(body, colon):
             if colon is not None and not is_whole:
                 key = keys.below(around[-1][0], body or "")
         elif number is not None:
@@ -208,10 +209,18 @@ def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
             decoded = _decoded(body)
             start, end = token.span(1)
             is_name = colon is not None
+            inside = around[-1][2] if is_name else None
             encode = partial(_WRITING.rewritten, body, decoded)
-            yield Layer(start=start, end=end, text=decoded, encode=encode, key="" if is_name else key, is_name=is_name)
+            yield Layer(start=start, end=end, text=decoded, encode=encode, key="" if is_name else key, object=inside)
             if is_name and not is_whole:
                 key = keys.below(around[-1][0], decoded)
+
+
+def _is_odd(body: str | None, colon: str | None) -> bool:
+    """Whether a literal is looked at wherever it is: it says something else than it looks, or is what another may become."""
+    if body is None:
+        return False
+    return "\\" in body or (colon is not None and (not body or ">" in body or "*" in body))
 
 
 def _decoded(body: str) -> str:

@@ -19,7 +19,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """``text`` is what the region ``start`` to ``end`` says; ``encode`` says another text in the same way.
 
     ``key`` is the name of the JSON member that the region is the value of, or of the one around it that goes whole;
-    ``is_name``: the region is such a name.
+    ``object``: the region is such a name, in the object of this number.
     """
 
     start: int
@@ -27,7 +27,11 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     encode: Callable[[str], str]
     key: str = ""
-    is_name: bool = False
+    object: int | None = None
+
+    @property
+    def is_name(self) -> bool:
+        return self.object is not None
 
 
 class Writing(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
 from redaction.prefilter import Hits, Prefilter
 from redaction.shape import SHAPELESS_ENTITIES, is_nobodys
 from redaction.tally import Redacted
+from redaction.unique import MemberNames
 
 # Raised when the same policy redacts differently than before.
 ENGINE = "1"
@@ -214,11 +215,12 @@ class _Work:
 
     def _layered(self, text: str, layers: Sequence[Layer], verdict: KeyVerdict, depth: int) -> str:
         hits = self._redactor.scan([layer.text for layer in layers]) if layers else {}
+        names = MemberNames()
         parts: list[str] = []
         position = 0
         for index, layer in enumerate(layers):
             self.check_time()
-            after = self._layer(layer, verdict, hits.get(index, ()), depth)
+            after = names.apart(layer, self._layer(layer, verdict, hits.get(index, ()), depth))
             if after != layer.text:
                 parts += [text[position : layer.start], layer.encode(after)]
                 position = layer.end

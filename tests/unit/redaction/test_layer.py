@@ -157,3 +157,43 @@ def test_base64_keeps_its_alphabet_and_padding(
 )
 def test_what_is_no_base64_of_text_stays(redactor: Redactor, text: str) -> None:
     assert redactor.redact_text(text).text is text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            '{"bob@example.com":1,"al@example.com":2}',
+            '{"<EMAIL_ADDRESS>":1,"<EMAIL_ADDRESS>#2":2}',
+            id="two that become one",
+        ),
+        pytest.param(
+            '{"<EMAIL_ADDRESS>":1,"al@example.com":2}',
+            '{"<EMAIL_ADDRESS>":1,"<EMAIL_ADDRESS>#2":2}',
+            id="one from before",
+        ),
+        pytest.param(
+            '{"al@example.com":1,"<EMAIL_ADDRESS>":2}', '{"<EMAIL_ADDRESS>":1,"<EMAIL_ADDRESS>#2":2}', id="one behind"
+        ),
+        pytest.param(
+            '{"<EMAIL_ADDRESS>#2":1,"<EMAIL_ADDRESS>":2,"al@example.com":{"bob@example.com":3}}',
+            '{"<EMAIL_ADDRESS>#2":1,"<EMAIL_ADDRESS>":2,"<EMAIL_ADDRESS>#3":{"<EMAIL_ADDRESS>":3}}',
+            id="numbers that are taken",
+        ),
+        pytest.param(
+            '[{"bob@example.com":1},{"bob@example.com":1}]',
+            '[{"<EMAIL_ADDRESS>":1},{"<EMAIL_ADDRESS>":1}]',
+            id="two objects",
+        ),
+        pytest.param('{"":1,"":2,"m":"bob@example.com"}', '{"":1,"":2,"m":"<EMAIL_ADDRESS>"}', id="sent like this"),
+        pytest.param(
+            '{"bob@example.com":1,"bob@example.com":2}',
+            '{"<EMAIL_ADDRESS>":1,"<EMAIL_ADDRESS>#2":2}',
+            id="the same twice",
+        ),
+    ],
+)
+def test_members_of_json_stay_apart(redactor: Redactor, text: str, expected: str) -> None:
+    after = redactor.redact_text(text).text
+    assert after == expected
+    assert redactor.redact_text(after).text == after
