@@ -15,13 +15,19 @@ from redaction.layer import Layer, Writing
 
 # What may hide something from the detectors' own triggers. JSON needs none: triggers do not look at what stands before a
 # value, unless its characters are escaped.
+# Values of forms in which a space that was encoded may part digits. They are the last of all triggers.
+FORM_TRIGGERS: Sequence[bytes] = (
+    rb"=[^\s&=\"'<>]{0,40}[0-9A-Za-z)]\+[0-9(%]",
+    rb"(?i)=(?:bearer|basic)\+",
+)
 LAYER_TRIGGERS: Sequence[bytes] = (
     rb"\\(?:u00|x)[2-7][0-9a-fA-F]",
     # An escape hides the boundary of what is behind it.
     rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[A-Za-z0-9._+\-]{0,64}@)",
-    rb"%[2-7][0-9a-fA-F]",
+    rb"%[0-7][0-9a-fA-F]",
     rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|amp|commat|period|nbsp|hyphen|colon|quot|lowbar);",
     BASE64_TRIGGER,
+    *FORM_TRIGGERS,
 )
 
 
@@ -32,6 +38,19 @@ def escaped_layers(text: str) -> Sequence[Layer]:
         if not taken or layer.start >= taken[-1].end:
             taken.append(layer)
     return taken
+
+
+def form_layers(text: str) -> Iterator[Layer]:
+    """The members of forms in which ``+`` may be a space, with their names, in order.
+
+    In other parts of a URL it is none, and many write an address such as ``bob+news@example.com`` as it is. So this is for
+    what is left when ``+`` has been taken for itself.
+    """
+    for match in _MEMBER.finditer(text):
+        if "+" in match[0]:
+            decoded = _FORM.decode(match[0])
+            encode = partial(_FORM.rewritten, match[0], decoded)
+            yield Layer(start=match.start(), end=match.end(), text=decoded, encode=encode)
 
 
 def _runs(plain: str, mark: str) -> re.Pattern[str]:
@@ -80,8 +99,15 @@ def _escaped(text: str) -> str:
     return _TO_ESCAPE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
-def _percent_quoted(text: str) -> str:
-    safe = "!$'()*+,@:-._~"
+def _form_decoded(text: str) -> str:
+    return unquote(text.replace("+", " "), errors="surrogateescape")
+
+
+def _form_quoted(text: str) -> str:
+    return _percent_quoted(text, safe="!$'()*,@:-._~ ").replace(" ", "+")
+
+
+def _percent_quoted(text: str, safe: str = "!$'()*+,@:-._~") -> str:
     try:
         # Bytes that are no text.
         return quote(text, safe=safe, errors="surrogateescape")
@@ -102,3 +128,5 @@ _ESCAPES: Sequence[tuple[str, re.Pattern[str], Writing]] = (
     ("&", _ENTITY, Writing(re.compile("&[^&;]++;"), html.unescape, html.escape)),
     ("\\", _BACKSLASH, Writing(_ONE_BACKSLASH, _unescaped, _escaped)),
 )
+_MEMBER = re.compile(r"(?:(?<![\w.%\[\]-])[\w.%\[\]-]{1,64}+)?=[^\s&=?/#;,\"'<>]*+")
+_FORM = Writing(re.compile(r"\+|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])++"), _form_decoded, _form_quoted)

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from redaction.cache import Cache
 from redaction.catalogue import detectors_of
 from redaction.detector import DetectionError, Detector, Place
-from redaction.escape import LAYER_TRIGGERS, escaped_layers
+from redaction.escape import FORM_TRIGGERS, LAYER_TRIGGERS, escaped_layers, form_layers
 from redaction.finding import Finding
 from redaction.fold import Folded, fold, readings
 from redaction.json_layer import Near, Segment, json_layers, may_have_json, segments
@@ -80,6 +80,7 @@ class Redactor:
         }
         # Numbers of triggers from here on are those of layers.
         self.layer_triggers_from = len(triggers)
+        self.form_triggers_from = len(triggers) + len(LAYER_TRIGGERS) - len(FORM_TRIGGERS)
         self._prefilter = Prefilter([*triggers, *LAYER_TRIGGERS])
         self._thresholds = {entity: rule.threshold for entity, rule in policy.entities.items()}
 
@@ -207,11 +208,19 @@ class _Work:
         """Text outside of JSON: what is encoded in it first, then what it says openly."""
         if hits is None:
             hits = self._redactor.scan((text,)).get(0, ())
-        if hits and max(hits)[0] >= self._redactor.layer_triggers_from:
+        if not hits:
+            return text
+        last = max(hits)[0]
+        if last >= self._redactor.layer_triggers_from:
             after = self._layered(text, escaped_layers(text), verdict, depth)
             if after != text:
                 text, hits = after, self._redactor.scan((after,)).get(0, ())
-        return self._plain(text, verdict, hits) if hits else text
+        text = self._plain(text, verdict, hits)
+        return (
+            self._layered(text, list(form_layers(text)), verdict, depth)
+            if last >= self._redactor.form_triggers_from
+            else text
+        )
 
     def _layered(self, text: str, layers: Sequence[Layer], verdict: KeyVerdict, depth: int) -> str:
         hits = self._redactor.scan([layer.text for layer in layers]) if layers else {}
@@ -248,6 +257,8 @@ class _Work:
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         for _ in range(_MAX_ROUNDS):
+            if not hits:
+                return text
             self.check_time()
             after = self._round(text, verdict, hits)
             if after == text or PLACEHOLDER.fullmatch(after):

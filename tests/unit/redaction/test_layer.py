@@ -123,6 +123,14 @@ def test_one_encoding_in_another_stays_valid(redactor: Redactor, outer: str, inn
             id="entities",
         ),
         pytest.param(r"é\u00e9\x40\n\u0062ob@example.com\té\/", r"é\u00e9\x40\n<EMAIL_ADDRESS>\té\/", id="escapes"),
+        pytest.param("card=4111+1111+1111+1111&x=1", "card=%3CCREDIT_CARD%3E&x=1", id="plus is a space in a form"),
+        pytest.param(
+            "a=%e9+1&phone=%2B1+202+555+0123+(~%7e&x=1+1", "a=%e9+1&phone=%3CPHONE_NUMBER%3E+(~%7e&x=1+1", id="and plus is %2B"
+        ),
+        pytest.param(
+            "to=bob+news@example.com&x=1+1", "to=<EMAIL_ADDRESS>&x=1+1", id="but not everybody knows that"
+        ),
+        pytest.param("x%0A4111111111111111%0D", "x%0A%3CCREDIT_CARD%3E%0D", id="line ends"),
         pytest.param("x?to=bob%40example.com&n=1", "x?to=%3CEMAIL_ADDRESS%3E&n=1", id="one member of a form"),
     ],
 )  # fmt: skip
