@@ -21,15 +21,21 @@ BASE64_TRIGGER = b"(?:^|[^A-Za-z0-9+_\\-])(?:" + _BASE64_OF_ASCII + b"){4}"
 # Nothing behind a run makes it fail, so each of them is read once.
 _RUN = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16,}+={0,2}+")
 _PART = re.compile(r"[A-Za-z0-9+_\-]{16,}+={0,2}+")
-_IMAGE = "data:image/"
+# What stands before an image. One of text (SVG) is looked into.
+_IMAGE = re.compile(r"data:image/(?!svg)[\w.+-]{1,40}(?:;[\w=.+-]{1,40})?;base64,\Z")
+_IMAGE_CHARS = 110
+# Of so many characters one may be no sign of a text: a NUL between two of them, or a byte of something else.
+_MIN_SIGNS_FOR_ONE = 4
 _LOOKS_ENCODED = re.compile(r"[a-z][^a-z]*[A-Z]|[A-Z][^A-Z]*[a-z]")
 
 
 def base64_layers(text: str) -> Iterator[Layer]:
     """The runs that are text, in order."""
-    if _IMAGE in text[:64]:
-        return
     for match in _RUN.finditer(text):
+        if text.endswith(";base64,", 0, match.start()) and _IMAGE.search(
+            text[max(0, match.start() - _IMAGE_CHARS) : match.start()]
+        ):
+            continue
         layer = None if _is_mixed(match[0]) else _base64_layer(match)
         if layer is not None:
             yield layer
@@ -61,13 +67,24 @@ def _base64_text(run: str) -> str | None:
         return None
     try:
         data = base64.b64decode(bare.translate({45: "+", 95: "/"}) + "=" * (-len(bare) % 4), validate=True)
-        text = data.decode()
     except (binascii.Error, ValueError):
         return None
-    return text if text.replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable() else None
+    text = data.decode(errors="surrogateescape")
+    return text if _is_text(text) else None
+
+
+def _is_text(text: str) -> bool:
+    """Whether it is by and large."""
+    if text.replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable():
+        return True
+    odd = sum(not character.isprintable() and not character.isspace() for character in text)
+    return odd * _MIN_SIGNS_FOR_ONE <= len(text)
 
 
 def _base64_of(text: str, *, is_url_safe: bool, is_padded: bool) -> str:
-    data = text.encode(errors="replace")
+    try:
+        data = text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        data = text.encode(errors="replace")
     encoded = (base64.urlsafe_b64encode(data) if is_url_safe else base64.b64encode(data)).decode()
     return encoded if is_padded else encoded.rstrip("=")

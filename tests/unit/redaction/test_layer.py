@@ -156,6 +156,23 @@ def test_base64_keeps_its_alphabet_and_padding(
 
 
 @pytest.mark.parametrize(
+    ("plain", "expected"),
+    [
+        pytest.param(b"write to me:\xc2\xa0bob@example.com\xe2\x80\xa8", b"write to me:\xc2\xa0<EMAIL_ADDRESS>\xe2\x80\xa8", id="spaces"),
+        pytest.param(b"\0bob@example.com\0 is the user", b"\0<EMAIL_ADDRESS>\0 is the user", id="NUL"),
+        pytest.param(b"a part of bob@example.com \xe9\xff", b"a part of <EMAIL_ADDRESS> \xe9\xff", id="other bytes"),
+    ],
+)  # fmt: skip
+def test_base64_of_text_by_and_large_is_looked_into(redactor: Redactor, plain: bytes, expected: bytes) -> None:
+    before, after = base64.b64encode(plain).decode(), base64.b64encode(expected).decode()
+    assert redactor.redact_text(before).text == after
+    image = f"![](data:image/png;base64,{before}) "
+    assert redactor.redact_text(image + before).text == image + after
+    drawing = "data:image/svg+xml;base64,"
+    assert redactor.redact_text(drawing + before).text == drawing + after
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param("data:image/png;base64," + _to_base64("write to bob@example.com"), id="an image"),
