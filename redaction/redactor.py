@@ -29,7 +29,7 @@ from redaction.tally import Redacted
 from redaction.unique import MemberNames
 
 # Raised when the same policy redacts differently than before.
-ENGINE = "1"
+ENGINE = "2"
 
 _MAX_DEPTH = 5
 # How often the replacement of one value may uncover the next, as in e-mail addresses that touch.

@@ -53,7 +53,8 @@ def hostile_texts(size: int = _BYTES) -> Mapping[str, str]:
     texts = {name: (unit * (size // len(unit) + 1))[:size] for unit, name in units.items()}
     texts["JSON in JSON"] = _deep(size)
     texts["list of cards"] = json.dumps(["4111 1111 1111 1111"] * (size // 24))
-    texts |= _behind_marks(size) | _lists(size)
+    texts.update(_behind_marks(size))
+    texts.update(_lists(size))
     texts["mail behind a long word"] = "a.a" * (size // 3) + "@x bob@example.com"
     return texts
 
