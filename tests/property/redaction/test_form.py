@@ -37,20 +37,22 @@ def _form(value: object) -> object:
     return [_form(member) for member in value] if isinstance(value, list) else None
 
 
+def _is_no_number(value: object) -> bool:
+    """A number alone is text, whatever it is put into."""
+    return not isinstance(value, int)
+
+
 @pytest.mark.parametrize("operator", _REDACTORS)
 @settings(deadline=None, max_examples=1_000)
-@given(value=_VALUES, depth=st.integers(1, 3), is_ascii=st.booleans())
+@given(value=_VALUES.filter(_is_no_number), depth=st.integers(1, 3), is_ascii=st.booleans())
 def test_json_stays_json(*, operator: str, value: object, depth: int, is_ascii: bool) -> None:
     text = json.dumps(value, ensure_ascii=is_ascii)
     for _ in range(depth - 1):
         text = json.dumps(text, ensure_ascii=is_ascii)
     after: object = _REDACTORS[operator].redact_text(text).text
-    if depth == 1 and not isinstance(value, (str, dict, list)):
-        # A number or null alone is text.
-        return
     for _ in range(depth):
         assert isinstance(after, str)
-        if "REDACTION_ERROR" in after or (isinstance(value, int) and after.startswith("<")):
+        if "REDACTION_ERROR" in after:
             return
         after = json.loads(after)
     assert _form(after) == _form(value)
