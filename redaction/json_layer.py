@@ -199,7 +199,12 @@ def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
         start, end = token.span()
         while place <= start:
             place = next(places)
-        if near is not None and (place > end or near.passes(body or "")) and not _is_odd(body, colon):
+        # In an escape there may be something else than in the text.
+        if (
+            near is not None
+            and (body is None or ("\\" not in body and (colon is None or not _may_be_taken(body))))
+            and (place > end or near.passes(body or ""))
+        ):
             if colon is not None and not is_whole:
                 key = keys.below(around[-1][0], body or "")
         elif number is not None:
@@ -216,11 +221,9 @@ def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
                 key = keys.below(around[-1][0], decoded)
 
 
-def _is_odd(body: str | None, colon: str | None) -> bool:
-    """Whether a literal is looked at wherever it is: it says something else than it looks, or is what another may become."""
-    if body is None:
-        return False
-    return "\\" in body or (colon is not None and (not body or ">" in body or "*" in body))
+def _may_be_taken(name: str) -> bool:
+    """Whether another name may become the same when it is redacted: by a placeholder, a mask, or nothing."""
+    return not name or ">" in name or "*" in name
 
 
 def _decoded(body: str) -> str:
