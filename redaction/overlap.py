@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from redaction.finding import Finding
@@ -18,6 +19,19 @@ def merged(findings: Iterable[Finding]) -> Sequence[Finding]:
         best = max(last, finding, key=_rank)
         clusters[-1] = Finding(start=last.start, end=max(last.end, finding.end), entity=best.entity, score=best.score)
     return clusters
+
+
+def touching(places: Sequence[tuple[int, int]], start: int, end: int) -> Sequence[tuple[int, int]]:
+    """Those of disjoint places in order that have a character between ``start`` and ``end``."""
+    return places[bisect_right(places, start, key=_end) : bisect_left(places, end, key=_start)]
+
+
+def _start(place: tuple[int, int]) -> int:
+    return place[0]
+
+
+def _end(place: tuple[int, int]) -> int:
+    return place[1]
 
 
 def _rank(finding: Finding) -> tuple[float, int]:

@@ -15,8 +15,6 @@ from redaction.context import Context
 from redaction.detector import DetectionError, Place
 from redaction.finding import Finding
 
-# Only a pattern that backtracks takes this long; less would be met on a machine that has too much to do.
-_TIMEOUT_S = 0.5
 _FLAGS = regex.DOTALL | regex.MULTILINE | regex.IGNORECASE
 
 
@@ -54,7 +52,7 @@ class PatternDetector:
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
         for pattern, base in self._patterns:
-            for match in pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
+            for match in pattern.finditer(text, start, end, timeout=place.remaining()):
                 value = match[0]
                 score = self._score(value, base) if value else 0.0
                 if score > 0:

@@ -11,9 +11,6 @@ from redaction.context import Context
 from redaction.detector import DetectionError, Place
 from redaction.finding import Finding
 
-# Only a pattern that backtracks takes this long; less would be met on a machine that has too much to do.
-_TIMEOUT_S = 0.5
-
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule looks for. ``triggers`` and ``reach`` are those of ``Detector``; ``context`` are words that raise a score."""
@@ -44,7 +41,7 @@ class RuleDetector:
             raise DetectionError(f"{self.entity} ran out of time") from exc
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
-        for match in self._pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
+        for match in self._pattern.finditer(text, start, end, timeout=place.remaining()):
             score = self._check(match, place)
             if score > 0:
                 score = self._context.raised(score, text, match.start(), place)

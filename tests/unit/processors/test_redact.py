@@ -419,12 +419,11 @@ def test_without_instruments_nothing_is_told() -> None:
 
 def test_a_value_is_judged_by_the_key_that_is_stored() -> None:
     redactor = Redactor(default_policy())
-    (once,) = _processed(
-        span(attributes={"password=hunter22x": "hello", "a": {"password=hunter22x": 1}}), redactor=redactor
-    )
+    sent: Attributes = {"password=hunter22x": "hello", "a": {"x bob@example.com password": 1}}
+    (once,) = _processed(span(attributes=sent), redactor=redactor)
     assert once.attributes == {
-        "password=<SECRET_PASSWORD>": "<SECRET_VALUE>",
-        "a": {"password=<SECRET_PASSWORD>": "<SECRET_VALUE>"},
+        "password=<SECRET_PASSWORD>": "hello",
+        "a": {"x <EMAIL_ADDRESS> password": "<SECRET_VALUE>"},
     }
     assert _processed(once, redactor=redactor)[0] is once
 
