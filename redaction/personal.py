@@ -25,6 +25,8 @@ PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 _START = rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])"
 # Where one can end. What follows a character that is not ASCII or an underline is left to stage two.
 _END = rb"(?:[^0-9A-Za-z]|$)"
+# Letters of scripts that put no spaces around a value, and underlines, end a value as well as any sign.
+_BEHIND_NO_LETTER = r"(?<![0-9A-Za-z])"
 _PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp contact msisdn".split()
 
 
@@ -92,7 +94,7 @@ def _iban() -> Detector:
         IbanRecognizer(),
         triggers=(b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",),
         reach=60,
-        before=r"(?<![^\W_])",
+        before=_BEHIND_NO_LETTER,
         is_also_exact=True,
     )
 
@@ -103,7 +105,7 @@ def _crypto() -> Detector:
         CryptoRecognizer(),
         triggers=(b"(?i)" + _START + rb"(?:bc1|[13])[A-Z0-9]{25}",),
         reach=80,
-        before=r"(?<![^\W_])",
+        before=_BEHIND_NO_LETTER,
     )
 
 
