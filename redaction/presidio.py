@@ -34,8 +34,12 @@ class PatternDetector:
         reach: int,
         before: str = "",
         is_also_exact: bool = False,
+        cut: str = "",
     ) -> None:
-        """``before`` is what a value must stand behind; with ``is_also_exact`` the patterns run once more with their case."""
+        """``before`` is what a value must stand behind; with ``is_also_exact`` the patterns run once more with their case.
+
+        ``cut`` are the signs before which a value may end that the pattern has taken for one with what follows it.
+        """
         flags = (_FLAGS, _FLAGS & ~regex.IGNORECASE) if is_also_exact else (_FLAGS,)
         self._recognizer = recognizer
         self._patterns = [
@@ -44,6 +48,7 @@ class PatternDetector:
             for flag in flags
         ]
         self._context = Context(recognizer.context or ())
+        self._cut = regex.compile(f"[{cut}]") if cut else None
         self.entity: str = recognizer.supported_entities[0]
         self.triggers = triggers
         self.reach = reach
@@ -57,12 +62,24 @@ class PatternDetector:
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
         for pattern, base in self._patterns:
-            for match in pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
-                value = match[0]
-                score = self._score(value, base) if value else 0.0
+            position = start
+            while (match := pattern.search(text, position, end, timeout=_TIMEOUT_S)) is not None:
+                length, score = self._longest(match[0], base)
+                position = match.start() + length if score > 0 else max(match.end(), match.start() + 1)
                 if score > 0:
                     score = self._context.raised(score, text, match.start(), place)
-                    yield Finding(start=match.start(), end=match.end(), entity=self.entity, score=score)
+                    yield Finding(start=match.start(), end=position, entity=self.entity, score=score)
+
+    def _longest(self, value: str, base: float) -> tuple[int, float]:
+        """How much of what matched is one, from its beginning, and how surely."""
+        score = self._score(value, base) if value else 0.0
+        if score > 0 or self._cut is None:
+            return len(value), score
+        for sign in reversed(list(self._cut.finditer(value))):
+            score = self._score(value[: sign.start()], base)
+            if score > 0:
+                return sign.start(), score
+        return 0, 0.0
 
     def _score(self, value: str, base: float) -> float:
         is_valid = self._recognizer.validate_result(value)
