@@ -13,11 +13,11 @@ import phonenumbers
 import regex
 from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecognizer, UsSsnRecognizer
 
+from redaction.card import card_detector
 from redaction.context import Context
 from redaction.detector import Detector, Place
-from redaction.number import is_card
 from redaction.presidio import PatternDetector
-from redaction.rule import Rule, RuleDetector
+from redaction.rule import Rule, RuleDetector, whole
 
 # The regions of Presidio's own phone recognizer.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
@@ -32,7 +32,7 @@ _PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp 
 
 def personal_detectors() -> Sequence[Detector]:
     """The detectors of the default policy."""
-    return (_email(), _card(), _ssn(), _iban(), _crypto(), _ip_address(), _phone())
+    return (_email(), card_detector(), _ssn(), _iban(), _crypto(), _ip_address(), _phone())
 
 
 # Behind an escape that was not decoded, a mailbox begins with what follows it: the escape has to stay whole.
@@ -53,33 +53,8 @@ def _email() -> Detector:
             pattern=_MAILBOX_START
             + r"(?:[\w.+-][\w.!#$%'*+^`{|}~-]{0,63})?[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
         ),
-        lambda _match, _place: 1.0,
+        whole(lambda _match, _place: 1.0),
     )
-
-
-def _card() -> Detector:
-    return RuleDetector(
-        Rule(
-            entity="CREDIT_CARD",
-            triggers=(_START + rb"[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
-            reach=50,
-            # Neither decimals nor the last group of a UUID.
-            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:(?<![0-9a-fA-F]{4}-)[0-9]{12,19}|[0-9]{3,6}(?:[ .\-][0-9]{1,7}){1,5})(?![^\W_]|\.[0-9])",
-        ),
-        _card_score,
-    )
-
-
-_DATE = regex.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d")
-
-
-def _card_score(match: regex.Match[str], _place: Place) -> float:
-    value = match[0]
-    if value.isdecimal():
-        return 1.0 if is_card(value) else 0.0
-    if _DATE.search(value) or not is_card("".join(filter(str.isdigit, value))):
-        return 0.0
-    return 1.0
 
 
 # Presidio refuses them, since they were printed as examples; here they are what somebody takes for a number of his own.
@@ -141,7 +116,7 @@ def _ip_address() -> Detector:
             reach=60,
             pattern=f"{v4}|{v6}",
         ),
-        _ip_score,
+        whole(_ip_score),
     )
 
 
@@ -183,7 +158,7 @@ def _phone() -> Detector:
             reach=48,
             pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
         ),
-        _phone_score,
+        whole(_phone_score),
     )
 
 

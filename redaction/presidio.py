@@ -26,7 +26,7 @@ _FLAGS = regex.DOTALL | regex.MULTILINE | regex.IGNORECASE
 class PatternDetector:
     """A ``redaction.detector.Detector`` over the patterns, checks and context words of a Presidio recognizer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each says how one recognizer differs
         self,
         recognizer: PatternRecognizer,
         *,
