@@ -46,20 +46,19 @@ def card_detector() -> Detector:
 
 def _cards(match: regex.Match[str], _place: Place) -> Iterator[Part]:
     run = _Run(match)
-    number = 0
+    number, last = 0, run.last(0)
     while number < run.count:
-        last = run.last(number)
         if last is None:
             number += 1
+            last = run.last(number)
             continue
+        following = run.last(last + 1)
         # What begins inside of it and goes on behind it may be the card, and this the chance; unless the next begins behind it.
-        while last + 1 < run.count and run.last(last + 1) is None:
-            beyond = max((run.last(inner) or last for inner in range(number + 1, last + 1)), default=last)
-            if beyond <= last:
-                break
+        while following is None and (beyond := run.beyond(number, last)) > last:
             last = beyond
+            following = run.last(last + 1)
         yield run.part(number, last)
-        number = last + 1
+        number, last = last + 1, following
 
 
 class _Run:
@@ -73,7 +72,9 @@ class _Run:
         self.count = len(self._groups)
 
     def last(self, first: int) -> int | None:
-        """The last group of the longest card that begins with a group."""
+        """The last group of the longest card that begins with a group; behind the last group there is none."""
+        if first >= self.count:
+            return None
         offset = self._offsets[first]
         length = self._offsets[first + 1] - offset
         if length < _MIN_GROUP:
@@ -86,6 +87,12 @@ class _Run:
             if behind - offset in lengths and is_card(self._digits[offset:behind]) and self._can_be(first, last):
                 return last
         return None
+
+    def beyond(self, first: int, last: int) -> int:
+        """Where the last of the cards ends that begin behind the first of these groups, or the last group."""
+        if last + 1 >= self.count:
+            return last
+        return max((self.last(inner) or last for inner in range(first + 1, last + 1)), default=last)
 
     def part(self, first: int, last: int) -> Part:
         """From one group to another."""

@@ -9,30 +9,26 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-import phonenumbers
 import regex
 from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecognizer, UsSsnRecognizer
 
 from redaction.card import card_detector
-from redaction.context import Context
 from redaction.detector import Detector, Place
+from redaction.phone import phone_detector
 from redaction.presidio import PatternDetector
 from redaction.rule import Rule, RuleDetector, whole
 
-# The regions of Presidio's own phone recognizer.
-PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 # Where a number can begin: behind what is neither letter nor digit, or behind an escape in JSON that was not decoded yet.
 _START = rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])"
 # Where one can end. What follows a character that is not ASCII or an underline is left to stage two.
 _END = rb"(?:[^0-9A-Za-z]|$)"
 # Letters of scripts that put no spaces around a value, and underlines, end a value as well as any sign.
 _BEHIND_NO_LETTER = r"(?<![0-9A-Za-z])"
-_PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp contact msisdn".split()
 
 
 def personal_detectors() -> Sequence[Detector]:
     """The detectors of the default policy."""
-    return (_email(), card_detector(), _ssn(), _iban(), _crypto(), _ip_address(), _phone())
+    return (_email(), card_detector(), _ssn(), _iban(), _crypto(), _ip_address(), phone_detector())
 
 
 # Behind an escape that was not decoded, a mailbox begins with what follows it: the escape has to stay whole.
@@ -140,76 +136,3 @@ def _ip_score(match: regex.Match[str], place: Place) -> float:
     if _VERSION_BEFORE.search(before) and (not before.endswith("/") or match[0].endswith(".0.0")):
         return 0.0
     return 0.0 if _VERSION_WORDS & set(place.words.split()) else 0.6
-
-
-def _phone() -> Detector:
-    """International numbers, national ones with separators, and bare digits where a word says that they are one."""
-    extension = r"(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?"
-    international = r"(?:(?<![\w+])\+|(?<![\w+.\-])00(?=[1-9]))[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}"
-    national = r"(?<![\w.+-])(?<![0-9][ \t:])(?:1[ .\-])?(?:\([0-9]{1,5}\)|[0-9]{2,6})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
-    bare = r"(?<![\w.+-])[0-9]{7,15}"
-    return RuleDetector(
-        Rule(
-            entity="PHONE_NUMBER",
-            triggers=(
-                rb"\+[1-9](?:[ ().\-/]{0,3}[0-9]){6}",
-                _START + rb"[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
-            ),
-            reach=48,
-            pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
-        ),
-        whole(_phone_score),
-    )
-
-
-_AMERICAN = regex.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])\d{3}[-. ]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,6})?")
-# Dates, times after dates, ranges of years, dotted addresses and decimals, in which digits are grouped as well.
-_NO_PHONE = regex.compile(
-    r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])(?:[-./ ]|$).*|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d(?:\D.*)?|(?:19|20)\d\d-(?:19|20)\d\d"
-    r"|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{3}-\d{2}-\d{4}"
-)
-_SURE = 0.4
-_PHONE_CONTEXT = Context(_PHONE_WORDS)
-# Programs call and contact each other, too, by numbers without separators.
-_BARE_CONTEXT = Context([word for word in _PHONE_WORDS if word not in {"call", "contact"}])
-
-
-def _phone_score(match: regex.Match[str], place: Place) -> float:
-    value = match[0]
-    if value[0] == "+" or value.startswith("00"):
-        return 0.6 if _is_number(f"+{value.lstrip('+0')}", None) else 0.0
-    if value.isdecimal():
-        return _score_in_context(match, place, _BARE_CONTEXT)
-    digits = sum(map(str.isdigit, value))
-    if _NO_PHONE.fullmatch(value) or not 7 <= digits <= 21:
-        return 0.0
-    if _AMERICAN.fullmatch(value):
-        return 0.6
-    if not _is_consistent(value):
-        return 0.0
-    if value[0] in "(0" and digits >= 9:
-        return _SURE if _is_national(value) else 0.0
-    return _score_in_context(match, place, _PHONE_CONTEXT)
-
-
-def _score_in_context(match: regex.Match[str], place: Place, context: Context) -> float:
-    """What is nobody's by itself. The word is looked for first, since that is much faster."""
-    is_around = context.is_around(match.string, match.start(), place)
-    return _SURE if is_around and _is_national(match[0]) else 0.0
-
-
-def _is_consistent(value: str) -> bool:
-    """Dots only with dots: what mixes them is a list of decimals."""
-    return "." not in value or not set(value) & set(" -/")
-
-
-def _is_national(value: str) -> bool:
-    return any(_is_number(value, region) for region in PHONE_REGIONS)
-
-
-def _is_number(value: str, region: str | None) -> bool:
-    try:
-        number = phonenumbers.parse(value, region)
-    except phonenumbers.NumberParseException:
-        return False
-    return phonenumbers.is_valid_number(number) if region else phonenumbers.is_possible_number(number)

@@ -61,10 +61,15 @@ class PatternDetector:
             raise DetectionError(f"{self.entity} ran out of time") from exc
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
+        # Patterns often match the same, and the same value often stands in a text more than once.
+        known: dict[tuple[str, float], tuple[int, float]] = {}
         for pattern, base in self._patterns:
             position = start
             while (match := pattern.search(text, position, end, timeout=_TIMEOUT_S)) is not None:
-                length, score = self._longest(match[0], base)
+                one = match[0], base
+                if one not in known:
+                    known[one] = self._longest(*one)
+                length, score = known[one]
                 position = match.start() + length if score > 0 else max(match.end(), match.start() + 1)
                 if score > 0:
                     score = self._context.raised(score, text, match.start(), place)

@@ -81,3 +81,60 @@ def test_a_card_goes_beside_something_else(redactor: Redactor, text: str, expect
 )
 def test_what_is_no_card_stays(redactor: Redactor, text: str) -> None:
     assert redactor.redact_text(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("+12025550123 42", "{} 42", id="number behind"),
+        pytest.param("call +1 202 555 0123 42 times", "call {} 42 times", id="number behind groups"),
+        pytest.param("+1-202-555-0123 2024", "{} 2024", id="year behind"),
+        pytest.param("5 202-555-0123", "5 {}", id="digit before"),
+        pytest.param("age 42 202-555-0123", "age 42 {}", id="number before"),
+        pytest.param("Room 12 (202) 555-0123", "Room 12 {}", id="number before brackets"),
+        pytest.param("202-555-0123 2024-01-01", "{} 2024-01-01", id="date behind"),
+        pytest.param("2024-11-21 03:45:01 202-555-0123", "2024-11-21 03:45:01 {}", id="time before"),
+        pytest.param("phone 202-555-0123 202-555-0199", "phone {} {}", id="two"),
+        pytest.param("202-555-0123 12", "{} 12", id="number behind a national one"),
+        pytest.param("call me at +1 415 555 2671 (415) 555-2672", "call me at {} {}", id="two forms"),
+        pytest.param("030 901820 (212) 555-0123", "{} {}", id="two countries"),
+        pytest.param("+49 30 901820 (212) 555-0123", "{} {}", id="from abroad and at home"),
+        pytest.param("01 42 68 53 00 01 42 68 53 01", "{} {}", id="pairs"),
+        pytest.param("42 020 7946 0958 17", "42 {} 17", id="in the middle"),
+        pytest.param("123 202 555 0123 7", "123 {} 7", id="spaces"),
+        pytest.param("011 44 20 7946 0958", "{}", id="as Americans dial abroad"),
+        pytest.param("phone 2025550123 42", "phone {} 42", id="in one piece"),
+        pytest.param("\u7535\u8bdd+12025550123\u547c\u53eb", "\u7535\u8bdd{}\u547c\u53eb", id="Chinese"),
+        pytest.param(
+            "\u6211\u7684\u7535\u8bdd\u662f(202) 555-0123\u5417",
+            "\u6211\u7684\u7535\u8bdd\u662f{}\u5417",
+            id="brackets in Chinese",
+        ),
+        pytest.param("\u96fb\u8a7103-1234-5678\u3067\u3059", "\u96fb\u8a71{}\u3067\u3059", id="Japanese"),
+        pytest.param("\u0628+12025550123\u0628", "\u0628{}\u0628", id="Arabic"),
+        pytest.param("__202-555-0123__", "__{}__", id="underlines"),
+        pytest.param("_+12025550123_", "_{}_", id="underlines from abroad"),
+        pytest.param("202_555_0123", "{}", id="underlines inside"),
+        pytest.param("tel-202-555-0123", "tel-{}", id="behind a dash"),
+    ],
+)
+def test_a_phone_goes_beside_something_else(redactor: Redactor, text: str, expected: str) -> None:
+    assert redactor.redact_text(text).text == expected.replace("{}", "<PHONE_NUMBER>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("(2024) 2025-2026", id="years"),
+        pytest.param("00012345678", id="three zeros"),
+        pytest.param("0049123", id="too short"),
+        pytest.param("00 12 34 56 78", id="pairs"),
+        pytest.param("diff +12345678", id="eight digits"),
+        pytest.param("x +1 2 3 4 5 6 7 8", id="counting"),
+        pytest.param("100 200 300 4000", id="no area"),
+        pytest.param("5390 0754 7035 12", id="groups of four"),
+        pytest.param("2024-11-21 03 2024-11-22 04", id="dates"),
+    ],
+)
+def test_what_is_no_phone_stays(redactor: Redactor, text: str) -> None:
+    assert redactor.redact_text(text).text == text
