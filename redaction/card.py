@@ -14,8 +14,8 @@ from redaction.rule import Part, Rule, RuleDetector
 # Between groups: what people write, what tables have, and the end of a line.
 _SIGNS = r"[ .\-_\t\r\n]{0,2}"
 _GROUP = regex.compile(r"[0-9]++")
-# Groups of cards as they are printed; each of the last may be shorter in the first of them.
-_FOURS, _AMERICAN_EXPRESS, _DINERS = 4, (4, 6, 5), (4, 6, 4)
+# Lengths of groups as they are printed on cards, so that whatever stands beside such is something else.
+_PRINTED = frozenset(((4, 6, 5), (4, 6, 4), *((*(4,) * fours, rest) for fours in (2, 3, 4) for rest in (1, 2, 3, 4))))
 _MAX_GROUPS = 6
 # Digits of the first of them.
 _MIN_GROUP, _MAX_GROUP = 3, 6
@@ -68,17 +68,18 @@ class _Run:
         self._text = match.string
         self._groups = [group.span() for group in _GROUP.finditer(match.string, match.start(), match.end())]
         self._digits = "".join([self._text[start:end] for start, end in self._groups])
-        self._offsets = list(accumulate([end - start for start, end in self._groups], initial=0))
+        self._lengths = [end - start for start, end in self._groups]
+        self._offsets = list(accumulate(self._lengths, initial=0))
         self.count = len(self._groups)
 
     def last(self, first: int) -> int | None:
         """The last group of the longest card that begins with a group; behind the last group there is none."""
         if first >= self.count:
             return None
-        offset = self._offsets[first]
-        length = self._offsets[first + 1] - offset
+        length = self._lengths[first]
         if length < _MIN_GROUP:
             return None
+        offset = self._offsets[first]
         lengths = card_lengths(self._digits[offset : offset + 2])
         if length > _MAX_GROUP:
             return first if length in lengths and self._is_in_one_piece(first) else None
@@ -110,15 +111,7 @@ class _Run:
         start, end = self._groups[first][0], self._groups[last][1]
         if _is_cut(self._text, start, end) or _is_in_uuid(self._text, start, end):
             return False
-        return _is_printed(self._groups[first : last + 1]) or _is_alone(self._text, self._groups, first, last)
-
-
-def _is_printed(groups: Sequence[tuple[int, int]]) -> bool:
-    """Whether digits are grouped as on cards, so that whatever stands beside them is something else."""
-    lengths = tuple(end - start for start, end in groups)
-    if lengths in (_AMERICAN_EXPRESS, _DINERS):
-        return True
-    return all(length == _FOURS for length in lengths[:-1]) and lengths[-1] <= _FOURS
+        return tuple(self._lengths[first : last + 1]) in _PRINTED or _is_alone(self._text, self._groups, first, last)
 
 
 def _is_alone(text: str, groups: Sequence[tuple[int, int]], first: int, last: int) -> bool:
@@ -162,6 +155,8 @@ def _has_fraction(text: str, end: int) -> bool:
 
 def _is_in_uuid(text: str, start: int, end: int) -> bool:
     """Whether all of it belongs to a UUID, or to the end of one."""
+    if "-" not in text[max(0, start - 1) : end + 1]:
+        return False
     if _UUID_END.fullmatch(text, start, end):
         return True
     window = max(0, start - _UUID_CHARS), end + _UUID_CHARS

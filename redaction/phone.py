@@ -137,8 +137,10 @@ class _Run:
     def nationals(self, barrier: int) -> Iterator[Part]:
         """Numbers that begin before the barrier, and end there at the latest."""
         number, count = 0, len(self._groups)
+        is_around = self._is_around(is_bare=False)
         while number < count and self._groups[number][0] < barrier:
-            last = self._last(number, barrier)
+            is_formed = self._digits[number][0] == "0" or self._text[self._groups[number][0]] == "("
+            last = self._last(number, barrier, is_formed=is_formed) if is_formed or is_around else None
             if last is None:
                 number += 1
                 continue
@@ -146,11 +148,9 @@ class _Run:
             yield self._groups[number][0], _with_extension(self._text, self._groups[last][1]), score
             number = last + 1
 
-    def _last(self, first: int, barrier: int) -> int | None:
+    def _last(self, first: int, barrier: int, *, is_formed: bool) -> int | None:
         """The last group of the longest number that begins with a group."""
-        beginning = self._digits[first]
-        is_formed = beginning[0] == "0" or self._text[self._groups[first][0]] == "("
-        if not self._can_begin(first) or (not is_formed and not self._is_around(is_bare=False)):
+        if not self._can_begin(first):
             return None
         ends: list[tuple[int, str]] = []
         digits = ""
