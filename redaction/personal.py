@@ -6,17 +6,17 @@ is named in docs/redaction.md.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 import regex
 from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecognizer, UsSsnRecognizer
 
+from redaction.address import address_detector
 from redaction.card import card_detector
 from redaction.detector import Detector, Place
 from redaction.phone import phone_detector
 from redaction.presidio import PatternDetector
-from redaction.rule import Part, Rule, RuleDetector, whole
+from redaction.rule import Part, Rule, RuleDetector
 
 # Where a number can begin: behind what is neither letter nor digit, or behind an escape in JSON that was not decoded yet.
 _START = rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])"
@@ -28,7 +28,7 @@ _BEHIND_NO_LETTER = r"(?<![0-9A-Za-z])"
 
 def personal_detectors() -> Sequence[Detector]:
     """The detectors of the default policy."""
-    return (_email(), card_detector(), _ssn(), _iban(), _crypto(), _ip_address(), phone_detector())
+    return (_email(), card_detector(), _ssn(), _iban(), _crypto(), address_detector(), phone_detector())
 
 
 # Of scripts that put no spaces between words: where such stand before Latin letters, an address begins with those.
@@ -130,48 +130,3 @@ def _crypto() -> Detector:
         reach=80,
         before=_BEHIND_NO_LETTER,
     )
-
-
-_V6_GROUP = r"[0-9A-Fa-f]{1,4}"
-_V4 = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}"
-
-
-def _ip_address() -> Detector:
-    v4 = rf"(?<![\w.-]){_V4}(?![\w-]|\.\d)"
-    v6 = rf"(?<![\w:.])(?:{_V6_GROUP})?(?::{{1,2}}{_V6_GROUP}){{1,7}}(?:::)?(?:[:.]{_V4})?(?![\w:])"
-    return RuleDetector(
-        Rule(
-            entity="IP_ADDRESS",
-            triggers=(
-                rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4})?::[0-9A-Fa-f]",
-                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){1,7}:[0-9A-Fa-f]",
-                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]",
-            ),
-            reach=60,
-            pattern=f"{v4}|{v6}",
-        ),
-        whole(_ip_score),
-    )
-
-
-_VERSION_BEFORE = regex.compile(r"(?:version|ver|release|v)[\s:=\"']*$|\w/$", regex.IGNORECASE)
-_VERSION_WORDS = frozenset(("version", "release", "ver"))
-
-
-def _ip_score(match: regex.Match[str], place: Place) -> float:
-    """Addresses of a machine among others; not of this machine, and neither versions nor times."""
-    try:
-        address = ipaddress.ip_address(match[0])
-    except ValueError:
-        return 0.0
-    if address.is_loopback or address.is_unspecified:
-        return 0.0
-    if isinstance(address, ipaddress.IPv6Address):
-        groups = [group for group in match[0].split(":") if group]
-        has_digit = any(map(str.isdigit, match[0]))
-        return 0.6 if has_digit and (len(groups) > 2 or max(map(len, groups)) > 2) else 0.0
-    before = match.string[max(0, match.start() - 12) : match.start()]
-    if _VERSION_BEFORE.search(before) and (not before.endswith("/") or match[0].endswith(".0.0")):
-        return 0.0
-    return 0.0 if _VERSION_WORDS & set(place.words.split()) else 0.6

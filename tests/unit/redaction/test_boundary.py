@@ -76,3 +76,37 @@ def test_a_password_in_a_url_is_no_mailbox(redactor: Redactor, before: str, behi
 @pytest.mark.parametrize("text", ["https://u:it's@h.example/", "https://u:a/b@h.example/"])
 def test_what_is_not_taken_for_a_password_is_a_mailbox(redactor: Redactor, text: str) -> None:
     assert "EMAIL_ADDRESS" in redactor.redact_text(text).entities
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("10.1.2.3-10.1.2.9", "{}-{}", id="range"),
+        pytest.param("1.2.3.4-1.2.3.9", "{}-{}", id="range of small ones"),
+        pytest.param("203.0.113.7- - [10/Oct/2000]", "{}- - [10/Oct/2000]", id="log line"),
+        pytest.param("ip-10.1.2.3", "ip-{}", id="behind a word"),
+        pytest.param("ip-1.2.3.4", "ip-{}", id="small behind a word for it"),
+        pytest.param("-203.0.113.7", "-{}", id="behind a dash"),
+        pytest.param("10.1.2.3-db", "{}-db", id="before a word"),
+        pytest.param("_10.1.2.3_", "_{}_", id="underlines"),
+        pytest.param("\u5730\u574010.1.2.3\u7684", "\u5730\u5740{}\u7684", id="Chinese"),
+        pytest.param("\u5730\u57402001:db8::1\u7684", "\u5730\u5740{}\u7684", id="version 6 in Chinese"),
+        pytest.param("connect to 2001:db8::1: connection refused", "connect to {}: connection refused", id="colon"),
+        pytest.param("peer ::ffff:10.1.2.3 ok", "peer {} ok", id="version 4 in version 6"),
+        pytest.param("peer 64:ff9b::10.1.2.3 ok", "peer {} ok", id="translated"),
+        pytest.param("peer ::ffff:127.0.0.1", "peer ::ffff:127.0.0.1", id="this machine in version 6"),
+        pytest.param("fe80::1%eth0", "{}%eth0", id="zone"),
+        pytest.param("[2001:db8::1]:443", "[{}]:443", id="port"),
+        pytest.param("nginx-1.25.3.1", "nginx-1.25.3.1", id="package"),
+        pytest.param("numpy==1.26.4.0", "numpy==1.26.4.0", id="requirement"),
+        pytest.param("120.0.0.1-rc1", "120.0.0.1-rc1", id="before a release"),
+        pytest.param("app 1.2.3.4-2ubuntu1", "app 1.2.3.4-2ubuntu1", id="revision"),
+        pytest.param("version_10.1.2.3", "version_10.1.2.3", id="version behind an underline"),
+        pytest.param("time 12:34::56", "time 12:34::56", id="time"),
+        pytest.param("fe::dc1", "fe::dc1", id="name with colons"),
+        pytest.param("1.2.3.4.5", "1.2.3.4.5", id="five numbers"),
+        pytest.param("a.10.1.2.3", "a.10.1.2.3", id="part of a name"),
+    ],
+)
+def test_an_address_of_a_machine_ends_where_its_digits_do(redactor: Redactor, text: str, expected: str) -> None:
+    assert redactor.redact_text(text).text == expected.replace("{}", "<IP_ADDRESS>")
