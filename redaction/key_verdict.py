@@ -18,10 +18,12 @@ _ANY_MEMBER = rb"\"\s*:"
 _BELOW = "\x1f"
 # No rule names so many, and none is needed below one that a rule has named.
 _MAX_NAMES = 32
+# How many names at the end of the way say what a number is.
+_NAMES_WITH_WORDS = 3
 
 
 class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """``whole``: the value is this entity, whatever it is. ``is_free``: nothing is looked for in it; ``exempt``: not these."""
+    """``words``: of the key and of the nearest ones around it. ``whole``: the value is this entity, whatever it is. ``is_free``: nothing is looked for in it; ``exempt``: not these."""
 
     words: str
     whole: str | None
@@ -50,9 +52,10 @@ class KeyRules:
     def below(self, key: str, name: str) -> str:
         """The key of a member of the map, or the JSON object, that stands below a key.
 
-        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident.
+        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident. Words
+        of the names around it say something about numbers.
         """
-        return f"{key}{_BELOW}{name}" if self.has_paths and key else name
+        return f"{key}{_BELOW}{name}" if key else name
 
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)
@@ -67,11 +70,12 @@ class KeyRules:
 
     def _judged(self, key: str) -> KeyVerdict:
         names = key.split(_BELOW)[-_MAX_NAMES:]
-        words = words_of(names[-1])
+        own = words_of(names[-1])
+        words = " ".join((*map(words_of, names[-_NAMES_WITH_WORDS:-1]), own))
         keys = [".".join(names[first:]) for first in range(len(names))]
         rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys[-1:])]
         is_free = any(not entities for entities in rules)
-        whole = None if is_free else self._whole(keys, words)
+        whole = None if is_free else self._whole(keys, own)
         return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=frozenset().union(*rules))
 
     def _whole(self, keys: Sequence[str], words: str) -> str | None:

@@ -128,3 +128,16 @@ def test_a_score_below_the_threshold_is_not_enough(threshold: float, *, is_found
     entities = {**default.entities, "PHONE_NUMBER": EntityRule(threshold=threshold)}
     policy = replace(default, entities=entities, secrets=False)
     assert ("PHONE_NUMBER" in Redactor(policy).redact_text("+1 415 555 2671").entities) == is_found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('{"phone": {"home": 2025550123}}', '{"phone": {"home": "<PHONE_NUMBER>"}}', id="phone"),
+        pytest.param('{"ssn": {"value": "536221234"}}', '{"ssn": {"value": "<US_SSN>"}}', id="ssn"),
+        pytest.param('{"ssn": [{"value": 536221234}]}', '{"ssn": [{"value": "<US_SSN>"}]}', id="in a list"),
+        pytest.param('{"phone": {"x": 1}, "n": 2025550123}', '{"phone": {"x": 1}, "n": 2025550123}', id="behind it"),
+    ],
+)
+def test_words_of_the_names_around_a_member_are_context(redactor: Redactor, text: str, expected: str) -> None:
+    assert redactor.redact_text(text).text == expected
