@@ -76,6 +76,8 @@ def test_phones_by_form(redactor: Redactor, value: str) -> None:
         pytest.param("4155552671 is my phone", "", False, id="word behind"),
         pytest.param(f"phone {'x ' * 40}4155552671", "", False, id="word too far before"),
         pytest.param("415-555-2671", "order.id", False, id="below an identifier"),
+        pytest.param("415-555-2671", "toolCallId", False, id="below an identifier in one word"),
+        pytest.param("415-555-2671", "said", True, id="below a word that only ends like one"),
         pytest.param("415-555-2671", "server.address", False, id="below infrastructure"),
     ],
 )
@@ -109,6 +111,9 @@ def test_phones_by_context(redactor: Redactor, text: str, key: str, *, is_found:
         pytest.param("256.1.2.3", "", None, id="no address"),
         pytest.param("4111111111111111", "", "CREDIT_CARD", id="card"),
         pytest.param("4111111111111111", "order.id", "CREDIT_CARD", id="card below an identifier"),
+        pytest.param("4111111111111111", "toolCallId", "CREDIT_CARD", id="card below an identifier in one word"),
+        pytest.param("4111111111111111", "duration_nano", None, id="duration"),
+        pytest.param("4111111111111111", "inputTokens", None, id="count"),
         pytest.param("4111111111111112", "", None, id="card with a wrong check digit"),
         pytest.param("a4111111111111111", "", None, id="card inside a word"),
         pytest.param("0.4111111111111111", "", None, id="decimals"),
