@@ -57,20 +57,21 @@ def phone_detector() -> Detector:
 
 def _phones(match: regex.Match[str], place: Place) -> Iterator[Part]:
     text, start, end = match.string, match.start(), match.end()
+    behind = start
     if text[start] == "+":
-        length = _international(text, start + 1, end)
-        if length is not None:
-            yield start, _with_extension(text, length), _FORMED
+        last = _international(text, start + 1, end)
+        if last is not None:
+            behind = last
+            yield start, _with_extension(text, last), _FORMED
     elif text[start:end].isdecimal():
         yield from _bare(text, start, end, place)
         return
     barrier = end
-    for american in _AMERICAN.finditer(text, start, end + 1):
+    for american in _AMERICAN.finditer(text, behind, end + 1):
         if _is_american(american, start, end):
             barrier = min(barrier, american.start())
             yield american.start(), _with_extension(text, american.end()), _FORMED
-    if text[start] != "+":
-        yield from _Run(text, start, end, place).nationals(barrier)
+    yield from _Run(text, start, end, place).nationals(behind, barrier)
 
 
 def _with_extension(text: str, end: int) -> int:
@@ -134,12 +135,13 @@ class _Run:
         self._place = place
         self._contexts: dict[bool, bool] = {}
 
-    def nationals(self, barrier: int) -> Iterator[Part]:
-        """Numbers that begin before the barrier, and end there at the latest."""
+    def nationals(self, behind: int, barrier: int) -> Iterator[Part]:
+        """Numbers between two places. Before the first a number from abroad may have taken the beginning of one for its end."""
         number, count = 0, len(self._groups)
-        is_around = self._is_around(is_bare=False)
         while number < count and self._groups[number][0] < barrier:
-            is_formed = self._digits[number][0] == "0" or self._text[self._groups[number][0]] == "("
+            start = self._groups[number][0]
+            is_formed = (self._digits[number][0] == "0" or self._text[start] == "(") and (number > 0 or start >= behind)
+            is_around = self._is_around(is_bare=False) and start >= behind
             last = self._last(number, barrier, is_formed=is_formed) if is_formed or is_around else None
             if last is None:
                 number += 1

@@ -14,7 +14,7 @@ _VALUES: Mapping[str, Callable[[Random], str]] = {
     "CREDIT_CARD": card,
     "PHONE_NUMBER": phone,
     "US_SSN": lambda random: f"{random.randint(100, 665)}-{random.randint(10, 99)}-{random.randint(1000, 9999)}",
-    "IP_ADDRESS": lambda random: ".".join(str(random.randint(11, 223)) for _ in range(4)),
+    "IP_ADDRESS": lambda random: ".".join(str(random.randint(128, 223)) for _ in range(4)),
     "IBAN_CODE": lambda _: "DE89370400440532013000",
 }
 # What stands before a value, and behind it; ``0`` is a digit by lot.
@@ -58,7 +58,8 @@ def _with_digits(random: Random, part: str) -> str:
 
 
 def _labelled(before: str, values: Sequence[str], behind: str, entity: str) -> Labelled:
-    stretches, text = [], before
+    stretches: list[Stretch] = []
+    text = before
     for value in values:
         text += " " if stretches else ""
         stretches.append(Stretch(len(text), len(text) + len(value), entity))

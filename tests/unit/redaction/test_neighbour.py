@@ -100,6 +100,8 @@ def test_what_is_no_card_stays(redactor: Redactor, text: str) -> None:
         pytest.param("030 901820 (212) 555-0123", "{} {}", id="two countries"),
         pytest.param("+49 30 901820 (212) 555-0123", "{} {}", id="from abroad and at home"),
         pytest.param("01 42 68 53 00 01 42 68 53 01", "{} {}", id="pairs"),
+        pytest.param("+91 74103 45805 01 23 73 91 43", "{}", id="from abroad before pairs"),
+        pytest.param("+4930675170 030 943146", "{}", id="from abroad in one piece before another"),
         pytest.param("42 020 7946 0958 17", "42 {} 17", id="in the middle"),
         pytest.param("123 202 555 0123 7", "123 {} 7", id="spaces"),
         pytest.param("011 44 20 7946 0958", "{}", id="as Americans dial abroad"),

@@ -112,6 +112,8 @@ def test_phones_by_context(redactor: Redactor, text: str, key: str, *, is_found:
         pytest.param("4111111111111111", "", "CREDIT_CARD", id="card"),
         pytest.param("4111111111111111", "order.id", "CREDIT_CARD", id="card below an identifier"),
         pytest.param("4111111111111111", "toolCallId", "CREDIT_CARD", id="card below an identifier in one word"),
+        pytest.param("536-22-1234", "tax_id", "US_SSN", id="ssn below an identifier"),
+        pytest.param("536221234", "tax_id", None, id="nine digits below an identifier"),
         pytest.param("4111111111111111", "duration_nano", None, id="duration"),
         pytest.param("4111111111111111", "inputTokens", None, id="count"),
         pytest.param("4111111111111112", "", None, id="card with a wrong check digit"),
