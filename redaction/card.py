@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from string import ascii_letters, digits
 
 import regex
 
@@ -16,12 +17,17 @@ _SIGNS = r"[ .\-_\t\r\n]{0,2}"
 _GROUP = regex.compile(r"[0-9]++")
 # Lengths of groups as they are printed on cards, so that whatever stands beside such is something else.
 _PRINTED = frozenset(((4, 6, 5), (4, 6, 4), *((*(4,) * fours, rest) for fours in (2, 3, 4) for rest in (1, 2, 3, 4))))
+# Most cards, alone: there is nothing to look for in such a run.
+_MOST = regex.compile(r"(?:[0-9]{4}[ .\-_]?+){3}[0-9]{4}")
+_NO_SIGNS = str.maketrans("", "", " .-_")
 _MAX_GROUPS = 6
 # Digits of the first of them.
 _MIN_GROUP, _MAX_GROUP = 3, 6
 # Other groups than those have single signs between them.
 _LOOSE_SIGNS = frozenset(" .-")
 _MAX_LOOSE = 7
+_DIGITS = frozenset(digits)
+_LETTERS = _DIGITS | frozenset(ascii_letters)
 _DATE = regex.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d")
 _UUID = regex.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _UUID_CHARS = 36
@@ -36,7 +42,12 @@ def card_detector() -> Detector:
     return RuleDetector(
         Rule(
             entity="CREDIT_CARD",
-            triggers=(rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])[0-9]{2}(?:[ .\-_\t\r\n]{0,2}[0-9]){10}",),
+            # The line end apart: it parts the texts of a batch as well, so that with it numbers of two texts would trigger.
+            triggers=(
+                rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])[0-9]{2}(?:[ .\-_\t]{0,2}[0-9]){10}",
+                rb"[0-9]{4}[ .\-_\t\r\n]?\n[0-9]",
+                rb"[0-9]{4}\n[ .\-_\t\r][0-9]",
+            ),
             reach=60,
             pattern=rf"(?<![0-9A-Za-z])[0-9](?:{_SIGNS}+[0-9]){{11,}}+",
         ),
@@ -45,6 +56,11 @@ def card_detector() -> Detector:
 
 
 def _cards(match: regex.Match[str], _place: Place) -> Iterator[Part]:
+    if _MOST.fullmatch(match[0]) and is_card(match[0].translate(_NO_SIGNS)):
+        start, end = match.span()
+        if not _is_cut(match.string, start, end) and not _is_in_uuid(match.string, start, end):
+            yield start, end, 1.0
+            return
     run = _Run(match)
     number, last = 0, run.last(0)
     while number < run.count:
@@ -98,7 +114,7 @@ class _Run:
     def part(self, first: int, last: int) -> Part:
         """From one group to another."""
         end = self._groups[last][1]
-        fraction = _NO_FRACTION.match(self._text, end)
+        fraction = _NO_FRACTION.match(self._text, end) if self._text.startswith(".", end) else None
         return self._groups[first][0], fraction.end() if fraction else end, 1.0
 
     def _is_in_one_piece(self, number: int) -> bool:
@@ -140,17 +156,16 @@ def _is_cut(text: str, start: int, end: int) -> bool:
 
 
 def _is_letter(text: str, place: int) -> bool:
-    character = text[place : place + 1]
-    return character.isascii() and character.isalnum()
+    return text[place : place + 1] in _LETTERS
 
 
 def _is_decimal(text: str, start: int) -> bool:
-    return start > 1 and text[start - 1] == "." and text[start - 2] in "0123456789"
+    return start > 1 and text[start - 1] == "." and text[start - 2] in _DIGITS
 
 
 def _has_fraction(text: str, end: int) -> bool:
     """Whether it is the beginning of a decimal that has something behind its point."""
-    return text[end : end + 1] == "." and text[end + 1 : end + 2].isdecimal() and not _NO_FRACTION.match(text, end)
+    return text.startswith(".", end) and text[end + 1 : end + 2] in _DIGITS and not _NO_FRACTION.match(text, end)
 
 
 def _is_in_uuid(text: str, start: int, end: int) -> bool:

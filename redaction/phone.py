@@ -30,6 +30,8 @@ _EXTENSION = regex.compile(r"\)?(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?+(?![0-9A-Za-z]
 _AMERICAN = regex.compile(
     r"(?<![0-9A-Za-z+]|[0-9][.\-/_])(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d(?P<sign>[-. _]))\d{3}[-. _]\d{4}(?![0-9A-Za-z]|[.\-_][0-9])"
 )
+# How groups begin that may be a number by their form: with the zero that is dialled at home, or an area in brackets.
+_FORM = regex.compile(r"\(|(?<![0-9])0")
 _YEAR = r"\(?(?:19|20)\d\d\)?"
 # Dates, times after dates, ranges of years, dotted addresses and decimals, in which digits are grouped as well.
 _NO_PHONE = regex.compile(
@@ -71,7 +73,8 @@ def _phones(match: regex.Match[str], place: Place) -> Iterator[Part]:
         if _is_american(american, start, end):
             barrier = min(barrier, american.start())
             yield american.start(), _with_extension(text, american.end()), _FORMED
-    yield from _Run(text, start, end, place).nationals(behind, barrier)
+    if _FORM.search(text, start, end) or _CONTEXT.is_around(text, start, place):
+        yield from _Run(text, start, end, place).nationals(behind, barrier)
 
 
 def _with_extension(text: str, end: int) -> int:
