@@ -18,7 +18,7 @@ _GROUP = regex.compile(r"[0-9]++")
 # Lengths of groups as they are printed on cards, so that whatever stands beside such is something else.
 _PRINTED = frozenset(((4, 6, 5), (4, 6, 4), *((*(4,) * fours, rest) for fours in (2, 3, 4) for rest in (1, 2, 3, 4))))
 # Most cards, alone: there is nothing to look for in such a run.
-_MOST = regex.compile(r"(?:[0-9]{4}[ .\-_]?+){3}[0-9]{4}")
+_MOST = regex.compile(r"(?:[0-9]{4}[ .\-_]){3}[0-9]{4}|[0-9]{16}")
 _NO_SIGNS = str.maketrans("", "", " .-_")
 _MAX_GROUPS = 6
 # Digits of the first of them.
