@@ -107,7 +107,7 @@ _JSON_TOKEN = re.compile(
     re.DOTALL,
 )
 # Shorter ones are nobody's by themselves.
-_LONG_NUMBER = re.compile(r"-?[0-9]{9,}")
+_LONG_NUMBER = re.compile(r"-?[0-9]{9,}(?:\.0+)?")
 _json_decoder = json.JSONDecoder(strict=False)
 
 

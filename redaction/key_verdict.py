@@ -20,10 +20,12 @@ _ANY_MEMBER = rb"\"\s*:"
 _BELOW = "\x1f"
 # No rule names so many, and none is needed below one that a rule has named.
 _MAX_NAMES = 32
+# How many names at the end of the way say what a number is.
+_NAMES_WITH_WORDS = 3
 
 
 class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """``whole``: the value is this entity, whatever it is. ``is_free``: nothing is looked for in it; ``exempt``: not these."""
+    """``words``: of the key and of the nearest ones around it. ``whole``: the value is this entity, whatever it is. ``is_free``: nothing is looked for in it; ``exempt``: not these."""
 
     words: str
     whole: str | None
@@ -54,9 +56,10 @@ class KeyRules:
     def below(self, key: str, name: str) -> str:
         """The key of a member of the map, or the JSON object, that stands below a key.
 
-        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident.
+        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident. Words
+        of the names around it say something about numbers.
         """
-        return f"{key}{_BELOW}{name}" if self.has_paths and key else name
+        return f"{key}{_BELOW}{name}" if key else name
 
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)
@@ -73,7 +76,7 @@ class KeyRules:
         names = key.split(_BELOW)[-_MAX_NAMES:]
         # As it reads: nobody hides a password by writing its name in other letters.
         name = fold(names[-1]).text
-        words = words_of(name)
+        words = " ".join(map(words_of, (*names[-_NAMES_WITH_WORDS:-1], name)))
         keys = [".".join(names[first:]) for first in range(len(names))]
         rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys[-1:])]
         is_free = any(not entities for entities in rules)

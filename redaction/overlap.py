@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from redaction.finding import Finding
 
+# How entities of secrets begin, of ours and of an operator's.
+_SECRET = "SECRET_"  # noqa: S105 - the beginning of a name
+
 
 def merged(findings: Iterable[Finding]) -> Sequence[Finding]:
-    """Disjoint findings in order. Where some overlap, the surest and longest of them names the whole."""
+    """Disjoint findings in order. Where some overlap, a secret names the whole, or else the surest and longest of them."""
     clusters: list[Finding] = []
     for finding in sorted(findings, key=lambda one: (one.start, -one.end, -one.score, one.entity)):
         last = clusters[-1] if clusters else None
@@ -34,5 +37,5 @@ def _end(place: tuple[int, int]) -> int:
     return place[1]
 
 
-def _rank(finding: Finding) -> tuple[float, int]:
-    return finding.score, finding.end - finding.start
+def _rank(finding: Finding) -> tuple[bool, float, int]:
+    return finding.entity.startswith(_SECRET), finding.score, finding.end - finding.start

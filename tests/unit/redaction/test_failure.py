@@ -13,7 +13,7 @@ from redaction.policy import EntityRule, Policy, default_policy
 from redaction.prefilter import Hits
 from redaction.presidio import PatternDetector
 from redaction.redactor import Redactor
-from redaction.rule import Rule, RuleDetector
+from redaction.rule import Rule, RuleDetector, whole
 from tests.support import factory
 
 _ERROR = "<REDACTION_ERROR>"
@@ -58,7 +58,9 @@ def test_the_span_of_a_field_that_failed_is_kept() -> None:
 
 
 _BACKTRACKING = [
-    RuleDetector(Rule(entity="SLOW", triggers=(b"!",), reach=100, pattern="(?:x|xx)+y"), lambda _match, _place: 1.0),
+    RuleDetector(
+        Rule(entity="SLOW", triggers=(b"!",), reach=100, pattern="(?:x|xx)+y"), whole(lambda _match, _place: 1.0)
+    ),
     PatternDetector(
         PatternRecognizer("SLOW", patterns=[Pattern("slow", "(?:x|xx)+y", 0.5)]), triggers=(b"!",), reach=100
     ),

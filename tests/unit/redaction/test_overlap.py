@@ -29,6 +29,11 @@ def _finding(start: int, end: int, entity: str = "ONE", score: float = 0.5) -> F
         pytest.param(
             [_finding(0, 3), _finding(2, 6), _finding(5, 9, "TWO", 0.4)], [_finding(0, 9)], id="a chain is one"
         ),
+        pytest.param(
+            [_finding(0, 9, score=0.9), _finding(2, 4, "SECRET_ONE")],
+            [_finding(0, 9, "SECRET_ONE")],
+            id="a secret names the whole",
+        ),
         pytest.param([_finding(0, 9), _finding(2, 4), _finding(6, 8)], [_finding(0, 9)], id="inside of another"),
     ],
 )
