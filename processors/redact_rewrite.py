@@ -11,6 +11,7 @@ from processors.redact_value import bytes_of, digits_of, said, text_of
 from redaction.operator import REDACTION_ERROR
 from redaction.redactor import Redactor
 from redaction.tally import Tally
+from redaction.unique import UniqueNames
 from tracedata import Attributes, Event, Link, Resource, Scope, Span, Value
 
 _ERROR = f"<{REDACTION_ERROR}>"
@@ -107,16 +108,13 @@ class Rewriting:
         if not self._is_any_suspicious(attributes):
             return attributes
         after: dict[str, Value] = {}
+        names = UniqueNames()
         for key, value in attributes.items():
             name = self.text(key, "attribute.key")
-            number = 2
-            unique = name
-            while unique in after:
-                unique, number = f"{name}#{number}", number + 1
             # A key that was redacted itself is not told where its value is counted.
             place = prefix + key if name == key else f"{prefix}{name}"
             # Whoever reads what is stored knows the key as it is now.
-            after[unique] = self.value(value, name, place)
+            after[names.add(name)] = self.value(value, name, place)
         return after
 
     def _is_any_suspicious(self, attributes: Attributes) -> bool:
@@ -162,14 +160,8 @@ class Rewriting:
         return [self.value(item, key, place) for item in value]
 
     def _names(self, mapping: Mapping[str, Value]) -> Sequence[str]:
-        names: dict[str, None] = {}
-        for key in mapping:
-            name = unique = self.text(key, "attribute.key")
-            number = 2
-            while unique in names:
-                unique, number = f"{name}#{number}", number + 1
-            names[unique] = None
-        return list(names)
+        names = UniqueNames()
+        return [names.add(self.text(key, "attribute.key")) for key in mapping]
 
     def blanked(self, span: Span) -> Span:
         """The span without anything that could be personal: what it is a part of, when, and for how long."""

@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from redaction.detector import DetectionError
+from redaction.json_layer import json_layers, may_have_json, segments
 from redaction.key_verdict import KeyVerdict
-from redaction.layer import json_layers, segments
 
 # Makes another text of what was written, for which the given entities are not looked for.
 Leaf = Callable[[str, frozenset[str]], str]
 
 _MAX_DEPTH = 5
-_JSON_SIGNS = frozenset("{[")
 _WORD = re.compile(r"[^\W\d_]{2}")
 # What messages say about themselves, in every convention: nobody writes these.
 _STRUCTURE = frozenset("role type id call_id tool_call_id finish_reason mime_type modality model object".split())
@@ -49,7 +48,7 @@ class ContentWalk:
     def _text(self, text: str, exempt: frozenset[str], depth: int) -> str:
         if depth > _MAX_DEPTH:
             raise DetectionError("encodings are nested too deeply")
-        if _JSON_SIGNS.isdisjoint(text):
+        if not may_have_json(text):
             return self._prose(text, exempt)
         pieces = [(text[part.start : part.end], part.is_structure) for part in segments(text)]
         return "".join(

@@ -10,7 +10,7 @@ import regex
 from redaction.detector import Detector, Place
 from redaction.number import has_iban_check, has_luhn
 from redaction.policy import CustomRecognizer, Validator
-from redaction.rule import Rule, RuleDetector
+from redaction.rule import Rule, RuleDetector, whole
 
 _REACH = 1000
 
@@ -40,7 +40,7 @@ def _detector(recognizer: CustomRecognizer, pattern: str, place: str) -> Detecto
     rule = Rule(
         entity=recognizer.entity, triggers=(trigger,), reach=_REACH, pattern=pattern, context=recognizer.context
     )
-    return RuleDetector(rule, score)
+    return RuleDetector(rule, whole(score))
 
 
 def _checked(pattern: str, place: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -17,11 +19,26 @@ class DetectionError(Exception):
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a text stands: its attribute key, and the key's words in lower case, which are context for weak patterns.
 
-    The words of ``user.homePhone`` are ``user home phone``; a text without a key has none.
+    The words of ``user.homePhone`` are ``user home phone``; a text without a key has none. ``deadline``, a time of
+    ``time.monotonic``, is when the text's time is up; without one there is no limit.
     """
 
     key: str = ""
     words: str = ""
+    deadline: float = math.inf
+
+    def remaining(self) -> float | None:
+        """Seconds that an expression may take; None: as long as it needs.
+
+        Raises:
+            DetectionError: time is up.
+        """
+        if self.deadline == math.inf:
+            return None
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
+            raise DetectionError("a text took too long")
+        return seconds
 
 
 class Detector(Protocol):
@@ -47,7 +64,7 @@ class Detector(Protocol):
     def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
         """Findings that lie in ``text[start:end]``, by place; boundaries and context words may be looked for outside of it.
 
-        Scores are after context. The time is bounded by the window's length.
+        Scores are after context. The time is bounded by the window's length, and by the place's deadline.
 
         Raises:
             DetectionError: it cannot be said.

@@ -10,19 +10,25 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 # What redaction wrote itself says nothing about what stands beside it. Tags such as <PHONE> do, so a name has two parts here.
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9]*_[A-Z0-9_]+(?::[^<>\s]*)?>")
 # How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none; a word
-# "token" alone is none either, since models' outputs are full of them.
-_SECRET = re.compile(
-    r"(?:^| )(?<!has )(?<!is )(?:[a-z]*(?:passwords?|passwd|passphrases?)|pwd|(?:db|database|user|admin|root|pg|smtp) pass|[a-z]*secrets?"
-    r"|(?:[a-z]* )?(?:api|access|private|encryption|secret) ?keys?|(?:proxy )?authorization|(?:access|refresh|id|auth|bearer|session|csrf|xsrf) ?tokens?"
-    r"|credentials?|(?:set )?cookies?|bearer)(?: value| hash)?(?: [0-9]+)?$"
+# "token" alone is none either, since models' outputs are full of them. The first ones may have letters before them.
+_GLUED = "passwords?|passwd|passphrases?|secrets?"
+_ENDINGS = (
+    "pwd|db pass|database pass|user pass|admin pass|root pass|pg pass|smtp pass|secret ?access ?keys?|secret ?keys?|api ?keys?|access ?keys?"
+    "|private ?keys?|encryption ?keys?|authorization|access ?tokens?|refresh ?tokens?|id ?tokens?|auth ?tokens?|bearer ?tokens?"
+    "|session ?tokens?|csrf ?tokens?|xsrf ?tokens?|credentials?|cookies?|bearer"
 )
-# The same as a Hyperscan expression, and more: the end of such a key of a member of JSON, in strings in JSON too.
-SECRET_MEMBER = (
-    rb"(?i)(?:passwords?|passwd|passphrases?|pwd|(?:db|database|user|admin|root|pg|smtp)[^a-z\"]{0,20}pass|secrets?"
-    rb"|(?:secret|api|access|private|encryption)[^a-z\"]{0,20}keys?|authorization"
-    rb"|(?:access|refresh|id|auth|bearer|session|csrf|xsrf)[^a-z\"]{0,20}tokens?|credentials?|cookies?|bearer)"
-    rb"(?:[^a-z\"]{0,5}(?:value|hash))?[^a-z\"]{0,20}\\*\"\s*:"
+_SECRET = re.compile(rf"(?:^| )(?<!has )(?<!is )(?:[a-z]*(?:{_GLUED})|{_ENDINGS})(?: value| hash)?(?: [0-9]+)?$")
+# What may stand between two words of a key, and behind the last: anything but letters, and escapes of other signs.
+_GAP = rb"(?:[^a-zA-Z\"]|\\.|\\u[0-9a-f]{4})*"
+# The same as Hyperscan expressions: the end of such a key of a member of JSON, in strings in JSON too; and any key with an
+# escape in it of what ``fold`` makes a letter, or leaves out.
+SECRET_MEMBER = rb"(?i)(?:%b|%b)(?:%b(?:value|hash))?%b\"\s*:" % (
+    _GLUED.encode(),
+    _ENDINGS.encode().replace(b" ?", b" ").replace(b" ", _GAP),
+    _GAP,
+    _GAP,
 )
+ESCAPED_MEMBER = rb"(?i)\\u(?:00[2-7a]|ff[0-5]|20[0-6]|fe[0f]|034f|061c|180e|db40)(?:[^\"]|\\.)*\"\s*:"
 _PROMPTS = re.compile(
     r"gen_ai\.(?:input\.messages|system_instructions|prompt(?:\.\d+\..*)?)|input\.value|llm\.input_messages\..*|llm\.prompts?(?:\..*)?"
     r"|llm\.prompt_template\..*|ai\.prompt(?:\..*)?|traceloop\.entity\.input|gen_ai\.(?:user|system|tool)\.message\.content|mlflow\.spanInputs"

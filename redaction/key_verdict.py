@@ -8,7 +8,9 @@ from fnmatch import translate
 
 import msgspec
 
-from redaction.key_name import SECRET_MEMBER, content_of, secret_entity, words_of
+from redaction.fold import fold
+from redaction.key_name import ESCAPED_MEMBER, SECRET_MEMBER, content_of, secret_entity, words_of
+from redaction.operator import PLACEHOLDER
 from redaction.policy import Policy
 
 CONTENT = "CONTENT"
@@ -18,10 +20,12 @@ _ANY_MEMBER = rb"\"\s*:"
 _BELOW = "\x1f"
 # No rule names so many, and none is needed below one that a rule has named.
 _MAX_NAMES = 32
+# How many names at the end of the way say what a number is.
+_NAMES_WITH_WORDS = 3
 
 
 class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """``whole``: the value is this entity, whatever it is. ``is_free``: nothing is looked for in it; ``exempt``: not these."""
+    """``words``: of the key and of the nearest ones around it. ``whole``: the value is this entity, whatever it is. ``is_free``: nothing is looked for in it; ``exempt``: not these."""
 
     words: str
     whole: str | None
@@ -47,14 +51,15 @@ class KeyRules:
         """Hyperscan expressions that match wherever a text may be JSON with a member whose value goes whole."""
         if self._deny or self._dropped:
             return (_ANY_MEMBER,)
-        return (SECRET_MEMBER,) if self._has_secrets else ()
+        return (SECRET_MEMBER, ESCAPED_MEMBER) if self._has_secrets else ()
 
     def below(self, key: str, name: str) -> str:
         """The key of a member of the map, or the JSON object, that stands below a key.
 
-        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident.
+        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident. Words
+        of the names around it say something about numbers.
         """
-        return f"{key}{_BELOW}{name}" if self.has_paths and key else name
+        return f"{key}{_BELOW}{name}" if key else name
 
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)
@@ -69,23 +74,26 @@ class KeyRules:
 
     def _judged(self, key: str) -> KeyVerdict:
         names = key.split(_BELOW)[-_MAX_NAMES:]
-        words = words_of(names[-1])
+        # As it reads: nobody hides a password by writing its name in other letters.
+        name = fold(names[-1]).text
+        words = " ".join(map(words_of, (*names[-_NAMES_WITH_WORDS:-1], name)))
         keys = [".".join(names[first:]) for first in range(len(names))]
         rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys[-1:])]
         is_free = any(not entities for entities in rules)
         exempt = frozenset().union(*rules)
-        whole = None if is_free else self._whole(keys, words)
+        whole = None if is_free else self._whole(keys, name)
         if whole in exempt or whole in self._kept:
             whole = None
         return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=exempt)
 
-    def _whole(self, keys: Sequence[str], words: str) -> str | None:
+    def _whole(self, keys: Sequence[str], name: str) -> str | None:
         for pattern, entity in self._deny:
             if _is_one(pattern, keys):
                 return entity
         if self._dropped and content_of(keys[-1]) in self._dropped:
             return CONTENT
-        return secret_entity(words) if self._has_secrets else None
+        # A placeholder is a word here, as what it stands for was: what comes before it has to say the same as then.
+        return secret_entity(words_of(PLACEHOLDER.sub(" x ", name))) if self._has_secrets else None
 
 
 def _is_one(pattern: re.Pattern[str], keys: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from redaction.content import ContentWalk, Leaf, chunks, is_structure
 from redaction.finding import Finding
 from redaction.fold import fold
 from redaction.operator import PLACEHOLDER, REDACTION_ERROR
-from redaction.overlap import merged
+from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, NerRule
 from redaction.redactor import Redactor
 from redaction.tally import Redacted
@@ -228,7 +228,7 @@ def _groups(pieces: Sequence[str]) -> Iterator[list[str]]:
 
 def _around(text: str, start: int, end: int, done: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """What of a finding is outside of earlier replacements, and says something."""
-    for done_start, done_end in [*((a, b) for a, b in done if a < end and start < b), (end, end)]:
+    for done_start, done_end in [*touching(done, start, end), (end, end)]:
         part = text[start:done_start]
         if any(map(str.isalnum, part)):
             yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())

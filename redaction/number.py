@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 # First and last prefix, and the lengths that numbers of the scheme have. Source: ISO/IEC 7812-1 and the schemes' own ranges.
 _SCHEMES: Sequence[tuple[str, str, frozenset[int]]] = (
@@ -27,34 +27,44 @@ _SCHEMES: Sequence[tuple[str, str, frozenset[int]]] = (
     ("9792", "9792", frozenset((16,))),  # Troy
     ("9860", "9860", frozenset((16,))),  # Humo
 )
-# By first two digits, so that most numbers are told apart at once.
-_BY_PREFIX = {
-    f"{first:02d}": [
-        scheme
-        for scheme in _SCHEMES
-        if scheme[0][:2] <= f"{first:02d}" <= scheme[1][:2] or (len(scheme[0]) == 1 and scheme[0] == f"{first:02d}"[0])
-    ]
-    for first in range(10, 100)
-}
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def _by_prefix() -> Mapping[str, Mapping[int, Sequence[tuple[str, str]]]]:
+    """By first two digits and by length: the ranges of prefixes that issue such numbers."""
+    table: dict[str, dict[int, list[tuple[str, str]]]] = {}
+    for low, high, lengths in _SCHEMES:
+        for prefix in range(int(f"{low:0<2}"[:2]), int(f"{high:9<2}"[:2]) + 1):
+            for length in lengths:
+                table.setdefault(str(prefix), {}).setdefault(length, []).append((low, high))
+    return table
+
+
+# So that most numbers are told apart at once.
+_BY_PREFIX = _by_prefix()
+_NO_LENGTHS: Mapping[int, Sequence[tuple[str, str]]] = {}
+# Of an ASCII digit: the sum of the digits of its double.
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+_ZERO = ord("0")
+
+
+def card_lengths(digits: str) -> Container[int]:
+    """How many digits the numbers have that begin with the first two."""
+    return _BY_PREFIX.get(digits[:2], _NO_LENGTHS)
 
 
 def is_card(digits: str) -> bool:
     """Whether ASCII digits are a payment card's number."""
-    length = len(digits)
-    schemes = _BY_PREFIX.get(digits[:2]) if 12 <= length <= 19 else None
-    if not schemes:
-        return False
-    if not any(length in lengths and low <= digits[: len(low)] <= high for low, high, lengths in schemes):
-        return False
-    return has_luhn(digits) and len(set(digits)) > 1
+    for low, high in _BY_PREFIX.get(digits[:2], _NO_LENGTHS).get(len(digits), ()):
+        if low <= digits[: len(low)] <= high:
+            return has_luhn(digits) and len(set(digits)) > 1
+    return False
 
 
 def has_luhn(digits: str) -> bool:
     """Whether the last digit is the check digit of ISO/IEC 7812-1."""
-    total = 0
-    for index, digit in enumerate(map(int, reversed(digits))):
-        total += _DOUBLED[digit] if index % 2 else digit
+    values = digits.encode()
+    single = values[::-2]
+    total = sum(single) - _ZERO * len(single) + sum(values[-2::-2].translate(_DOUBLED))
     return total % 10 == 0
 
 

@@ -6,83 +6,106 @@ is named in docs/redaction.md.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
-import phonenumbers
 import regex
 from presidio_analyzer.predefined_recognizers import CryptoRecognizer, IbanRecognizer, UsSsnRecognizer
 
-from redaction.context import Context
+from redaction.address import address_detector
+from redaction.card import card_detector
 from redaction.detector import Detector, Place
-from redaction.number import is_card
+from redaction.phone import phone_detector
 from redaction.presidio import PatternDetector
-from redaction.rule import Rule, RuleDetector
+from redaction.rule import Part, Rule, RuleDetector
 
-# The regions of Presidio's own phone recognizer.
-PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 # Where a number can begin: behind what is neither letter nor digit, or behind an escape in JSON that was not decoded yet.
 _START = rb"(?:^|[^0-9A-Za-z]|\\[bfnrt])"
 # Where one can end. What follows a character that is not ASCII or an underline is left to stage two.
 _END = rb"(?:[^0-9A-Za-z]|$)"
-_PHONE_WORDS = "phone telephone tel cell cellphone mobile call fax sms whatsapp contact msisdn".split()
+# Letters of scripts that put no spaces around a value, and underlines, end a value as well as any sign.
+_BEHIND_NO_LETTER = r"(?<![0-9A-Za-z])"
 
 
 def personal_detectors() -> Sequence[Detector]:
     """The detectors of the default policy."""
-    return (_email(), _card(), _ssn(), _iban(), _crypto(), _ip_address(), _phone())
+    return (_email(), card_detector(), _ssn(), _iban(), _crypto(), address_detector(), phone_detector())
 
 
+# Of scripts that put no spaces between words: where such stand before Latin letters, an address begins with those.
+_SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 # Behind an escape that was not decoded, a mailbox begins with what follows it: the escape has to stay whole.
 _MAILBOX_START = (
-    r"(?:(?<![\w.+-])(?<!\\(?=u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt]))|(?<=\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt])))"
+    r"(?:(?<![\w.+-])(?<!\\(?=u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt]))|(?<=\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt]))"
+    rf"|(?<={_SPACELESS})(?!{_SPACELESS}))"
 )
+_MAILBOX = r"(?:[\w.+-][\w.!#$%'*+^`{|}~-]{0,63})?[\w+~-]"
+_QUOTED_MAILBOX = r"\"[^\"\\@\r\n]{1,62}\""
+# The top-level domain may be one that is not public, as in corp.internal; versions have no letters there. It ends with its
+# letters, whatever follows: an underline of Markdown, a number, or a dash and what became of the address.
+_DOMAIN = r"(?:(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{1,59}|[^\W\d_]{2,63}+)|localhost(?![\w-]))"
 
 
 def _email() -> Detector:
     # Quotes, and signs of URLs, forms and assignments, are no part of an address that stands behind them, though RFC 5322
     # allows them: they would keep its hashes from joining.
-    # The top-level domain may be one that is not public, as in corp.internal; versions have no letters there.
     return RuleDetector(
         Rule(
             entity="EMAIL_ADDRESS",
             triggers=(rb"@[A-Za-z0-9?\[]",),
             reach=330,
-            pattern=_MAILBOX_START
-            + r"(?:[\w.+-][\w.!#$%'*+^`{|}~-]{0,63})?[\w+~-]@(?:(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})|localhost)(?![\w-])",
+            pattern=rf"(?:{_MAILBOX_START}{_MAILBOX}|{_QUOTED_MAILBOX})@{_DOMAIN}",
         ),
-        lambda _match, _place: 1.0,
+        _addresses,
     )
 
 
-def _card() -> Detector:
-    return RuleDetector(
-        Rule(
-            entity="CREDIT_CARD",
-            triggers=(_START + rb"[0-9]{2}(?:[ .\-]{0,2}[0-9]){10}",),
-            reach=50,
-            # Neither decimals nor the last group of a UUID.
-            pattern=r"(?<![^\W_])(?<![0-9]\.)(?:(?<![0-9a-fA-F]{4}-)[0-9]{12,19}|[0-9]{3,6}(?:[ .\-][0-9]{1,7}){1,5})(?![^\W_]|\.[0-9])",
-        ),
-        _card_score,
-    )
+_SPACELESS_END = regex.compile(rf".*{_SPACELESS}(?=[0-9A-Za-z])")
+_LATIN_END = regex.compile(rf"(?<=\.[A-Za-z]{{2,63}}){_SPACELESS}")
+# A number, or one of the words that files and members of objects end with, behind digits alone is a version.
+_VERSION_DOMAIN = regex.compile(r"[\d.]+\.[^\W\d_]+")
+_PASSWORD_BEFORE = regex.compile(r"[A-Za-z][A-Za-z0-9+.\-]{1,30}://[^\s/@:\"']{0,100}:[^\s@/\"'<>]{1,200}$")
+_MAX_PASSWORD_CHARS = 340
+_GIT = "git@"
 
 
-_DATE = regex.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d")
+def _addresses(match: regex.Match[str], _place: Place) -> Sequence[Part]:
+    text, start, end = match.string, match.start(), match.end()
+    at = text.rindex("@", start, end)
+    before = _SPACELESS_END.match(text, start, at)
+    if before:
+        start = before.end()
+    behind = _LATIN_END.search(text, at, end)
+    if behind:
+        end = behind.start()
+    if text.startswith(_GIT, start) and text[end : end + 1] == ":" and not text[end + 1 : end + 2].isspace():
+        # Nobody, but how version control writes a path on a host.
+        return ()
+    if text[end : end + 1].isdecimal() and _VERSION_DOMAIN.fullmatch(text, at + 1, end):
+        return ()
+    return () if _is_password(text, start, at) else ((start, end, 1.0),)
 
 
-def _card_score(match: regex.Match[str], _place: Place) -> float:
-    value = match[0]
-    if value.isdecimal():
-        return 1.0 if is_card(value) else 0.0
-    if _DATE.search(value) or not is_card("".join(filter(str.isdigit, value))):
-        return 0.0
-    return 1.0
+def _is_password(text: str, start: int, at: int) -> bool:
+    """Whether what looks like a mailbox is the password of a URL, or the end of one, which has a detector of its own."""
+    first = max(0, start - _MAX_PASSWORD_CHARS)
+    scheme = text.rfind("://", first, start)
+    return scheme >= 0 and _PASSWORD_BEFORE.search(text, max(first, scheme - 31), at) is not None
+
+
+# Presidio refuses them, since they were printed as examples; here they are what somebody takes for a number of his own.
+_SAMPLES = frozenset(("123456789", "987654320", "078051120"))
+
+
+class _SocialSecurity(UsSsnRecognizer):
+    def invalidate_result(self, pattern_text: str) -> bool:
+        is_invalid: bool = super().invalidate_result(pattern_text)
+        signs = set(pattern_text) - set("0123456789")
+        return is_invalid and (len(signs) > 1 or "".join(filter(str.isdigit, pattern_text)) not in _SAMPLES)
 
 
 def _ssn() -> Detector:
     return PatternDetector(
-        UsSsnRecognizer(), triggers=(_START + rb"[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}" + _END,), reach=24
+        _SocialSecurity(), triggers=(_START + rb"[0-9]{3}[\- .]?[0-9]{2}[\- .]?[0-9]{4}" + _END,), reach=24
     )
 
 
@@ -92,8 +115,10 @@ def _iban() -> Detector:
         IbanRecognizer(),
         triggers=(b"(?i)" + _START + rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",),
         reach=60,
-        before=r"(?<![^\W_])",
+        before=_BEHIND_NO_LETTER,
         is_also_exact=True,
+        # A number of sixteen or twenty-four signs takes the beginning of what follows it for its last group.
+        cut=r" \-",
     )
 
 
@@ -103,123 +128,5 @@ def _crypto() -> Detector:
         CryptoRecognizer(),
         triggers=(b"(?i)" + _START + rb"(?:bc1|[13])[A-Z0-9]{25}",),
         reach=80,
-        before=r"(?<![^\W_])",
+        before=_BEHIND_NO_LETTER,
     )
-
-
-_V6_GROUP = r"[0-9A-Fa-f]{1,4}"
-_V4 = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}"
-
-
-def _ip_address() -> Detector:
-    v4 = rf"(?<![\w.-]){_V4}(?![\w-]|\.\d)"
-    v6 = rf"(?<![\w:.])(?:{_V6_GROUP})?(?::{{1,2}}{_V6_GROUP}){{1,7}}(?:::)?(?:[:.]{_V4})?(?![\w:])"
-    return RuleDetector(
-        Rule(
-            entity="IP_ADDRESS",
-            triggers=(
-                rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4})?::[0-9A-Fa-f]",
-                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){1,7}:[0-9A-Fa-f]",
-                rb"(?:^|[^0-9A-Za-z:])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]",
-            ),
-            reach=60,
-            pattern=f"{v4}|{v6}",
-        ),
-        _ip_score,
-    )
-
-
-_VERSION_BEFORE = regex.compile(r"(?:version|ver|release|v)[\s:=\"']*$|\w/$", regex.IGNORECASE)
-_VERSION_WORDS = frozenset(("version", "release", "ver"))
-
-
-def _ip_score(match: regex.Match[str], place: Place) -> float:
-    """Addresses of a machine among others; not of this machine, and neither versions nor times."""
-    try:
-        address = ipaddress.ip_address(match[0])
-    except ValueError:
-        return 0.0
-    if address.is_loopback or address.is_unspecified:
-        return 0.0
-    if isinstance(address, ipaddress.IPv6Address):
-        groups = [group for group in match[0].split(":") if group]
-        has_digit = any(map(str.isdigit, match[0]))
-        return 0.6 if has_digit and (len(groups) > 2 or max(map(len, groups)) > 2) else 0.0
-    before = match.string[max(0, match.start() - 12) : match.start()]
-    if _VERSION_BEFORE.search(before) and (not before.endswith("/") or match[0].endswith(".0.0")):
-        return 0.0
-    return 0.0 if _VERSION_WORDS & set(place.words.split()) else 0.6
-
-
-def _phone() -> Detector:
-    """International numbers, national ones with separators, and bare digits where a word says that they are one."""
-    extension = r"(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?"
-    international = r"(?:(?<![\w+])\+|(?<![\w+.\-])00(?=[1-9]))[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}"
-    national = r"(?<![\w.+-])(?<![0-9][ \t:])(?:1[ .\-])?(?:\([0-9]{1,5}\)|[0-9]{2,6})(?:[ .\-/]{1,2}\(?[0-9]{2,8}\)?|(?<=\))[0-9]{2,8}){1,5}"
-    bare = r"(?<![\w.+-])[0-9]{7,15}"
-    return RuleDetector(
-        Rule(
-            entity="PHONE_NUMBER",
-            triggers=(
-                rb"\+[1-9](?:[ ().\-/]{0,3}[0-9]){6}",
-                _START + rb"[0-9](?:[ .\-/()]{0,3}[0-9]){6}",
-            ),
-            reach=48,
-            pattern=rf"(?:{international}|{national}|{bare}){extension}(?![^\W_]|-[0-9]|\.[0-9])",
-        ),
-        _phone_score,
-    )
-
-
-_AMERICAN = regex.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])\d{3}[-. ]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,6})?")
-# Dates, times after dates, ranges of years, dotted addresses and decimals, in which digits are grouped as well.
-_NO_PHONE = regex.compile(
-    r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])(?:[-./ ]|$).*|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d(?:\D.*)?|(?:19|20)\d\d-(?:19|20)\d\d"
-    r"|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{3}-\d{2}-\d{4}"
-)
-_SURE = 0.4
-_PHONE_CONTEXT = Context(_PHONE_WORDS)
-# Programs call and contact each other, too, by numbers without separators.
-_BARE_CONTEXT = Context([word for word in _PHONE_WORDS if word not in {"call", "contact"}])
-
-
-def _phone_score(match: regex.Match[str], place: Place) -> float:
-    value = match[0]
-    if value[0] == "+" or value.startswith("00"):
-        return 0.6 if _is_number(f"+{value.lstrip('+0')}", None) else 0.0
-    if value.isdecimal():
-        return _score_in_context(match, place, _BARE_CONTEXT)
-    digits = sum(map(str.isdigit, value))
-    if _NO_PHONE.fullmatch(value) or not 7 <= digits <= 21:
-        return 0.0
-    if _AMERICAN.fullmatch(value):
-        return 0.6
-    if not _is_consistent(value):
-        return 0.0
-    if value[0] in "(0" and digits >= 9:
-        return _SURE if _is_national(value) else 0.0
-    return _score_in_context(match, place, _PHONE_CONTEXT)
-
-
-def _score_in_context(match: regex.Match[str], place: Place, context: Context) -> float:
-    """What is nobody's by itself. The word is looked for first, since that is much faster."""
-    is_around = context.is_around(match.string, match.start(), place)
-    return _SURE if is_around and _is_national(match[0]) else 0.0
-
-
-def _is_consistent(value: str) -> bool:
-    """Dots only with dots: what mixes them is a list of decimals."""
-    return "." not in value or not set(value) & set(" -/")
-
-
-def _is_national(value: str) -> bool:
-    return any(_is_number(value, region) for region in PHONE_REGIONS)
-
-
-def _is_number(value: str, region: str | None) -> bool:
-    try:
-        number = phonenumbers.parse(value, region)
-    except phonenumbers.NumberParseException:
-        return False
-    return phonenumbers.is_valid_number(number) if region else phonenumbers.is_possible_number(number)

@@ -100,10 +100,18 @@ _INFRASTRUCTURE = (
     "service.instance.id db.connection_string peer.address dns.*"
 ).split()
 _IDENTIFIERS = (
-    "*.id *_id *.ids *.uuid *.guid *.hash *.digest *.checksum *.etag *.version *_version *.model *.model_name *_tokens "
+    "*.uuid *.guid *.hash *.digest *.checksum *.etag *.version *_version *.model *.model_name *_tokens "
     "*.tokens *.token_count.* *.usage.* *_count *.count *.size *.length *.duration* *_ms *_ns *_us *_seconds *.timestamp "
     "*_timestamp *_unix_nano *.time *_time *.created *.created_at *_at *.port *.pid *.offset *.embedding* *.vector* "
-    "telemetry.sdk.* process.* thread.* code.* exception.type url.template http.route user_agent.*"
+    "telemetry.sdk.* process.* thread.* code.* exception.type url.template http.route user_agent.* *Uuid *Hash *Version "
+    "*Tokens *Count *Size *Length *Duration *Ms *Nanos *Timestamp *Time *At *Port *Pid *Offset"
+).split()
+# People are known by their numbers here, which may have the form of a social security number or be a card.
+_IDS = "*.id *_id *.ids *_ids *Id *Ids".split()
+# Measured, so that no number is a card.
+_MEASURES = (
+    "*_tokens *.tokens *.token_count.* *.usage.* *_count *.count *.duration* *_ms *_ns *_us *_nano *_nanos *_seconds *.timestamp "
+    "*_timestamp *Tokens *Count *Duration *Ms *Nanos *Timestamp"
 ).split()
 
 
@@ -112,7 +120,10 @@ def default_policy() -> Policy:
     names = "EMAIL_ADDRESS PHONE_NUMBER CREDIT_CARD US_SSN IBAN_CODE CRYPTO IP_ADDRESS".split()
     infrastructure = [KeyRule(keys=keys, entities=("IP_ADDRESS", "PHONE_NUMBER")) for keys in _INFRASTRUCTURE]
     identifiers = [KeyRule(keys=keys, entities=("PHONE_NUMBER", "IP_ADDRESS", "US_SSN")) for keys in _IDENTIFIERS]
-    return Policy(entities={name: EntityRule() for name in names}, allow=[*infrastructure, *identifiers])
+    measures = [KeyRule(keys=keys, entities=("PHONE_NUMBER", "US_SSN", "CREDIT_CARD")) for keys in _MEASURES]
+    ids = [KeyRule(keys=keys, entities=("PHONE_NUMBER", "IP_ADDRESS")) for keys in _IDS]
+    allow = [*infrastructure, *ids, *identifiers, *measures]
+    return Policy(entities={name: EntityRule() for name in names}, allow=allow)
 
 
 def policy_hash(policy: Policy) -> str:

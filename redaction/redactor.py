@@ -13,20 +13,23 @@ from importlib.metadata import version
 from redaction.cache import Cache
 from redaction.catalogue import detectors_of
 from redaction.detector import DetectionError, Detector, Place
+from redaction.escape import FORM_TRIGGERS, LAYER_TRIGGERS, escaped_layers, form_layers
 from redaction.finding import Finding
 from redaction.fold import Folded, fold, readings
+from redaction.json_layer import Near, Segment, json_layers, may_have_json, segments
 from redaction.key import KeyRing
 from redaction.key_verdict import KeyRules, KeyVerdict
-from redaction.layer import LAYER_TRIGGERS, Layer, Near, Segment, escaped_layers, json_layers, segments
+from redaction.layer import Layer
 from redaction.operator import PLACEHOLDER, REDACTION_ERROR, Operators
-from redaction.overlap import merged
+from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
 from redaction.prefilter import Hits, Prefilter
 from redaction.shape import SHAPELESS_ENTITIES, is_nobodys
 from redaction.tally import Redacted
+from redaction.unique import MemberNames
 
 # Raised when the same policy redacts differently than before.
-ENGINE = "1"
+ENGINE = "2"
 
 _MAX_DEPTH = 5
 # How often the replacement of one value may uncover the next, as in e-mail addresses that touch.
@@ -40,7 +43,6 @@ _DEFAULT_CACHE_BYTES = 16 << 20
 # Time for one text, at least and for each character, many times of what the worst one needs on a machine that does nothing else.
 _LEAST_S, _S_PER_CHAR = 2.0, 2e-5
 _FAILED = Redacted(f"<{REDACTION_ERROR}>", {REDACTION_ERROR: 1})
-_JSON_SIGNS = frozenset("{[")
 
 
 class Redactor:
@@ -78,6 +80,7 @@ class Redactor:
         }
         # Numbers of triggers from here on are those of layers.
         self.layer_triggers_from = len(triggers)
+        self.form_triggers_from = len(triggers) + len(LAYER_TRIGGERS) - len(FORM_TRIGGERS)
         self._prefilter = Prefilter([*triggers, *LAYER_TRIGGERS])
         self._thresholds = {entity: rule.threshold for entity, rule in policy.entities.items()}
 
@@ -150,7 +153,7 @@ class Redactor:
 
     def findings(self, folded: str, hits: Hits, verdict: KeyVerdict, work: _Work) -> Iterable[Finding]:
         """What the detectors that were triggered find in their windows, as far as the policy wants it."""
-        place = Place(words=verdict.words)
+        place = Place(words=verdict.words, deadline=work.deadline)
         for detector, windows in _windows(hits, self._detectors, len(folded)).items():
             if detector.entity in verdict.exempt:
                 continue
@@ -172,20 +175,21 @@ class _Work:
     def __init__(self, redactor: Redactor, length: int) -> None:
         self._redactor = redactor
         self._entities: dict[str, int] = {}
-        self._deadline = time.monotonic() + _LEAST_S + length * _S_PER_CHAR
+        self.deadline = time.monotonic() + _LEAST_S + length * _S_PER_CHAR
 
     def text(self, text: str, verdict: KeyVerdict, hits: Hits) -> Redacted:
         after = self._inside(text, verdict, hits, depth=1)
         return Redacted(after, self._entities) if self._entities else Redacted(text)
 
     def check_time(self) -> None:
-        if time.monotonic() > self._deadline:
+        if time.monotonic() > self.deadline:
             raise DetectionError("a text took too long")
 
     def _inside(self, text: str, verdict: KeyVerdict, hits: Hits, *, depth: int) -> str:
         if depth > _MAX_DEPTH:
             raise DetectionError("encodings are nested too deeply")
-        if not _JSON_SIGNS.isdisjoint(text):
+        self.check_time()
+        if may_have_json(text):
             parts = segments(text)
             if len(parts) > 1 or parts[0].is_structure:
                 near = self._redactor.near(text, hits)
@@ -194,8 +198,9 @@ class _Work:
 
     def _part(self, text: str, part: Segment, verdict: KeyVerdict, near: Near | None, depth: int) -> str:
         piece = text[part.start : part.end]
+        self.check_time()
         if not part.is_structure:
-            return self._prose(piece, verdict, depth)
+            return piece if piece.isspace() else self._prose(piece, verdict, depth)
         near = near.behind(part.start) if near else None
         return self._layered(piece, json_layers(piece, self._redactor.keys, near=near), verdict, depth)
 
@@ -203,18 +208,28 @@ class _Work:
         """Text outside of JSON: what is encoded in it first, then what it says openly."""
         if hits is None:
             hits = self._redactor.scan((text,)).get(0, ())
-        if hits and max(hits)[0] >= self._redactor.layer_triggers_from:
+        if not hits:
+            return text
+        last = max(hits)[0]
+        if last >= self._redactor.layer_triggers_from:
             after = self._layered(text, escaped_layers(text), verdict, depth)
             if after != text:
                 text, hits = after, self._redactor.scan((after,)).get(0, ())
-        return self._plain(text, verdict, hits) if hits else text
+        text = self._plain(text, verdict, hits)
+        return (
+            self._layered(text, list(form_layers(text)), verdict, depth)
+            if last >= self._redactor.form_triggers_from
+            else text
+        )
 
     def _layered(self, text: str, layers: Sequence[Layer], verdict: KeyVerdict, depth: int) -> str:
         hits = self._redactor.scan([layer.text for layer in layers]) if layers else {}
+        names = MemberNames()
         parts: list[str] = []
         position = 0
         for index, layer in enumerate(layers):
-            after = self._layer(layer, verdict, hits.get(index, ()), depth)
+            self.check_time()
+            after = names.apart(layer, self._layer(layer, verdict, hits.get(index, ()), depth))
             if after != layer.text:
                 parts += [text[position : layer.start], layer.encode(after)]
                 position = layer.end
@@ -242,6 +257,9 @@ class _Work:
 
     def _plain(self, text: str, verdict: KeyVerdict, hits: Hits) -> str:
         for _ in range(_MAX_ROUNDS):
+            if not hits:
+                return text
+            self.check_time()
             after = self._round(text, verdict, hits)
             if after == text or PLACEHOLDER.fullmatch(after):
                 return after
@@ -262,8 +280,9 @@ class _Work:
         position = 0
         for finding in findings:
             start, end = folded.original(finding.start, finding.end)
-            if any(start < done_end and done_start < end for done_start, done_end in done):
-                start, end = _outside(start, end, done)
+            touched = touching(done, start, end)
+            if touched:
+                start, end = _outside(start, end, touched)
                 if start >= end:
                     continue
             after = self._redactor.replacement(finding.entity, folded.text[finding.start : finding.end])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 import regex
@@ -10,9 +10,6 @@ import regex
 from redaction.context import Context
 from redaction.detector import DetectionError, Place
 from redaction.finding import Finding
-
-# Only a pattern that backtracks takes this long; less would be met on a machine that has too much to do.
-_TIMEOUT_S = 0.5
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,15 +22,29 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     context: Sequence[str] = ()
 
 
-class RuleDetector:
-    """A detector over a rule, and a check of what it matched that gives the score (0: not one)."""
+# Where something starts and ends, and its score.
+Part = tuple[int, int, float]
 
-    def __init__(self, rule: Rule, check: Callable[[regex.Match[str], Place], float]) -> None:
+
+def whole(check: Callable[[regex.Match[str], Place], float]) -> Callable[[regex.Match[str], Place], Sequence[Part]]:
+    """A search that takes all of a match or nothing; ``check`` gives the score (0: not one)."""
+
+    def search(match: regex.Match[str], place: Place) -> Sequence[Part]:
+        score = check(match, place)
+        return ((match.start(), match.end(), score),) if score > 0 else ()
+
+    return search
+
+
+class RuleDetector:
+    """A detector over a rule, and a search for the parts of what it matched that are something. Parts may overlap."""
+
+    def __init__(self, rule: Rule, search: Callable[[regex.Match[str], Place], Iterable[Part]]) -> None:
         self.entity = rule.entity
         self.triggers = rule.triggers
         self.reach = rule.reach
         self._pattern = regex.compile(rule.pattern)
-        self._check = check
+        self._search = search
         self._context = Context(rule.context)
 
     def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
@@ -44,8 +55,7 @@ class RuleDetector:
             raise DetectionError(f"{self.entity} ran out of time") from exc
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
-        for match in self._pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
-            score = self._check(match, place)
-            if score > 0:
-                score = self._context.raised(score, text, match.start(), place)
-                yield Finding(start=match.start(), end=match.end(), entity=self.entity, score=score)
+        for match in self._pattern.finditer(text, start, end, timeout=place.remaining()):
+            for first, last, score in self._search(match, place):
+                raised = self._context.raised(score, text, first, place)
+                yield Finding(start=first, end=last, entity=self.entity, score=raised)

@@ -17,9 +17,6 @@ from redaction.detector import DetectionError, Detector, Place
 from redaction.finding import Finding
 from redaction.key_name import SECRET_VALUE
 
-# Only a pattern that backtracks takes this long; less would be met on a machine that has too much to do.
-_TIMEOUT_S = 0.5
-
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character), or that ``is_one`` denies, are none.
@@ -269,15 +266,15 @@ class _SecretDetector:
         self.triggers = rule.triggers
         self.reach = rule.reach
 
-    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:  # noqa: ARG002 - a form needs no context
+    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
         """See ``Detector.find``."""
         try:
-            return list(self._found(text, start, end))
+            return list(self._found(text, start, end, place))
         except TimeoutError as exc:
             raise DetectionError(f"{self.entity} ran out of time") from exc
 
-    def _found(self, text: str, start: int, end: int) -> Iterator[Finding]:
-        for match in self._pattern.finditer(text, start, end, timeout=_TIMEOUT_S):
+    def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
+        for match in self._pattern.finditer(text, start, end, timeout=place.remaining()):
             group = "secret" if "secret" in match.groupdict() and match["secret"] is not None else 0
             value = match[group]
             if self._is_one is not None and not self._is_one(value):

@@ -40,6 +40,7 @@ def _measures(redactor: Redactor, options: argparse.Namespace) -> Mapping[str, M
     seed = options.seed
     return {
         "personal": lambda: finding.personal_data(redactor, texts=options.texts, seed=seed, tell=_tell),
+        "crowded": lambda: finding.crowded_data(redactor, texts=options.texts, seed=seed, tell=_tell),
         "noise": lambda: sparing.noise_tokens(redactor, tokens=options.tokens, seed=seed, tell=_tell),
         "evasion": lambda: finding.hidden_data(redactor, tell=_tell),
         "secrets": lambda: finding.secrets(redactor, seed=seed, tell=_tell),
@@ -50,7 +51,7 @@ def _measures(redactor: Redactor, options: argparse.Namespace) -> Mapping[str, M
     }
 
 
-_NAMES = ("personal", "noise", "evasion", "secrets", "speed", "hostile", "repetition", "proofs")
+_NAMES = ("personal", "crowded", "noise", "evasion", "secrets", "speed", "hostile", "repetition", "proofs")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.redaction import corpus, evasion, secret, source
+from benchmarks.redaction import corpus, evasion, neighbour, secret, source
 from benchmarks.redaction.measurement import Measurement, at_least
 from benchmarks.redaction.scoring import Score, add_to, replaced_stretches
 from redaction.redactor import Redactor
@@ -29,6 +29,26 @@ def personal_data(redactor: Redactor, *, texts: int, seed: int, tell: Tell) -> S
         _recall(scores, "PHONE_NUMBER", 0.90),
         _precision(scores, "PHONE_NUMBER", 0.95),
     ]
+
+
+def crowded_data(redactor: Redactor, *, texts: int, seed: int, tell: Tell) -> Sequence[Measurement]:
+    """Recall of everything together, by what stands beside it."""
+    return [_recall_beside(redactor, place, texts=texts, seed=seed, tell=tell) for place in neighbour.PLACES]
+
+
+def _recall_beside(redactor: Redactor, place: str, *, texts: int, seed: int, tell: Tell) -> Measurement:
+    tell(f"personal data: {texts:,} texts {place}")
+    scores: dict[str, Score] = {}
+    for labelled in neighbour.texts(place, count=texts, seed=seed):
+        add_to(scores, labelled, redactor.redact_text(labelled.text).text)
+    covered, total = sum(one.covered for one in scores.values()), sum(one.total for one in scores.values())
+    return at_least(
+        f"recall {place}",
+        covered / total,
+        0.99,
+        note=f" ({covered} of {total})",
+        examples=[missed for score in scores.values() for missed in score.missed[:_MAX_EXAMPLES]],
+    )
 
 
 def _recall(scores: Mapping[str, Score], entity: str, target: float) -> Measurement:

@@ -53,7 +53,42 @@ def hostile_texts(size: int = _BYTES) -> Mapping[str, str]:
     texts = {name: (unit * (size // len(unit) + 1))[:size] for unit, name in units.items()}
     texts["JSON in JSON"] = _deep(size)
     texts["list of cards"] = json.dumps(["4111 1111 1111 1111"] * (size // 24))
+    texts.update(_behind_marks(size))
+    texts.update(_lists(size))
     texts["mail behind a long word"] = "a.a" * (size // 3) + "@x bob@example.com"
+    return texts
+
+
+def _behind_marks(size: int) -> Mapping[str, str]:
+    """A sign of an encoding, and a long run without another behind it."""
+    mail = "bob@example.com"
+    image = "iVBORw0KGgoAAAANSUhEUg" * (size // 22)
+    return {
+        "long word behind percent": "%41 " + "a" * size,
+        "long word behind an entity": f"x &amp; y {mail} " + "aB3d" * (size // 4),
+        "long word behind an escape": f"x \\n4 y {mail} " + "aB3d" * (size // 4),
+        "backslashes behind an escape": f"x \\n4 y {mail} " + "\\" * size,
+        "image behind an entity": f'<a href="/s?a=1&amp;b=2">x</a><img src="data:image/png;base64,{image}">',
+        "path behind base64": f"dGVzdGluZ3Rlc3Rpbmc= {mail} " + "a/" * (size // 2) + "_",
+    }
+
+
+def _lists(size: int) -> Mapping[str, str]:
+    """Many of what is ordinary when there are few."""
+    mail = "bob@example.com"
+    units = {
+        "lines of JSON": f'{{"ip": "10.1.2.3", "m": "{mail}", "id": 123}}\n',
+        "lines of a log with JSON": f'[INFO] [w-1] ["a] {{"m": "{mail}"}}\n',
+        "placeholders and mail": f"<EMAIL_ADDRESS> {mail} ",
+        "list of phones": "Bob,phone 030 1234567\n",
+        "list of addresses": "10.1.2.3 ",
+        "members of a form": "a=1+1&",
+        "footnotes": "see a[1] ",
+        "lists without an end": '["a ',
+        "brackets in strings": '["[" ',
+    }
+    texts = {name: unit * (size // len(unit)) for name, unit in units.items()}
+    texts["members of one name"] = json.dumps({f"u{number}@example.com": number for number in range(size // 25)})
     return texts
 
 

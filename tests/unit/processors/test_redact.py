@@ -145,6 +145,14 @@ def test_every_kind_of_value_is_redacted(value: Value, expected: Value) -> None:
     [
         pytest.param("user.phone", 4155552671, "<PHONE_NUMBER>", id="phone by its key"),
         pytest.param("user.ssn", 536221234, "<US_SSN>", id="ssn by its key"),
+        pytest.param("phone", {"home": 2025550123}, {"home": "<PHONE_NUMBER>"}, id="phone by the key around it"),
+        pytest.param("ssn", {"value": 536221234}, {"value": "<US_SSN>"}, id="ssn by the key around it"),
+        pytest.param("u", {"phone": [{"n": 2025550123}]}, {"phone": [{"n": "<PHONE_NUMBER>"}]}, id="list in between"),
+        pytest.param("u", {"phone": {"id": 2025550123}}, {"phone": {"id": 2025550123}}, id="an id below it"),
+        pytest.param("u", {"phone": 1, "x": 2025550123}, {"phone": 1, "x": 2025550123}, id="phone beside it"),
+        pytest.param(
+            "phone", {"a": {"b": {"c": 2025550123}}}, {"a": {"b": {"c": 2025550123}}}, id="phone too far around it"
+        ),
         pytest.param("n", 4155552671, 4155552671, id="ten digits"),
         pytest.param("n", _CARD + 0.5, _CARD + 0.5, id="fraction"),
         pytest.param("n", float("inf"), float("inf"), id="infinite"),
@@ -419,12 +427,11 @@ def test_without_instruments_nothing_is_told() -> None:
 
 def test_a_value_is_judged_by_the_key_that_is_stored() -> None:
     redactor = Redactor(default_policy())
-    (once,) = _processed(
-        span(attributes={"password=hunter22x": "hello", "a": {"password=hunter22x": 1}}), redactor=redactor
-    )
+    sent: Attributes = {"password=hunter22x": "hello", "a": {"x bob@example.com password": 1}}
+    (once,) = _processed(span(attributes=sent), redactor=redactor)
     assert once.attributes == {
-        "password=<SECRET_PASSWORD>": "<SECRET_VALUE>",
-        "a": {"password=<SECRET_PASSWORD>": "<SECRET_VALUE>"},
+        "password=<SECRET_PASSWORD>": "hello",
+        "a": {"x <EMAIL_ADDRESS> password": "<SECRET_VALUE>"},
     }
     assert _processed(once, redactor=redactor)[0] is once
 

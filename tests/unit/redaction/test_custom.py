@@ -55,7 +55,7 @@ def test_its_operator_is_that_of_its_rule(operator: str, expected: str) -> None:
         pytest.param(0.39, "CUST-1234", "", False, id="not sure enough"),
         pytest.param(0.01, "customer CUST-1234", "", True, id="a word before"),
         pytest.param(0.01, "CUST-1234", "order.customerRef", True, id="a word in the key"),
-        pytest.param(0.01, '{"customer": {"ref": "CUST-1234"}}', "", False, id="a word in an outer key of JSON"),
+        pytest.param(0.01, '{"customer": {"ref": "CUST-1234"}}', "", True, id="a word in an outer key of JSON"),
         pytest.param(0.01, '{"customer_ref": "CUST-1234"}', "", True, id="a word in a key of JSON"),
         pytest.param(0.01, "CUST-1234 customer", "", False, id="a word behind"),
         pytest.param(0.01, "customerless CUST-1234", "", False, id="part of a word"),

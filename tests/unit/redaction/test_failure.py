@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
+from presidio_analyzer import Pattern, PatternRecognizer
 
 from processors.redact import Redact
 from redaction.detector import DetectionError, Detector, Place
 from redaction.finding import Finding
 from redaction.policy import EntityRule, Policy, default_policy
 from redaction.prefilter import Hits
+from redaction.presidio import PatternDetector
 from redaction.redactor import Redactor
+from redaction.rule import Rule, RuleDetector, whole
 from tests.support import factory
 
 _ERROR = "<REDACTION_ERROR>"
@@ -51,6 +55,29 @@ def test_the_span_of_a_field_that_failed_is_kept() -> None:
     assert after.attributes == {"a": _ERROR, "b": "clean", "c": 3}
     assert (after.name, after.span_id) == ("clean", span.span_id)
     assert after.redactions == {"REDACTION_ERROR": 1}
+
+
+_BACKTRACKING = [
+    RuleDetector(
+        Rule(entity="SLOW", triggers=(b"!",), reach=100, pattern="(?:x|xx)+y"), whole(lambda _match, _place: 1.0)
+    ),
+    PatternDetector(
+        PatternRecognizer("SLOW", patterns=[Pattern("slow", "(?:x|xx)+y", 0.5)]), triggers=(b"!",), reach=100
+    ),
+]
+
+
+@pytest.mark.parametrize("detector", _BACKTRACKING, ids=lambda detector: type(detector).__name__)
+def test_an_expression_that_backtracks_takes_no_more_than_the_time_of_the_text(detector: Detector) -> None:
+    place = Place(deadline=time.monotonic() + 0.1)
+    with pytest.raises(DetectionError):
+        detector.find("x" * 60 + "!", 0, 61, place)
+
+
+@pytest.mark.parametrize("detector", _BACKTRACKING, ids=lambda detector: type(detector).__name__)
+def test_nothing_is_begun_when_time_is_up(detector: Detector) -> None:
+    with pytest.raises(DetectionError):
+        detector.find("clean", 0, 5, Place(deadline=time.monotonic() - 1))
 
 
 class _Blind(Redactor):

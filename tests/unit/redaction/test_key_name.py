@@ -5,7 +5,7 @@ import json
 import pytest
 
 from redaction.key_name import SECRET_VALUE, content_of, secret_entity, words_of
-from redaction.policy import Policy
+from redaction.policy import Policy, default_policy
 from redaction.redactor import Redactor
 
 _SECRET = (
@@ -58,6 +58,26 @@ def test_members_of_json_are_named_by_the_same_keys(redactor: Redactor, key: str
     if depth == 2:
         text, expected = json.dumps({"body": text}), json.dumps({"body": expected})
     assert redactor.redact_text(text).text == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"pass\u0077ord", r"coo\u006bie", "access-----token", r"access\u2028token", r"access\"token", r"\uff50assword",
+        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44", "pass\u200bword", r"pass\u00adword", "password____", r"password\t",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", '"m": "bob@example.com 10.1.2.3", '], ids=["alone", "beside another"])
+def test_escapes_and_other_letters_do_not_hide_a_name(name: str, before: str) -> None:
+    redactor = Redactor(default_policy())
+    after = redactor.redact_text(f'{{{before}"{name}": "hunter2hunter"}}').text
+    assert after.endswith(f'"{name}": "<{SECRET_VALUE}>"}}')
+
+
+@pytest.mark.parametrize("name", ["password bob@example.com", "password <EMAIL_ADDRESS>"])
+def test_a_placeholder_in_a_name_is_a_word_of_it(name: str) -> None:
+    redacted = Redactor(default_policy()).redact_text(json.dumps({name: "x", "cookie": "y"}))
+    assert json.loads(redacted.text) == {"password <EMAIL_ADDRESS>": "x", "cookie": f"<{SECRET_VALUE}>"}
 
 
 @pytest.mark.parametrize(

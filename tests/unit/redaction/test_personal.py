@@ -76,6 +76,8 @@ def test_phones_by_form(redactor: Redactor, value: str) -> None:
         pytest.param("4155552671 is my phone", "", False, id="word behind"),
         pytest.param(f"phone {'x ' * 40}4155552671", "", False, id="word too far before"),
         pytest.param("415-555-2671", "order.id", False, id="below an identifier"),
+        pytest.param("415-555-2671", "toolCallId", False, id="below an identifier in one word"),
+        pytest.param("415-555-2671", "said", True, id="below a word that only ends like one"),
         pytest.param("415-555-2671", "server.address", False, id="below infrastructure"),
     ],
 )
@@ -90,6 +92,10 @@ def test_phones_by_context(redactor: Redactor, text: str, key: str, *, is_found:
         pytest.param("536221234", "user.ssn", "US_SSN", id="ssn below a word"),
         pytest.param("536221234", "", None, id="nine digits"),
         pytest.param("000-22-1234", "", None, id="no such area"),
+        pytest.param("123-45-6789", "", "US_SSN", id="the number that everybody tries first"),
+        pytest.param("ssn 123456789", "", "US_SSN", id="the same without dashes behind a word"),
+        pytest.param("123456789", "", None, id="the same alone"),
+        pytest.param("123-45.6789", "", None, id="two kinds of signs"),
         pytest.param("IBAN DE89370400440532013000", "", "IBAN_CODE", id="iban"),
         pytest.param("de89370400440532013000", "", "IBAN_CODE", id="iban in small letters"),
         pytest.param("kontoDE89370400440532013000", "", None, id="iban without a boundary"),
@@ -105,6 +111,11 @@ def test_phones_by_context(redactor: Redactor, text: str, key: str, *, is_found:
         pytest.param("256.1.2.3", "", None, id="no address"),
         pytest.param("4111111111111111", "", "CREDIT_CARD", id="card"),
         pytest.param("4111111111111111", "order.id", "CREDIT_CARD", id="card below an identifier"),
+        pytest.param("4111111111111111", "toolCallId", "CREDIT_CARD", id="card below an identifier in one word"),
+        pytest.param("536-22-1234", "tax_id", "US_SSN", id="ssn below an identifier"),
+        pytest.param("536221234", "tax_id", None, id="nine digits below an identifier"),
+        pytest.param("4111111111111111", "duration_nano", None, id="duration"),
+        pytest.param("4111111111111111", "inputTokens", None, id="count"),
         pytest.param("4111111111111112", "", None, id="card with a wrong check digit"),
         pytest.param("a4111111111111111", "", None, id="card inside a word"),
         pytest.param("0.4111111111111111", "", None, id="decimals"),
@@ -124,3 +135,16 @@ def test_a_score_below_the_threshold_is_not_enough(threshold: float, *, is_found
     entities = {**default.entities, "PHONE_NUMBER": EntityRule(threshold=threshold)}
     policy = replace(default, entities=entities, secrets=False)
     assert ("PHONE_NUMBER" in Redactor(policy).redact_text("+1 415 555 2671").entities) == is_found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('{"phone": {"home": 2025550123}}', '{"phone": {"home": "<PHONE_NUMBER>"}}', id="phone"),
+        pytest.param('{"ssn": {"value": "536221234"}}', '{"ssn": {"value": "<US_SSN>"}}', id="ssn"),
+        pytest.param('{"ssn": [{"value": 536221234}]}', '{"ssn": [{"value": "<US_SSN>"}]}', id="in a list"),
+        pytest.param('{"phone": {"x": 1}, "n": 2025550123}', '{"phone": {"x": 1}, "n": 2025550123}', id="behind it"),
+    ],
+)
+def test_words_of_the_names_around_a_member_are_context(redactor: Redactor, text: str, expected: str) -> None:
+    assert redactor.redact_text(text).text == expected
