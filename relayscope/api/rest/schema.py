@@ -357,9 +357,9 @@ class RedactionCount(_Json, frozen=True, kw_only=True):
     """How often an entity was redacted at one place."""
 
     entity: Annotated[str, Meta(examples=["EMAIL_ADDRESS"])]
-    key: Annotated[str, Meta(description="The attribute key, or another place of the span such as `name`.")]
+    key: Annotated[str, Meta(description="The attribute key, or another place such as `name` or `body`.")]
     values: Annotated[int, Meta(description="Values that were redacted.")]
-    spans: Annotated[int, Meta(description="Spans in which they stood.")]
+    spans: Annotated[int, Meta(description="Spans and log records in which they stood.")]
 
 
 class RedactionStatistics(_Json, frozen=True, kw_only=True):
