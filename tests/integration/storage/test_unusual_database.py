@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig, Round
 from storage.postgres.migration import migrate
-from storage.postgres.reader import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.writer import WriterConfig
 from tests.support.canonical import same_spans
@@ -128,7 +128,7 @@ async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: s
 async def test_times_are_read_in_sessions_that_write_them_otherwise(abroad_dsn: str) -> None:
     await migrate(abroad_dsn)
     found = await Retention(abroad_dsn, {"spans": timedelta(days=1)}).survey()
-    assert [one.signal for one in found] == ["spans"]
+    assert [one.signal for one in found] == ["spans", "log_records"]
     rounds: asyncio.Queue[Round] = asyncio.Queue()
     maintenance = Maintenance(MaintenanceConfig(dsn=abroad_dsn), on_round=rounds.put_nowait)
     await maintenance.start()
