@@ -153,7 +153,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         subject.is_span,
         operation,
         _name(operation, plan, reader, agent, subject.name),
-        _provider(plan, reader, requested or served),
+        _provider(plan, reader, requested or served, is_model=is_model),
         requested,
         served,
         _response_id(plan, reader) if is_model else "",
@@ -185,11 +185,13 @@ def _name(operation: OperationName, plan: Plan, reader: Reader, agent: str, name
     return name[:_MAX_NAME_CHARS]
 
 
-def _provider(plan: Plan, reader: Reader, model: str) -> str:
+def _provider(plan: Plan, reader: Reader, model: str, *, is_model: bool) -> str:
     for text in reader.texts(plan.provider):
         if provider := provider_of(text):
             return provider
-    if "/" in model and (provider := provider_of_model(model)):
+    if not is_model:
+        return ""
+    if model and (provider := provider_of_model(model)):
         return provider
     # Gateways write whose a model is before its name.
     prefixes = (provider_of_model(text) for text in reader.texts(plan.model_requested) if "/" in text)

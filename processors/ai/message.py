@@ -129,7 +129,7 @@ _NO_PART_KEYS = frozenset({"role", "message", "function", "page_content"})
 
 def _of_item(item: object, role: str, depth: int) -> list[Entry]:
     if isinstance(item, str):
-        return entries(item, role, depth + 1) if item[:1] in {"{", "["} else ([(role, item)] if item else [])
+        return entries(item, role, depth + 1) if item[:1] in {"{", "[", '"'} else ([(role, item)] if item else [])
     if isinstance(item, Mapping):
         return _of_map(item, role, depth)
     return entries(item, role, depth + 1)

@@ -116,7 +116,7 @@ def part_of(item: Mapping[str, object]) -> Part:
     kind = _TYPES.get(said.lower().replace("-", "_")) if said else None
     if kind is None and not said:
         kind = next((_KEYS[key] for key in item if key in _KEYS and item[key] is not None), None)
-        if kind is None and "name" in item and ("arguments" in item or "args" in item or "input" in item):
+        if kind is None and ("name" in item or "tool_name" in item) and ("arguments" in item or "args" in item or "input" in item):
             kind = "tool_call"
     maker = _MAKERS.get(kind or "")
     return maker(item, kind or "") if maker else _other(item, said or "unknown")
