@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from processors.ai.decoding import as_text, decoded, is_array, printed
-from processors.ai.part import first, parts_of, tool_call
+from processors.ai.part import first, parts_of, tool_call, without_blobs
 from tracedata.interaction import Message, Part
 
 # Whose a message is, and the message as it came.
@@ -275,7 +275,7 @@ def _content(raw: Mapping[str, object]) -> object:
             # Gemini: a content has parts of its own.
             inner = content.get("parts") if isinstance(content, Mapping) else None
             return inner if inner is not None else content
-    return None if any(key in raw for key in _KNOWN_KEYS) else printed(raw)
+    return None if any(key in raw for key in _KNOWN_KEYS) else printed(without_blobs(raw))
 
 
 _KNOWN_KEYS = frozenset(

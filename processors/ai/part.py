@@ -188,7 +188,7 @@ def text_of(result: object) -> str:
         texts = [part.text for part in parts_of(result)]
         if all(texts):
             return "\n".join(texts)
-    return printed(without_blobs(result) if isinstance(result, Mapping) else result)
+    return printed(without_blobs({"result": result})["result"] if is_array(result) or isinstance(result, Mapping) else result)
 
 
 def _media(item: Mapping[str, object], kind: str) -> Part:

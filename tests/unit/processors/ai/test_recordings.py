@@ -112,7 +112,9 @@ _START, _END = "<!-- coverage -->\n", "<!-- end of coverage -->"
 
 
 def _coverage() -> str:
-    columns = "recording|requests|told of|calls|input tokens|output tokens|cost|messages|tool calls|first token|user|session"
+    columns = (
+        "recording|requests|told of|calls|input tokens|output tokens|cost|messages|tool calls|first token|user|session"
+    )
     lines = [f"| {columns.replace('|', ' | ')} |", "|" + " --- |" * len(columns.split("|"))]
     lines += [_line(folder, name) for folder, name in _ALL]
     return "\n".join(lines) + "\n\n"
