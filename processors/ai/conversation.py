@@ -20,7 +20,7 @@ _NOTHING: tuple[object, ...] = ({}, [])
 _Sources = Sequence[tuple[Source, Path]]
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """What a row keeps of messages: the new part of the input, the output, and the names of the tools that were called."""
 
     prompt: str = ""

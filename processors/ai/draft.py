@@ -33,7 +33,7 @@ _NO_PARAMETERS = frozenset(
 _MADE_UP_IDS = ("__", "lc_run", "run-")
 
 
-class Draft(msgspec.Struct):
+class Draft(msgspec.Struct, gc=False):
     """The fields of ``Interaction`` as one source tells them, and where it stands. Mutable: joining changes it."""
 
     key: bytes
@@ -76,7 +76,7 @@ class Draft(msgspec.Struct):
         return self.operation in MODEL_OPERATIONS
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True, gc=False):
     """What is read: a span, or records that tell of one. ``key`` is the trace's id and the span's."""
 
     key: bytes

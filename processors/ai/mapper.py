@@ -145,15 +145,13 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
     for position, draft in enumerate(drafts):
         if not draft.parent_span_id:
             continue
-        line = list(ancestors(draft.trace_id + draft.parent_span_id, index))
-        if not line:
-            continue
-        if draft.is_model and owners[position] == position:
-            call = call_above(draft, line, positions, drafts)
-            if call is not None and draft.is_span:
-                above[position] = call
-        containers[position] = [at for span in line if (at := positions.get(span.trace_id + span.span_id)) is not None]
+        line = ancestors(draft, index)
         inherit(draft, line, by_key)
+        around = [positions[key] for key, _ in line if key in positions]
+        if around:
+            containers[position] = around
+            if draft.is_model and draft.is_span and (call := call_above(draft, around, drafts)) is not None:
+                above[position] = call
     groups = Groups(drafts)
     for position, owner in enumerate(owners):
         groups.join(owner, position)

@@ -20,7 +20,7 @@ CHAT: Mapping[str, Value] = {
 USED: Mapping[str, Value] = {"gen_ai.usage.input_tokens": 120, "gen_ai.usage.output_tokens": 30}
 
 
-def span(  # noqa: PLR0913 - every part of a span that tests differ in
+def span(
     number: int,
     attributes: Mapping[str, Value],
     *,

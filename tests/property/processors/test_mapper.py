@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from tests.support.llm_recording import RECORDED, WRITTEN, recording, recordings
 from tests.support.llm_span import RESOURCE
 from tracedata import Event, LogRecord, Scope, Span, Value
 
+_Item = TypeVar("_Item")
 _ALL = [(folder, name) for folder in (RECORDED, WRITTEN) for name in recordings(folder)]
 _SCOPES = [
     "",
@@ -102,8 +105,8 @@ def _records(draw: st.DrawFn) -> LogRecord:
 
 @pytest.mark.parametrize(("folder", "name"), _ALL, ids=[name for _, name in _ALL])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
-def test_order_and_duplicates_and_parts_change_nothing(folder, name, seed) -> None:  # type: ignore[no-untyped-def]  # hypothesis fills what pytest does not
+@settings(max_examples=8, deadline=None)
+def test_order_and_duplicates_and_parts_change_nothing(folder: Path, name: str, seed: int) -> None:
     told = recording(folder, name)
     dice = random.Random(seed)
     spans, records = _shuffled(told.spans, dice), _shuffled(told.log_records, dice)
@@ -114,7 +117,7 @@ def test_order_and_duplicates_and_parts_change_nothing(folder, name, seed) -> No
 
 
 @given(spans=st.lists(_SPANS, max_size=6), records=st.lists(_records(), max_size=4), seed=st.integers())
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_nothing_that_senders_may_write_is_left_out_or_depends_on_order(
     spans: list[Span], records: list[LogRecord], seed: int
 ) -> None:
@@ -127,8 +130,8 @@ def test_nothing_that_senders_may_write_is_left_out_or_depends_on_order(
     assert failures == []
 
 
-def _shuffled(items: Sequence[Span] | Sequence[LogRecord], dice: random.Random):  # type: ignore[no-untyped-def]  # of the same type as what is shuffled
+def _shuffled(items: Sequence[_Item], dice: random.Random) -> list[_Item]:
     """In another order, some of them twice or more."""
     several = [*items, *(item for item in items if dice.random() < 0.3)]
-    dice.shuffle(several)  # type: ignore[arg-type]  # as above
+    dice.shuffle(several)
     return several

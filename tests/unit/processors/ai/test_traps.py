@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -196,7 +197,11 @@ class TestT5TheSameMessagesInAnyEncoding:
 
 
 class TestT6ZeroIsNotUnknown:
-    ZERO: dict[str, Value] = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "gen_ai.usage.cost": 0.0}
+    ZERO: Mapping[str, Value] = {
+        "gen_ai.usage.input_tokens": 0,
+        "gen_ai.usage.output_tokens": 0,
+        "gen_ai.usage.cost": 0.0,
+    }
 
     def test_zeros_with_an_answer_are_unknown_and_so_is_the_cost(self) -> None:
         made = only(span(1, {**CHAT, **self.ZERO, "gen_ai.output.messages": messages("assistant", "yo")}))
