@@ -2,8 +2,8 @@
 
 Nested ones do, unless an agent, a tool or the like lies between them, or there are several requests below one. So do those with the
 same id of the response, in whatever traces; but not when one library says twice, beside each other, that it got the same response:
-then ids mean nothing (a cache, or a fake server, answered). What is told of a failed request as it was on the wire, in a trace of
-its own, belongs to the call of the same process within whose time it lies.
+then ids mean nothing (a cache, or a fake server, answered). What is told of a request as it was on the wire, in a trace of its own,
+belongs to the call without an id, of the same service, within whose time it lies.
 """
 
 from __future__ import annotations
@@ -153,25 +153,28 @@ def _is_repeated(positions: Sequence[int], drafts: Sequence[Draft], groups: Grou
 
 
 def join_by_time(drafts: Sequence[Draft], groups: Groups) -> None:
-    """Joins failed requests on the wire, which have no id, with the calls within whose time they lie."""
-    lone = [members for members in groups.members() if not groups.ids[groups.find(members[0])]]
-    failed = [members for members in lone if all(drafts[one].is_model and drafts[one].is_span for one in members)]
-    wires = [members[0] for members in failed if all(drafts[one].is_transport for one in members)]
-    if not wires:
+    """Joins requests on the wire that nobody else told of with the calls without an id within whose time they lie."""
+    if not any(draft.is_transport for draft in drafts):
         return
-    calls = [members for members in failed if not any(drafts[one].is_transport for one in members)]
+    calls: list[int] = []
+    wires: list[int] = []
+    for members in groups.members():
+        told = [drafts[one] for one in members]
+        if not all(draft.is_model and draft.is_span for draft in told):
+            continue
+        if all(draft.is_transport for draft in told):
+            wires.append(members[0])
+        elif not groups.ids[groups.find(members[0])] and not any(draft.is_transport for draft in told):
+            calls.extend(members)
     taken: set[int] = set()
     for wire in sorted(wires, key=lambda one: _order(drafts[one])):
         around = [
             (drafts[one].end - drafts[one].start, drafts[one].key, one)
-            for members in calls
-            for one in members
+            for one in calls
             if groups.find(one) not in taken and _is_around(drafts[one], drafts[wire])
         ]
         if around:
-            call = min(around)[2]
-            taken.add(groups.find(call))
-            taken.add(groups.join(call, wire))
+            taken.add(groups.join(min(around)[2], wire))
 
 
 def _is_around(call: Draft, wire: Draft) -> bool:

@@ -56,7 +56,13 @@ CONVENTION = Convention(
         "decision.model_name",
     ),
     # Agents SDK: an id that it makes up for what another interface answered, with the real one beside it.
-    response_id=("output.value#0.output.0.provider_data.response_id", "output.value#id", "output.value#0.id"),
+    response_id=(
+        "output.value#0.output.0.provider_data.response_id",
+        "output.value#id",
+        "output.value#0.id",
+        "output.value#llm_output.id",
+        "output.value#generations.0.0.message.kwargs.response_metadata.id",
+    ),
     user_id=(
         "user.id",
         "metadata#user_id",

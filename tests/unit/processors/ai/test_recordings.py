@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from processors.ai.convention import CONVENTIONS
+from processors.ai.convention.table import Convention
 from processors.ai.detection import plan_for
 from processors.ai.mapper import Mapper
 from processors.ai.record import scope_of, told_of
@@ -99,16 +100,31 @@ def test_no_golden_file_is_left_behind(golden: Golden) -> None:
     assert golden.names() == {f"{name}.json" for name in _IDS}
 
 
-def test_the_table_of_coverage_is_that_of_the_recordings(request: pytest.FixtureRequest) -> None:
+def test_the_tables_of_the_page_are_those_of_the_code_and_of_the_recordings(request: pytest.FixtureRequest) -> None:
     page = Golden(ROOT / "docs", update=request.config.getoption("--update-golden"))
-    before, start, rest = (ROOT / "docs" / "conventions.md").read_text().partition(_START)
-    _, end, after = rest.partition(_END)
+    text = (ROOT / "docs" / "conventions.md").read_text()
+    head = "\n| table | convention | known by scope | known by attribute |\n| --- | --- | --- | --- |\n"
+    text = _with(text, "tables", head + "".join(_described(convention) for convention in CONVENTIONS) + "\n")
+    page.check("conventions.md", _with(text, "coverage", f"\n{_coverage()}"))
+
+
+def _with(text: str, name: str, content: str) -> str:
+    """The page with what stands between two marks put anew."""
+    before, start, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
     assert start
     assert end
-    page.check("conventions.md", f"{before}{start}\n{_coverage()}{end}{after}")
+    return f"{before}{start}{content}{end}{after}"
 
 
-_START, _END = "<!-- coverage -->\n", "<!-- end of coverage -->"
+def _described(convention: Convention) -> str:
+    scopes, markers = (", ".join(f"`{key}`" for key in keys) for keys in (_few(convention.scopes), convention.markers))
+    return f"| `{convention.name}` | {convention.title} | {scopes} | {markers} |\n"
+
+
+def _few(scopes: Sequence[str]) -> Sequence[str]:
+    """A library for each provider is too many to list."""
+    return scopes if len(scopes) < 12 else (*scopes[:3], "...")
 
 
 def _coverage() -> str:

@@ -74,6 +74,12 @@ class TestT1SeveralSpansForOneRequest:
         later = span(3, FAILED, trace=3, at_ms=50, took_ms=10, error="Error code: 404", scope=NATIVE)
         assert [len(one.sources) for one in mapped(call, wire, later)] == [2, 1]
 
+    def test_a_wrapper_that_saw_no_id_is_the_call_of_the_request_that_it_made(self) -> None:
+        wrapper = span(1, {**CHAT, "gen_ai.input.messages": messages("user", "hi")}, took_ms=30)
+        wire = span(2, {**CHAT, **USED, "gen_ai.response.id": "msg_1"}, trace=2, at_ms=1, took_ms=20, scope=NATIVE)
+        made = only(wrapper, wire)
+        assert (made.prompt, made.response_id, made.usage.total) == ("hi", "msg_1", 150)
+
     def test_what_repeats_a_call_that_is_not_at_hand_is_no_call(self) -> None:
         echo = span(2, {"llm.openai.id": "chatcmpl-1"}, parent=1, scope="litellm", name="raw_gen_ai_request")
         assert mapped(echo) == []
