@@ -11,7 +11,7 @@ from processors.ai.reader import Reader
 from tracedata import Span
 
 FIELDS = ("user_id", "session_id", "organization_id", "agent", "request_id")
-MAX_ANCESTORS = 512
+MAX_ANCESTORS = 256
 """Spans above one that are looked at; what is deeper has no context, and is nobody's part."""
 
 

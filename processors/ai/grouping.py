@@ -8,10 +8,11 @@ belongs to the call without an id, of the same service, within whose time it lie
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from processors.ai.context import ancestors
+from processors.ai.context import MAX_ANCESTORS, ancestors
 from processors.ai.draft import Draft
 from tracedata import Span
 from tracedata.interaction import OperationName
@@ -20,6 +21,8 @@ from tracedata.interaction import OperationName
 _BOUNDARIES: frozenset[OperationName] = frozenset({"tool", "agent", "retriever", "guardrail", "evaluator", "memory"})
 _TEXT_OPERATIONS: frozenset[OperationName] = frozenset({"chat", "completion", "decision"})
 _CLOCK_NS = 2_000_000
+# Calls that began last before a request on the wire: of more at once, not all are looked at.
+_MAX_PARALLEL = 256
 
 
 class Groups:
@@ -89,10 +92,10 @@ def join_nested(drafts: Sequence[Draft], above: Mapping[int, int], groups: Group
 
 
 def _level(position: int, above: Mapping[int, int]) -> int:
-    level, seen = 0, {position}
-    while position in above and above[position] not in seen:
+    """How many calls are around one, as far as it matters: in a circle it is as deep as can be."""
+    level = 0
+    while position in above and level < MAX_ANCESTORS:
         position = above[position]
-        seen.add(position)
         level += 1
     return level
 
@@ -100,12 +103,15 @@ def _level(position: int, above: Mapping[int, int]) -> int:
 def _distinct(calls: Sequence[int], drafts: Sequence[Draft], groups: Groups) -> list[int]:
     """Calls without those that are the same by the id of the response, the first one first."""
     kept: list[int] = []
-    for call in sorted(calls, key=lambda one: _order(drafts[one])):
-        same = next((one for one in kept if groups.ids[groups.find(one)] & groups.ids[groups.find(call)]), None)
+    by_id: dict[str, int] = {}
+    for call in sorted(set(calls), key=lambda one: _order(drafts[one])):
+        ids = groups.ids[groups.find(call)]
+        same = next((by_id[one] for one in sorted(ids) if one in by_id), None)
         if same is None:
             kept.append(call)
         else:
             groups.join(same, call)
+        by_id.update(dict.fromkeys(ids, call if same is None else same))
     return kept
 
 
@@ -141,14 +147,14 @@ def _is_repeated(positions: Sequence[int], drafts: Sequence[Draft], groups: Grou
 
     In one trace, it may have told in a service that called a gateway, and in the gateway.
     """
-    tellers: dict[str, list[int]] = defaultdict(list)
+    tellers: dict[str, dict[int, Draft]] = defaultdict(dict)
     for position in positions:
-        draft = drafts[position]
-        for other in tellers[draft.scope]:
-            is_other_call = groups.find(other) != groups.find(position)
-            if is_other_call and (drafts[other].service == draft.service or drafts[other].trace_id != draft.trace_id):
+        draft, group = drafts[position], groups.find(position)
+        told = tellers[draft.scope]
+        for other, first in told.items():
+            if other != group and (first.service == draft.service or first.trace_id != draft.trace_id):
                 return True
-        tellers[draft.scope].append(position)
+        told.setdefault(group, draft)
     return False
 
 
@@ -166,11 +172,14 @@ def join_by_time(drafts: Sequence[Draft], groups: Groups) -> None:
             wires.append(members[0])
         elif not groups.ids[groups.find(members[0])] and not any(draft.is_transport for draft in told):
             calls.extend(members)
+    calls.sort(key=lambda one: _order(drafts[one]))
+    starts = [drafts[one].start for one in calls]
     taken: set[int] = set()
     for wire in sorted(wires, key=lambda one: _order(drafts[one])):
+        end = bisect_right(starts, drafts[wire].start + _CLOCK_NS)
         around = [
             (drafts[one].end - drafts[one].start, drafts[one].key, one)
-            for one in calls
+            for one in calls[max(0, end - _MAX_PARALLEL) : end]
             if groups.find(one) not in taken and _is_around(drafts[one], drafts[wire])
         ]
         if around:

@@ -6,6 +6,7 @@ What records alone tell of has no span: its id is made from what they say, so it
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -99,7 +100,9 @@ def tellings(told: Sequence[Told]) -> Sequence[Telling]:
         if draft is None:
             draft = draft_of(subject, "chat" if subject.attributes.get(OUTPUT_KEY) else "other")
         if draft is not None:
-            found.append(Telling(draft, bool(subject.key) and kind not in _ALONE, has_own_operation))
+            # A call that went well is that of its span, if that is one; each of several attempts is a call.
+            is_of_span = kind not in _ALONE or (kind == "call" and not draft.failure.error_class)
+            found.append(Telling(draft, bool(subject.key) and is_of_span, has_own_operation))
     return found
 
 
@@ -140,15 +143,17 @@ def answer_prompts(drafts: Sequence[Draft], said: Mapping[str, Sequence[tuple[in
     """Gives what a user said to the first call after it in the same session."""
     if not said:
         return
-    calls = sorted(
-        (one for one in drafts if one.is_model and not one.is_span), key=lambda one: (one.start, one.span_id)
-    )
-    for session, words in said.items():
-        answers = [one for one in calls if one.session_id == session]
-        for moment, text in words:
-            answer = next((one for one in answers if one.end >= moment and not one.said.prompt), None)
-            if answer is not None:
-                answer.said = replace(answer.said, prompt=text[:MAX_TEXT_CHARS])
+    by_session: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        if draft.is_model and draft.session_id in said:
+            by_session.setdefault(draft.session_id, []).append(draft)
+    for session, calls in by_session.items():
+        calls.sort(key=lambda one: (one.end, one.span_id))
+        ends = [call.end for call in calls]
+        for moment, text in said[session]:
+            at = bisect_left(ends, moment)
+            if at < len(calls) and not calls[at].said.prompt:
+                calls[at].said = replace(calls[at].said, prompt=text[:MAX_TEXT_CHARS])
 
 
 def _subject(together: Sequence[Told]) -> Subject:

@@ -9,7 +9,7 @@ import pytest
 
 from processors.ai.mapper import Mapper
 from tests.support.llm_span import CHAT, USED, chat, event, mapped, messages, only, record, span
-from tracedata import Span, Value
+from tracedata import LogRecord, Span, Value
 from tracedata.interaction import MODEL_OPERATIONS, NO_USAGE, OperationName
 
 NATIVE = "com.anthropic.sdk.python"
@@ -256,6 +256,27 @@ class TestT7EventsOnAnotherSignal:
     def test_content_as_an_event_of_the_span_itself(self) -> None:
         said = event("gen_ai.client.inference.operation.details", {"gen_ai.input.messages": messages("user", "hi")})
         assert only(span(1, CHAT, events=[said])).prompt == "hi"
+
+    def test_a_call_that_a_span_and_a_record_tell_of_is_one_and_a_failed_attempt_before_it_another(self) -> None:
+        said: dict[str, Value] = {"model": "claude", "input_tokens": 1, "output_tokens": 2}
+        call = span(1, {**said, "span.type": "llm_request"}, scope="com.anthropic.claude_code.tracing")
+        told = record("claude_code.api_request", {**said, "cost_usd": 0.5}, number=1)
+        failed = record("claude_code.api_error", {"model": "claude", "status_code": 529}, number=1)
+        made = mapped(call, records=[told, failed])
+        assert sorted((one.status, one.cost.amount, len(one.sources)) for one in made) == [
+            ("error", None, 1),
+            ("success", 0.5, 1),
+        ]
+
+    def test_what_a_user_said_belongs_to_the_first_call_after_it_in_the_session(self) -> None:
+        def told(name: str, session: str, at_ms: float) -> LogRecord:
+            said = {"prompt": f"{session} at {at_ms}"} if name == "user_prompt" else {"model": "m"}
+            return record(f"claude_code.{name}", {"session.id": session, **said}, at_ms=at_ms)
+
+        records = [told("user_prompt", "a", 0), told("user_prompt", "b", 1)]
+        records += [told("api_request", "b", 2), told("api_request", "a", 3), told("api_request", "a", 4)]
+        made = mapped(records=[*reversed(records)])
+        assert [one.prompt for one in made] == ["b at 1", "a at 0", ""]
 
     def test_calls_told_by_records_alone_are_apart_and_the_same_each_time(self) -> None:
         said: dict[str, Value] = {"session.id": "s", "model": "claude", "input_tokens": 1, "output_tokens": 2}
