@@ -151,11 +151,12 @@ def plan_for(scope: str, attributes: Attributes) -> Plan:
 
 
 def _detected(scope: str, known: frozenset[str]) -> Convention:
+    """The name of a scope says it best; markers come second, but for those of tables that share the scopes of another."""
     named = convention_of_scope(scope)
     for convention in CONVENTIONS:
-        if convention is named or (
-            not known.isdisjoint(convention.markers) and (named is None or not convention.is_private)
-        ):
+        if convention is named:
+            return convention
+        if (named is None or not convention.scopes) and not known.isdisjoint(convention.markers):
             return convention
     return CONVENTIONS[-1]
 

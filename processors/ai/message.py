@@ -281,7 +281,7 @@ def _has_response(content: object) -> bool:
 
 def _content(raw: Mapping[str, object]) -> object:
     """The content of a message, below the first name for it that has any."""
-    for key in ("parts", "contents", "content", "_content", "text", "page_content", "object", "query"):
+    for key in ("parts", "contents", "content", "_content", "text", "page_content", "object", "query", "user"):
         content = raw.get(key)
         if content is not None and content not in _NOTHING:
             if key == "contents" and is_array(content):

@@ -56,7 +56,12 @@ CONVENTION = Convention(
         input=_used("input", "input_tokens", "prompt_tokens", "promptTokens", "inputTokens"),
         output=_used("output", "output_tokens", "completion_tokens", "completionTokens", "outputTokens"),
         cache_read=_used(
-            "input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cached_tokens", "cachedInputTokens"
+            "input_cached_tokens",
+            "cache_read_input_tokens",
+            "input_cache_read",
+            "cached_tokens",
+            "cachedInputTokens",
+            "prompt_tokens_details.cached_tokens",
         ),
         cache_write=_used("cache_creation_input_tokens", "input_cache_creation", "cache_write_input_tokens"),
         cache_write_5m=_used("input_cache_creation_5m"),

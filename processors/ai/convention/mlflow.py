@@ -5,6 +5,7 @@ from __future__ import annotations
 from processors.ai.convention.table import Choice, Convention, CostKeys, Source, UsageKeys
 
 _USAGE = "mlflow.chat.tokenUsage#"
+_RAW = "mlflow.spanOutputs#usage."
 
 CONVENTION = Convention(
     name="mlflow",
@@ -45,10 +46,15 @@ CONVENTION = Convention(
     tags=("mlflow.trace.tags",),
     streaming=("mlflow.spanInputs#stream",),
     usage=UsageKeys(
-        input=(f"{_USAGE}input_tokens",),
-        output=(f"{_USAGE}output_tokens",),
-        cache_read=(f"{_USAGE}cache_read_input_tokens", f"{_USAGE}cached_tokens"),
-        cache_write=(f"{_USAGE}cache_creation_input_tokens",),
+        input=(f"{_USAGE}input_tokens", f"{_RAW}prompt_tokens", f"{_RAW}input_tokens"),
+        output=(f"{_USAGE}output_tokens", f"{_RAW}completion_tokens", f"{_RAW}output_tokens"),
+        cache_read=(
+            f"{_USAGE}cache_read_input_tokens",
+            f"{_USAGE}cached_tokens",
+            f"{_RAW}prompt_tokens_details.cached_tokens",
+            f"{_RAW}cache_read_input_tokens",
+        ),
+        cache_write=(f"{_USAGE}cache_creation_input_tokens", f"{_RAW}cache_creation_input_tokens"),
         reasoning=(f"{_USAGE}reasoning_tokens",),
         total=(f"{_USAGE}total_tokens",),
     ),
