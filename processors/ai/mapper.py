@@ -56,10 +56,8 @@ class Mapper:
         owners = [*range(len(drafts))]
         if log_records:
             self._add_records(drafts, owners, log_records)
-        found = [
-            interaction_of(group, price=self._price, version=MAPPER_VERSION)
-            for group in _resolved(drafts, owners, index)
-        ]
+        groups = _resolved(drafts, owners, index)
+        found = [made for group in groups if (made := self._made(group)) is not None]
         found.sort(key=_order)
         return found
 
@@ -77,6 +75,13 @@ class Mapper:
         try:
             return draft_of(subject_of(span))
         except Exception:  # noqa: BLE001 - whatever a sender wrote, its neighbours are kept, and it is counted
+            self._failed(1)
+            return None
+
+    def _made(self, drafts: Sequence[Draft]) -> Interaction | None:
+        try:
+            return interaction_of(drafts, price=self._price, version=MAPPER_VERSION)
+        except Exception:  # noqa: BLE001 - as above, and prices are looked up in data of others
             self._failed(1)
             return None
 

@@ -114,6 +114,18 @@ def test_a_span_that_cannot_be_read_is_counted_and_its_neighbours_are_kept() -> 
     assert counts.made == [(1, 0)]
 
 
+def test_a_price_that_fails_costs_no_other_row() -> None:
+    def price(interaction: Interaction, reported: Reported | None) -> Cost:
+        if interaction.trace_id == _TRACE:
+            raise ZeroDivisionError
+        return Cost(amount=1.0)
+
+    counts = _Counts()
+    made = Enrich(price, instruments=counts).process(_batch(chat(1), chat(2, trace=2)))
+    assert [row.cost.amount for row in made.interactions] == [1.0]
+    assert counts.failed == 1
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [(folder, name) for folder in (RECORDED, WRITTEN) for name in recordings(folder)],
