@@ -20,7 +20,7 @@ _DECODER = msgspec.json.Decoder()
 _UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError, ValueError)
 _UNPRINTED = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 # What senders write when they have nothing to say.
-_ABSENT = frozenset({"", "None", "none", "null", "unknown", "undefined"})
+ABSENT = frozenset({"", "None", "none", "null", "unknown", "undefined"})
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
@@ -89,7 +89,7 @@ def as_text(value: object) -> str:
         if text[:1] == '"' and text[-1:] == '"' and len(text) > 1:
             inner = _opened(text)
             text = inner if isinstance(inner, str) else text
-        return "" if text in _ABSENT else text
+        return "" if text in ABSENT else text
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int | float):

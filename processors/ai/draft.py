@@ -186,9 +186,12 @@ def _name(operation: OperationName, plan: Plan, reader: Reader, agent: str, name
 
 
 def _provider(plan: Plan, reader: Reader, model: str, *, is_model: bool) -> str:
-    for text in reader.texts(plan.provider):
-        if provider := provider_of(text):
+    if plan.provider:
+        if provider := provider_of(reader.text(plan.provider)):
             return provider
+        for text in reader.texts(plan.provider):
+            if provider := provider_of(text):
+                return provider
     if not is_model:
         return ""
     if model and (provider := provider_of_model(model)):
@@ -201,7 +204,11 @@ def _provider(plan: Plan, reader: Reader, model: str, *, is_model: bool) -> str:
 def _response_id(plan: Plan, reader: Reader) -> str:
     if not plan.response_id:
         return ""
-    made_up = set(reader.texts(plan.fabricated_id)) if plan.fabricated_id else ()
+    if not plan.fabricated_id:
+        text = reader.text(plan.response_id)
+        if text and not text.startswith(_MADE_UP_IDS):
+            return text
+    made_up = set(reader.texts(plan.fabricated_id))
     for text in reader.texts(plan.response_id):
         if text not in made_up and not text.startswith(_MADE_UP_IDS):
             return text

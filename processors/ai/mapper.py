@@ -189,6 +189,8 @@ def _demote(draft: Draft) -> None:
 
 def _use_aggregates(drafts: Sequence[Draft], containers: Mapping[int, Sequence[int]]) -> None:
     """Lets what is reported of calls that nobody told of stand for them, at the innermost place that reports any."""
+    if all(draft.aggregate is None for draft in drafts):
+        return
     counted = {at for position, line in containers.items() if drafts[position].is_model for at in line}
     waiting = [
         position for position, draft in enumerate(drafts) if draft.aggregate is not None and position not in counted

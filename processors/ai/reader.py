@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processors.ai.decoding import as_count, as_number, as_text, as_truth, decoded, inside
+from processors.ai.decoding import ABSENT, as_count, as_number, as_text, as_truth, decoded, inside
 from processors.ai.detection import Path, Paths
 from tracedata import Attributes
 
@@ -46,6 +46,8 @@ class Reader:
         attributes = self.attributes
         for key, steps in paths:
             value = inside(self.decoded(key), steps) if steps else attributes.get(key)
+            if value.__class__ is str and value not in ABSENT and not str(value).startswith('"'):
+                return str(value)
             if value is not None and (text := as_text(value)):
                 return text
         return ""
