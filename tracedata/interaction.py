@@ -132,7 +132,8 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
 
     ``span_id`` is that of the richest span that told of it, the primary one; what is told by log records alone, without a span, has
     an id made from what they say. ``sources`` are all that told of it, the primary one first. Only operations in ``MODEL_OPERATIONS``
-    have usage and cost, so sums never count anything twice; what others reported is in ``reported_aggregate``.
+    have usage and cost, so sums never count anything twice; what others reported is in ``reported_aggregate``, and is their usage only
+    where nobody told of the calls that it sums up.
 
     Times are nanoseconds. ``prompt`` is the new part of the input as text: what came after the last answer of the model;
     ``response`` is the output as text. Both are cut at ``MAX_TEXT_CHARS``. Whole messages are read from the sources by the same mapper.
