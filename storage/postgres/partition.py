@@ -56,7 +56,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SPANS = Signal(name="spans", catch_alls=("spans_past", "spans_default", "spans_future"))
-SIGNALS = (SPANS,)
+AI_SEARCH = Signal(name="ai_search", catch_alls=("ai_search_past", "ai_search_default", "ai_search_future"))
+SIGNALS = (SPANS, AI_SEARCH)
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
