@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
-from tracedata.pipeline import Receipt
 from tracedata.batch import Batch
+from tracedata.pipeline import Receipt
 
 
 class RequestProbe(Protocol):
