@@ -82,7 +82,7 @@ class Intake:
             DecodeFailedError: the bytes are not of that encoding.
             RetryableError, PermanentError: from the consumer.
         """
-        with self._instruments.request(transport=self._transport, size=len(data)) as request:
+        with self._instruments.request(transport=self._transport, signal="traces", size=len(data)) as request:
             if len(data) <= _LARGE_BYTES:
                 encoding.check(data, self._max_objects)
                 batches = encoding.decode(data, self._workspace_id, max_spans=_MAX_SPANS)

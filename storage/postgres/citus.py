@@ -35,6 +35,7 @@ LOCAL_TABLES = (
     "ai_arrivals",
     "ai_waiting",
     "ai_search_progress",
+    "ai_progress",
 )
 
 
