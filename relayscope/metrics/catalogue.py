@@ -158,6 +158,16 @@ _METRICS = (
         help="Partitions of the spans, without those that take times outside all others.",
     ),
     Metric(
+        name="relayscope_search_pending_interactions",
+        kind="gauge",
+        help="AI interactions that the full-text index does not have yet, at most.",
+    ),
+    Metric(
+        name="relayscope_search_lag_seconds",
+        kind="gauge",
+        help="Time since the full-text index had everything last; 0 while nothing waits.",
+    ),
+    Metric(
         name="relayscope_store_partition_bytes",
         kind="gauge",
         labels=("partition",),

@@ -49,7 +49,7 @@ _MAX_SOURCES = 1_000
 _HIT_TEXT_CHARS = 300
 # Marks around what was found: private characters, which are taken out of the texts first.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_HEADLINE = f'StartSel={_OPEN}, StopSel={_CLOSE}, MaxFragments=2, MaxWords=24, MinWords=10, FragmentDelimiter=" … "'
+_HEADLINE = f'StartSel={_OPEN}, StopSel={_CLOSE}, MaxFragments=2, MaxWords=24, MinWords=10, ShortWord=0, FragmentDelimiter=" … "'
 
 
 def _whole(name: str) -> LiteralString:

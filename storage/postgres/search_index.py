@@ -28,6 +28,8 @@ from tracedata.interaction import MAX_TEXT_CHARS
 _log = logging.getLogger(__name__)
 
 _STATEMENTS = load_statements("search_index.sql")
+# So often who has nothing to do says so, since the lag is measured from then.
+_TELL_S = 10.0
 
 
 class SearchIndexConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,7 @@ class SearchIndex:
         self._config = config
         self._on_round = on_round
         self._task: asyncio.Task[None] | None = None
+        self._tell_at = 0.0
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="search-index")
@@ -123,8 +126,9 @@ class SearchIndex:
         if progress.fence is None and progress.done_to < progress.seen_to:
             # Looked at anew: a transaction may take its number a moment after its first id.
             progress.fence = (progress.seen_to, (await _horizon(connection)).next_transaction)
-        if indexed or before != (progress.done_to, progress.seen_to):
+        if before != (progress.done_to, progress.seen_to) or time.monotonic() >= self._tell_at:
             await _advance(connection, progress, is_caught_up=True)
+            self._tell_at = time.monotonic() + _TELL_S
         return indexed
 
     async def _index(self, connection: AsyncConnection, progress: _Progress, *, after: int, until: int) -> int:

@@ -12,7 +12,7 @@ CREATE TABLE relayscope.ai_search (
     words        tsvector NOT NULL
 ) PARTITION BY RANGE (start_time);
 
-CREATE UNIQUE INDEX ai_search_identity_idx ON relayscope.ai_search (trace_id, span_id, start_time);
+CREATE UNIQUE INDEX ai_search_identity_idx ON relayscope.ai_search (trace_id, span_id, start_time, workspace_id);
 CREATE INDEX ai_search_words_idx ON relayscope.ai_search USING gin (words);
 
 DO $$
@@ -30,7 +30,8 @@ $$;
 CREATE INDEX ai_search_default_start_idx ON relayscope.ai_search_default (start_time);
 CREATE INDEX ai_search_past_start_idx ON relayscope.ai_search_past (start_time);
 
--- New rows are found by it. Always the last leaf grows, so it is the cheapest of all indexes.
+-- New rows are found by it, with and without a response id. Always the last leaf grows, so it is the cheapest of all indexes.
+DROP INDEX IF EXISTS relayscope.ai_interactions_arrival_idx;
 CREATE INDEX ai_interactions_arrival_idx ON relayscope.ai_interactions (arrival_id);
 
 -- How far the index is. Up to done_to nothing can be missing; between that and seen_to only what transactions brought that

@@ -163,7 +163,7 @@ SELECT numnode(websearch_to_tsquery('simple', %(text)s)) > 0 AS has_words;
 WITH found AS MATERIALIZED (
     SELECT s.trace_id, s.span_id, s.start_time, s.words
     FROM relayscope.ai_search AS s
-    JOIN relayscope.ai_interactions AS i USING (trace_id, span_id, start_time)
+    JOIN relayscope.ai_interactions AS i USING (trace_id, span_id, start_time, workspace_id)
     WHERE s.workspace_id = %(workspace_id)s AND s.start_time >= %(start)s AND s.start_time <= %(end)s
       AND s.words @@ websearch_to_tsquery('simple', %(text)s)
       AND {matches}

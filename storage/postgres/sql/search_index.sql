@@ -21,7 +21,7 @@ FROM (
       AND NOT EXISTS (
           SELECT 1 FROM relayscope.ai_search AS s
           WHERE s.trace_id = i.trace_id AND s.span_id = i.span_id AND s.start_time = i.start_time
-            AND s.arrival_id = i.arrival_id)
+            AND s.workspace_id = i.workspace_id AND s.arrival_id = i.arrival_id)
     ORDER BY i.arrival_id LIMIT %(limit)s
 ) AS slice;
 
@@ -32,7 +32,7 @@ WHERE s.trace_id IN (
   AND NOT EXISTS (
     SELECT 1 FROM relayscope.ai_interactions AS i
     WHERE i.trace_id = s.trace_id AND i.span_id = s.span_id AND i.start_time = s.start_time
-      AND (i.prompt IS NOT NULL OR i.response IS NOT NULL));
+      AND i.workspace_id = s.workspace_id AND (i.prompt IS NOT NULL OR i.response IS NOT NULL));
 
 -- index: indexes a slice
 INSERT INTO relayscope.ai_search AS s (start_time, arrival_id, workspace_id, trace_id, span_id, words)
@@ -41,7 +41,7 @@ SELECT i.start_time, i.arrival_id, i.workspace_id, i.trace_id, i.span_id,
        || to_tsvector('simple', coalesce(left(i.response, %(text_chars)s), ''))
 FROM relayscope.ai_interactions AS i
 WHERE i.arrival_id > %(after)s AND i.arrival_id <= %(until)s AND (i.prompt IS NOT NULL OR i.response IS NOT NULL)
-ON CONFLICT (trace_id, span_id, start_time)
+ON CONFLICT (trace_id, span_id, start_time, workspace_id)
 DO UPDATE SET arrival_id = EXCLUDED.arrival_id, words = EXCLUDED.words
 WHERE s.arrival_id <> EXCLUDED.arrival_id;
 

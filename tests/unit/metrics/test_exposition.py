@@ -19,6 +19,8 @@ MEASUREMENT = StoreMeasurement(
     largest_partition_bytes=5_000,
     catch_all_bytes=100,
     newest_span_age_s=1.5,
+    search_pending=7,
+    search_lag_s=0.5,
 )
 
 
@@ -66,6 +68,8 @@ async def test_state_and_store(run: RunFolder) -> None:
     assert found["relayscope_store_up", ""] == 1
     assert found["relayscope_store_partition_bytes", "largest"] == 5_000
     assert found["relayscope_store_newest_span_age_seconds", ""] == 1.5
+    assert found["relayscope_search_pending_interactions", ""] == 7
+    assert found["relayscope_search_lag_seconds", ""] == 0.5
     assert [value for (name, _), value in found.items() if name == "relayscope_build_info"] == [1]
 
 
