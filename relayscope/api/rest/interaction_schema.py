@@ -32,8 +32,12 @@ class TokenUsage(_Json, frozen=True, kw_only=True):
     input: Annotated[Tokens, Meta(description="Neither from a cache, nor written to one, nor audio.")]
     cache_read: Tokens
     cache_write: Tokens
-    cache_write5m: Annotated[Tokens, Meta(description="The part of cacheWrite that is kept for five minutes.")]
-    cache_write1h: Annotated[Tokens, Meta(description="The part of cacheWrite that is kept for an hour.")]
+    cache_write5m: Annotated[Tokens, Meta(description="The part of cacheWrite that is kept for five minutes.")] = (
+        msgspec.field(name="cacheWrite5m")
+    )
+    cache_write1h: Annotated[Tokens, Meta(description="The part of cacheWrite that is kept for an hour.")] = (
+        msgspec.field(name="cacheWrite1h")
+    )
     audio_input: Tokens
     output: Annotated[Tokens, Meta(description="Neither reasoning nor audio.")]
     reasoning: Tokens
@@ -103,19 +107,17 @@ class InteractionList(_Json, frozen=True, kw_only=True):
     next_cursor: NextCursor
 
 
-class MessagePart(_Json, frozen=True, kw_only=True, omit_defaults=True):
+class MessagePart(_Json, frozen=True, kw_only=True):
     """A part of a message."""
 
     type: Annotated[
         str, Meta(description="text, reasoning, tool_call, tool_call_response, blob, uri, file, or as sent.")
     ]
-    text: Annotated[str, Meta(description="Its text, arguments or result.")] = ""
-    id: str = ""
-    name: str = ""
+    text: Annotated[str, Meta(description="Its text, arguments or result.")]
+    id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
     # ``Any``: msgspec has no schema for ``object``.
-    data: Annotated[Mapping[str, Any], Meta(description="The part as it came.")] = msgspec.field(
-        default_factory=dict[str, Any]
-    )
+    data: Annotated[Mapping[str, Any], Meta(description="The part as it came.")] | UnsetType = UNSET
 
 
 class Message(_Json, frozen=True, kw_only=True):

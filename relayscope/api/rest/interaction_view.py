@@ -220,7 +220,13 @@ def _message(message: Message) -> schema.Message:
 
 
 def _part(part: Part) -> schema.MessagePart:
-    return schema.MessagePart(type=part.type, text=part.text, id=part.id, name=part.name, data=dict(part.data))
+    return schema.MessagePart(
+        type=part.type,
+        text=part.text,
+        id=part.id or UNSET,
+        name=part.name or UNSET,
+        data=dict(part.data) if part.data else UNSET,
+    )
 
 
 def _cost_explanation(cost: Cost) -> schema.CostExplanation:

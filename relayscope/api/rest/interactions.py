@@ -34,7 +34,7 @@ from relayscope.api.rest.parameter import NoParameters
 from relayscope.api.rest.value import iso_time
 from relayscope.api.workspace import workspace_of
 from storage.interaction_reader import InteractionReader, SessionQuestion
-from tracedata import Interaction, LogRecord, NotFoundError, Span
+from tracedata import CallerError, Interaction, LogRecord, NotFoundError, Span
 from tracedata.interaction import Conversation
 
 # What the mapper makes of the spans that told of one call, and of their log records. Pure, and may take its time.
@@ -92,7 +92,10 @@ class InteractionEndpoints:
     async def search(self, request: Request, parameters: Annotated[SearchParameters, Query()]) -> StructResponse:
         """Calls in whose prompt or answer the words stand, by rank. What came within the last seconds may be missing."""
         search = parameters.question(workspace_id=workspace_of(request), now_ns=self._clock())
-        page = await self._reader.search(search)
+        try:
+            page = await self._reader.search(search)
+        except CallerError as exc:
+            raise CallerError(f"q: {exc}") from exc
         cursor = encode_hit_cursor(page.cursor) if page.cursor else None
         items = [represent_hit(hit) for hit in page.items]
         return StructResponse(schema.HitList(items=items, next_cursor=cursor, truncated=page.is_cut))
