@@ -34,15 +34,15 @@ from storage.interaction_reader import (
     StatisticsTable,
 )
 from storage.postgres.interaction_row import MAX_SHORT_CHARS, interaction_of, stored_id
-from storage.postgres.log_source import decode_log_records
-from storage.postgres.reader import decode_resources, decode_scopes, decode_spans, origins_of
-from storage.postgres.reading import ReaderConfig, ReadingPool, Row
+from storage.postgres.log_reader import decode_log_records
+from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
+from storage.postgres.reader import decode_spans
 from storage.postgres.statement import load_statements
-from tracedata import CallerError, Interaction, Resource, Scope
+from storage.postgres.stored_part import Row
+from tracedata import CallerError, Interaction
 from tracedata.interaction import MAX_TEXT_CHARS, Usage
 
 _RAW = load_statements("interaction.sql")
-_READER = load_statements("reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000
 _MAX_SOURCES = 1_000
@@ -61,14 +61,13 @@ def _whole(name: str) -> LiteralString:
 
 
 _STATEMENTS = {name: _whole(name) for name in _RAW}
-_BY_INDEX = _STATEMENTS["by_index"]
 
 
 class PostgresInteractionReader:
     """``storage.interaction_reader.InteractionReader`` over a pool of read-only connections."""
 
     def __init__(self, config: ReaderConfig) -> None:
-        self._pool = ReadingPool(msgspec.structs.replace(config, application_name="relayscope-interactions"))
+        self._pool = ReadPool(msgspec.structs.replace(config, application_name="relayscope-interactions"))
 
     async def start(self) -> None:
         """Opens the pool; the database need not answer yet."""
@@ -86,7 +85,7 @@ class PostgresInteractionReader:
             "limit": question.limit + 1,
         }
         statement = _STATEMENTS["oldest" if question.is_oldest_first else "newest"]
-        rows = await self._pool.fetch(statement, parameters, action="interactions", planning=_BY_INDEX)
+        rows = await self._pool.fetch(statement, parameters, action="interactions", planning=BY_INDEX)
         items = [interaction_of(row) for row in rows[: question.limit]]
         has_more = len(rows) > question.limit > 0
         return InteractionPage(items=items, cursor=_cursor(rows[question.limit - 1]) if has_more else None)
@@ -99,7 +98,7 @@ class PostgresInteractionReader:
             "text_chars": MAX_TEXT_CHARS,
         }
         for name in ("of_span", "of_source"):
-            rows = await self._pool.fetch(_STATEMENTS[name], parameters, action="interaction", planning=_BY_INDEX)
+            rows = await self._pool.fetch(_STATEMENTS[name], parameters, action="interaction", planning=BY_INDEX)
             if rows:
                 return interaction_of(rows[0])
         return None
@@ -168,12 +167,12 @@ class PostgresInteractionReader:
         parameters = {"workspace_id": workspace_id, **ids, "limit": _MAX_SOURCES}
         times = {"start": _moment(min(starts)), "end": _moment(max(starts))}
         rows = await self._pool.fetch(
-            _STATEMENTS["source_spans"], {**parameters, **times}, action=action, planning=_BY_INDEX
+            _STATEMENTS["source_spans"], {**parameters, **times}, action=action, planning=BY_INDEX
         )
         log_rows = await self._pool.fetch(
-            _STATEMENTS["source_log_records"], parameters, action=action, planning=_BY_INDEX
+            _STATEMENTS["source_log_records"], parameters, action=action, planning=BY_INDEX
         )
-        resources, scopes = await self._origins(workspace_id, [*rows, *log_rows])
+        resources, scopes = await self._pool.origins(workspace_id, [*rows, *log_rows])
         spans = decode_spans(rows, resources=resources, scopes=scopes)
         places = {source.span_id: place for place, source in reversed(list(enumerate(interaction.sources)))}
         return Sources(
@@ -192,7 +191,7 @@ class PostgresInteractionReader:
             "parent_ids": parents,
             "limit": len(found.spans) + len(parents) + MAX_RELATED,
         }
-        rows = await self._pool.fetch(_STATEMENTS["related"], parameters, action=action, planning=_BY_INDEX)
+        rows = await self._pool.fetch(_STATEMENTS["related"], parameters, action=action, planning=BY_INDEX)
         conventions = {source.span_id: source.convention for source in interaction.sources}
         return [_related(row, conventions) for row in rows]
 
@@ -203,18 +202,8 @@ class PostgresInteractionReader:
             "trace_ids": [trace_id for trace_id, _ in ids],
             "span_ids": [span_id for _, span_id in ids],
         }
-        rows = await self._pool.fetch(_STATEMENTS["stored"], parameters, action="stored spans", planning=_BY_INDEX)
+        rows = await self._pool.fetch(_STATEMENTS["stored"], parameters, action="stored spans", planning=BY_INDEX)
         return {(row.trace_id, row.span_id) for row in rows}
-
-    async def _origins(self, workspace_id: int, rows: Sequence[Row]) -> tuple[dict[int, Resource], dict[int, Scope]]:
-        resource_ids, scope_ids = origins_of(rows)
-        found = await self._pool.fetch(
-            _READER["resources"], {"workspace_id": workspace_id, "ids": resource_ids}, action="trace"
-        )
-        scopes = await self._pool.fetch(
-            _READER["scopes"], {"workspace_id": workspace_id, "ids": scope_ids}, action="trace"
-        )
-        return decode_resources(found), decode_scopes(scopes)
 
 
 def _filter_parameters(where: InteractionFilter) -> dict[str, object]:

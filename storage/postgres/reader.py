@@ -1,15 +1,11 @@
-"""Reads what is stored: over a pool of its own, in PostgreSQL's binary format."""
+"""Reads the spans that are stored."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import groupby
-from types import MappingProxyType
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
@@ -32,17 +28,14 @@ from storage.api import (
 )
 from storage.postgres.error import translated
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.reading import ROWS_AT_ONCE, ReaderConfig, ReadingPool, Row, configure_reading
+from storage.postgres.read_pool import BY_HASH, BY_INDEX, ReaderConfig, ReadPool
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS
 from storage.postgres.statement import load_statements
+from storage.postgres.stored_part import Row, decode_receipt
 from tracedata import Resource, Scope, Span, StatusCode
 from tracedata.typed_json import decode_attributes
 
 _STATEMENTS = load_statements("reader.sql")
-# A partition has no statistics until autovacuum has seen it, and it is the newest one that everybody asks for. What the
-# planner must not guess then is said: few spans are found by an index, and many spans meet their parents in a hash.
-_BY_INDEX = _STATEMENTS["by_index"]
-_BY_HASH = _STATEMENTS["by_hash"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # No span has an id without any byte.
 _BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
@@ -51,9 +44,6 @@ _ROWS_PER_TRACE = 8
 _ROWS_GROWTH = 4
 _MAX_ROWS = 20_000
 _MAX_OTLP_US = 2**64 // 1000
-
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
 
 
 class SearchCompiler(Protocol):
@@ -66,21 +56,20 @@ class PostgresSpanReader:
     """``storage.api.SpanReader`` over a pool of read-only connections."""
 
     def __init__(self, config: ReaderConfig, *, compile_search: SearchCompiler) -> None:
+        self._pool = ReadPool(config)
         self._compile_search = compile_search
-        self._pool = ReadingPool(config)
-        # One thread: several would only take the interpreter from the event loop, each for longer.
-        self._decoder: ThreadPoolExecutor | None = None
+
+    @property
+    def pool(self) -> ReadPool:
+        """For readers of other signals, which live as long as this one."""
+        return self._pool
 
     async def start(self) -> None:
         """Opens the pool; the database need not answer yet."""
-        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="span-decoder")
         await self._pool.start()
 
     async def aclose(self) -> None:
         await self._pool.aclose()
-        if self._decoder is not None:
-            self._decoder.shutdown(wait=False, cancel_futures=True)
-            self._decoder = None
 
     async def health(self) -> StoreHealth:
         (row,) = await self._pool.fetch(_STATEMENTS["health"], {}, action="health")
@@ -112,7 +101,7 @@ class PostgresSpanReader:
             with translated("search"):
                 statement = self._compile_search(search, below=below)
             rows = await self._pool.fetch(
-                statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search", planning=_BY_INDEX
+                statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search", planning=BY_INDEX
             )
             for row in rows:
                 found.setdefault(row.trace_id, row.start_time)
@@ -127,9 +116,9 @@ class PostgresSpanReader:
 
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        rows = await self._pool.fetch(_STATEMENTS["spans"], parameters, action="trace", planning=_BY_INDEX)
+        rows = await self._pool.fetch(_STATEMENTS["spans"], parameters, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows)
-        return await self._aside(_by_trace, spans)
+        return await self._pool.aside(_by_trace, spans)
 
     async def trace_spans(
         self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
@@ -146,7 +135,7 @@ class PostgresSpanReader:
             "fingerprint": place.tie,
             "limit": limit + 1,
         }
-        rows = await self._pool.fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=_BY_INDEX)
+        rows = await self._pool.fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows[:limit])
         if len(rows) <= limit:
             return SpanPage(spans=spans)
@@ -161,48 +150,29 @@ class PostgresSpanReader:
     async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
         """See ``SpanReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        totals = await self._pool.fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=_BY_INDEX)
+        totals = await self._pool.fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=BY_INDEX)
         bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
         rows = await self._pool.fetch(
-            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=_BY_INDEX
+            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_INDEX
         )
         spans = await self._spans(workspace_id, rows)
-        return await self._aside(_outlines, totals, rows, spans)
+        return await self._pool.aside(_outlines, totals, rows, spans)
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
         rows = await self._pool.fetch(
-            _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=_BY_HASH
+            _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=BY_HASH
         )
         return [ServiceNode(service=row.service_name, spans=row.spans, statistics=_statistics(row)) for row in rows]
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
         rows = await self._pool.fetch(
-            _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=_BY_HASH
+            _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=BY_HASH
         )
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
 
     async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
-        resource_ids, scope_ids = await self._aside(origins_of, rows)
-        resources = await self._resources(workspace_id, resource_ids)
-        scopes = await self._scopes(workspace_id, scope_ids)
-        return await self._aside(decode_spans, rows, resources=resources, scopes=scopes)
-
-    async def _aside(
-        self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
-    ) -> _Result:
-        """Does heavy work beside the event loop."""
-        assert self._decoder is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
-        return await asyncio.get_running_loop().run_in_executor(self._decoder, partial(work, *args, **kwargs))
-
-    async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
-        rows = await self._pool.fetch(
-            _STATEMENTS["resources"], {"workspace_id": workspace_id, "ids": ids}, action="trace"
-        )
-        return decode_resources(rows)
-
-    async def _scopes(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Scope]:
-        rows = await self._pool.fetch(_STATEMENTS["scopes"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
-        return decode_scopes(rows)
+        resources, scopes = await self._pool.origins(workspace_id, rows)
+        return await self._pool.aside(decode_spans, rows, resources=resources, scopes=scopes)
 
 
 def _window_parameters(window: Window) -> Mapping[str, object]:
@@ -216,37 +186,6 @@ def _window_parameters(window: Window) -> Mapping[str, object]:
 def _statistics(row: Row) -> CallStatistics:
     p50, p95, p99 = row.percentiles or (0.0, 0.0, 0.0)
     return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
-
-
-def origins_of(rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[int]]:
-    """The ids of resources and scopes that rows refer to, each once."""
-    return list({row.resource_id for row in rows}), list({row.scope_id for row in rows})
-
-
-def decode_resources(rows: Sequence[Row]) -> dict[int, Resource]:
-    """Entries of the dictionary by id."""
-    return {
-        row.resource_id: Resource(
-            attributes=decode_attributes(row.attributes),
-            dropped_attributes_count=row.dropped_attributes_count or 0,
-            schema_url=row.schema_url or "",
-        )
-        for row in rows
-    }
-
-
-def decode_scopes(rows: Sequence[Row]) -> dict[int, Scope]:
-    """Entries of the dictionary by id."""
-    return {
-        row.scope_id: Scope(
-            name=row.name,
-            version=row.version,
-            attributes=decode_attributes(row.attributes),
-            dropped_attributes_count=row.dropped_attributes_count or 0,
-            schema_url=row.schema_url or "",
-        )
-        for row in rows
-    }
 
 
 def decode_spans(
@@ -283,23 +222,6 @@ def _outline(total: Row, notable: Sequence[tuple[Row, Span]]) -> TraceOutline:
     )
 
 
-class RedactionReceipt(msgspec.Struct, frozen=True):
-    """The column ``redactions``."""
-
-    entities: Mapping[str, int] = MappingProxyType({})
-    keys: Mapping[str, Mapping[str, int]] = MappingProxyType({})
-    policy: str = ""
-
-
-_NOTHING_REDACTED = RedactionReceipt()
-_decode_receipt = msgspec.json.Decoder(RedactionReceipt).decode
-
-
-def decode_receipt(data: bytes | None) -> RedactionReceipt:
-    """What redaction left behind, of the column ``redactions``."""
-    return _decode_receipt(data) if data else _NOTHING_REDACTED
-
-
 def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:
     start = row.start_time * 1000 + row.start_time_ns
     receipt = decode_receipt(row.redactions)
@@ -327,17 +249,3 @@ def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:
         redacted_keys=receipt.keys,
         redaction_policy=receipt.policy,
     )
-
-
-__all__ = [
-    "ROWS_AT_ONCE",
-    "PostgresSpanReader",
-    "ReaderConfig",
-    "SearchCompiler",
-    "configure_reading",
-    "decode_receipt",
-    "decode_resources",
-    "decode_scopes",
-    "decode_spans",
-    "origins_of",
-]

@@ -1,6 +1,3 @@
--- by_index: for statements that find few interactions
-SET LOCAL enable_seqscan = off;
-
 -- columns: what is read of an interaction; texts are cut
 i.workspace_id, i.trace_id, i.span_id, i.start_time, i.start_time_ns, i.latency_ns, i.mapper_version, i.operation,
 i.status, i.service_name, i.provider, i.model, i.convention, i.is_estimated, i.is_discrepant, i.is_streaming,

@@ -16,7 +16,7 @@ from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, encode_interaction
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.partition import AI_SEARCH, Upkeep, keep_ahead
-from storage.postgres.reading import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.retention import remove
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig, index_once
 from storage.postgres.table import Table

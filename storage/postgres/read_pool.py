@@ -1,11 +1,13 @@
-"""A pool of read-only connections whose plans see the values, and whose rows are taken over without holding up others."""
+"""Reading over a pool of read-only connections, in PostgreSQL's binary format; what the readers of all signals share."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import LiteralString, ParamSpec, TypeVar
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
@@ -18,19 +20,27 @@ from psycopg_pool import AsyncConnectionPool
 
 from storage.postgres.error import translated
 from storage.postgres.row import PG_EPOCH_US
+from storage.postgres.statement import load_statements
+from storage.postgres.stored_part import Row, decode_resources, decode_scopes, origins_of
+from tracedata import Resource, Scope
 
+_STATEMENTS = load_statements("reader.sql")
+# A partition has no statistics until autovacuum has seen it, and it is the newest one that everybody asks for. What the
+# planner must not guess then is said: few rows are found by an index, and many spans meet their parents in a hash.
+BY_INDEX = _STATEMENTS["by_index"]
+BY_HASH = _STATEMENTS["by_hash"]
 _INT64 = struct.Struct("!q")
 _RECONNECT_S = 2.0
 
 # So many rows are taken over before the event loop gets its turn: about a millisecond.
 ROWS_AT_ONCE = 200
 
-# Rows are named tuples whose fields follow from the statement, which the type system cannot see.
-Row = Any
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a reader: connections, and how long a query may take."""
+    """Bounds of the reader: connections, and how long a query may take."""
 
     dsn: str
     max_connections: int = 8
@@ -39,12 +49,23 @@ class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
     application_name: str = "relayscope-reader"
 
 
-class ReadingPool:
-    """Connections that only read."""
+class _MicrosecondLoader(Loader):
+    """Timestamps as Unix microseconds: ``datetime`` would cost more and say less."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> int:
+        return int(_INT64.unpack(data)[0]) + PG_EPOCH_US
+
+
+class ReadPool:
+    """Connections for reading, and a thread for decoding. Readers share it; whoever made it starts and closes it."""
 
     def __init__(self, config: ReaderConfig) -> None:
         self._config = config
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
+        # One thread: several would only take the interpreter from the event loop, each for longer.
+        self._decoder: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
         """Opens the pool; the database need not answer yet."""
@@ -71,12 +92,35 @@ class ReadingPool:
             reconnect_timeout=_RECONNECT_S,
             open=False,
         )
+        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="span-decoder")
         await self._pool.open()
 
     async def aclose(self) -> None:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+        if self._decoder is not None:
+            self._decoder.shutdown(wait=False, cancel_futures=True)
+            self._decoder = None
+
+    async def origins(
+        self, workspace_id: int, rows: Sequence[Row]
+    ) -> tuple[Mapping[int, Resource], Mapping[int, Scope]]:
+        """The dictionary entries that rows refer to, by id."""
+        resource_ids, scope_ids = await self.aside(origins_of, rows)
+        resources = await self._entries("resources", workspace_id, resource_ids)
+        scopes = await self._entries("scopes", workspace_id, scope_ids)
+        return decode_resources(resources), decode_scopes(scopes)
+
+    async def _entries(self, name: str, workspace_id: int, ids: Sequence[int]) -> Sequence[Row]:
+        return await self.fetch(_STATEMENTS[name], {"workspace_id": workspace_id, "ids": ids}, action="trace")
+
+    async def aside(
+        self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result:
+        """Does heavy work beside the event loop."""
+        assert self._decoder is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
+        return await asyncio.get_running_loop().run_in_executor(self._decoder, partial(work, *args, **kwargs))
 
     async def fetch(
         self,
@@ -86,11 +130,7 @@ class ReadingPool:
         action: str,
         planning: LiteralString | None = None,
     ) -> Sequence[Row]:
-        """Runs one statement; ``planning`` is a setting for it, sent along without a round trip of its own.
-
-        Raises:
-            RelayscopeError: the database cannot be reached or asked; the message names the action.
-        """
+        """Runs one statement; ``planning`` is a setting for it, sent along without a round trip of its own."""
         assert self._pool is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
         with translated(action):
             async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
@@ -114,15 +154,6 @@ async def configure_reading(connection: AsyncConnection[Row]) -> None:
     """Lets a session give times as Unix microseconds and jsonb as its text, as decoding here expects."""
     set_json_loads(_undecoded, connection)
     connection.adapters.register_loader("timestamptz", _MicrosecondLoader)
-
-
-class _MicrosecondLoader(Loader):
-    """Timestamps as Unix microseconds: ``datetime`` would cost more and say less."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> int:
-        return int(_INT64.unpack(data)[0]) + PG_EPOCH_US
 
 
 def _undecoded(data: str | bytes) -> bytes:
