@@ -27,6 +27,7 @@ _PICO = 10**12
 _INT2, _INT4, _INT8 = 2**15 - 1, 2**31 - 1, 2**63 - 1
 # The last moment of timestamptz is later; nobody's clock is.
 _MAX_START_NS = 2**64 - 1
+_MAX_DEPTH = 64
 _LOST = "\N{REPLACEMENT CHARACTER}"
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
@@ -146,6 +147,7 @@ def stored(interaction: Interaction, *, workspace_id: int) -> StoredInteraction:
     one, usage, cost = interaction, interaction.usage, interaction.cost
     start_ns = min(max(one.start_time_unix_nano, 0), _MAX_START_NS)
     start_us, start_rest_ns = divmod(start_ns, 1_000)
+    pico = _pico(cost.amount)
     return StoredInteraction(
         workspace_id=workspace_id,
         trace_id=one.trace_id,
@@ -173,9 +175,9 @@ def stored(interaction: Interaction, *, workspace_id: int) -> StoredInteraction:
         output_tokens=_count(usage.output, _INT4),
         reasoning_tokens=_count(usage.reasoning, _INT4),
         audio_output_tokens=_count(usage.audio_output, _INT4),
-        cost_pico=_pico(cost.amount),
+        cost_pico=pico,
         cost_source=_short(cost.source) or None,
-        currency=_short(cost.currency) if cost.amount is not None or cost.currency != Cost().currency else None,
+        currency=_short(cost.currency) if pico is not None or cost.currency != Cost().currency else None,
         parent_span_id=one.parent_span_id or None,
         model_requested=_short(one.model_requested) or None,
         model_served=_short(one.model_served) or None,
@@ -328,8 +330,8 @@ def _encode_details(one: Interaction) -> bytes:
         error_message=one.error_message[:MAX_TEXT_CHARS],
         tags=tuple(one.tags),
         tool_calls=tuple(one.tool_calls),
-        reported_input=one.usage.reported_input,
-        reported_output=one.usage.reported_output,
+        reported_input=_count(one.usage.reported_input, _INT8),
+        reported_output=_count(one.usage.reported_output, _INT8),
         basis=one.usage.basis,
         cost_computed=_finite(one.cost.computed),
         price=one.cost.price,
@@ -343,7 +345,7 @@ def _encode_details(one: Interaction) -> bytes:
         if parameters:
             details = msgspec.structs.replace(details, parameters=msgspec.Raw(encode_attributes(parameters)))
         data = _encode_json(details)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, RecursionError):
         mended = _mended(msgspec.to_builtins(msgspec.structs.replace(details, parameters=msgspec.UNSET)))
         if parameters:
             mended["parameters"] = msgspec.Raw(encode_attributes(_mended(parameters)))
@@ -380,14 +382,16 @@ def _parameters_of(details: _Details) -> Mapping[str, object]:
     return {} if details.parameters is msgspec.UNSET else decode_attributes(bytes(details.parameters))
 
 
-def _mended(value: Any) -> Any:  # noqa: ANN401 - whatever a row or JSON holds
-    """The same without what text in PostgreSQL cannot hold."""
+def _mended(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever a row or JSON holds
+    """The same without what text and JSON in PostgreSQL cannot hold."""
     if isinstance(value, str):
         return _storable(value).encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping | list | tuple) and depth == _MAX_DEPTH:
+        return None
     if isinstance(value, Mapping):
-        return {_mended(key): _mended(item) for key, item in value.items()}
+        return {_mended(key): _mended(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mended(item) for item in value]
+        return [_mended(item, depth + 1) for item in value]
     return value
 
 

@@ -52,9 +52,11 @@ async def _filling(dsn: str, **fields: float) -> AsyncIterator[SearchIndex]:
 async def test_new_interactions_are_found_soon(shared_postgres_dsn: str) -> None:
     async with _filling(shared_postgres_dsn, slice_rows=3):
         await put_rows(shared_postgres_dsn, [interaction(prompt=f"fresh {number}") for number in range(10)])
-        async with asyncio.timeout(20):
-            while await _hits(shared_postgres_dsn, "fresh") < 10:
-                await asyncio.sleep(0.01)
+
+        async def are_all_found() -> bool:
+            return await _hits(shared_postgres_dsn, "fresh") == 10
+
+        await until(are_all_found)
 
 
 async def test_a_transaction_that_ends_late_is_not_missed(shared_postgres_dsn: str) -> None:

@@ -225,6 +225,15 @@ def test_storing_again_what_was_stored_changes_nothing(changes: dict[str, Any]) 
     assert encode_interaction(once, workspace_id=1) == encode_interaction(one, workspace_id=1)
 
 
+def test_parameters_that_are_nested_too_deeply_lose_their_depth() -> None:
+    value: object = 1
+    for _ in range(2_000):
+        value = [value]
+    found = as_stored(interaction(name="n", parameters={"p": value, "q": 1}))
+    assert (found.name, found.parameters["q"]) == ("n", 1)
+    assert len(encode_interaction(found, workspace_id=1)) < 1_000
+
+
 def test_the_identity_is_made_of_columns() -> None:
     assert set(INTERACTION_IDENTITY) <= set(INTERACTION_COLUMNS)
     assert replace(interaction(), name="x") != interaction()
