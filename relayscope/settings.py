@@ -260,7 +260,8 @@ class RetentionSettings(_Section):
     @property
     def periods(self) -> dict[str, timedelta]:
         """How long each signal is kept, by the name of its table; those that are kept for ever are missing."""
-        ages = {"spans": self.spans, "log_records": self.log_records}
+        # Texts go with the spans that they are of, out of the index of texts too.
+        ages = {"spans": self.spans, "log_records": self.log_records, "ai_search": self.spans}
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 
