@@ -21,6 +21,7 @@ from tracedata.interaction import InteractionStatus, OperationName
 
 CONVENTION_SCOPE = Scope(name="relayscope.ai-interactions", version="1")
 _TIMEOUT = "timeout"
+_TIMEOUT_CODES = frozenset({"408", "504"})
 _NS_PER_MS = 1_000_000
 _MAX_OTLP_NS = 2**64 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -320,7 +321,8 @@ def _failure(given: SubmittedAiInteraction) -> Iterator[tuple[str, Value]]:
     yield "error.type", _TIMEOUT if given.status == "timeout" else kind
     if code:
         yield "error.code", code
-    if _HTTP_CODE.fullmatch(code):
+    # Another number would say that something else went wrong.
+    if _HTTP_CODE.fullmatch(code) and (given.status != _TIMEOUT or code in _TIMEOUT_CODES):
         yield "http.response.status_code", int(code)
 
 
