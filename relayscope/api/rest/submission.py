@@ -319,10 +319,13 @@ def _failure(given: SubmittedAiInteraction) -> Iterator[tuple[str, Value]]:
     kind = (error.type if error is not None else None) or code or "error"
     # The type of an exception may say nothing of the time that ran out; it stands in the event too.
     yield "error.type", _TIMEOUT if given.status == "timeout" else kind
+    if given.status == _TIMEOUT and code not in _TIMEOUT_CODES:
+        # Under the usual keys, another code would say that something else went wrong.
+        yield "relayscope.error.code", code or None
+        return
     if code:
         yield "error.code", code
-    # Another number would say that something else went wrong.
-    if _HTTP_CODE.fullmatch(code) and (given.status != _TIMEOUT or code in _TIMEOUT_CODES):
+    if _HTTP_CODE.fullmatch(code):
         yield "http.response.status_code", int(code)
 
 
