@@ -120,7 +120,8 @@ class PostgresInteractionReader:
             "text_chars": _HIT_TEXT_CHARS,
             "limit": search.limit + 1,
         }
-        rows = await self._pool.fetch(_STATEMENTS["search"], parameters, action=action)
+        planning = None if _is_selective(search.where) else _STATEMENTS["in_order"]
+        rows = await self._pool.fetch(_STATEMENTS["search"], parameters, action=action, planning=planning)
         shown = rows[: search.limit]
         cursor = None
         if len(rows) > len(shown) > 0:
@@ -235,6 +236,14 @@ def _filter_parameters(where: InteractionFilter) -> dict[str, object]:
         "min_latency_ns": where.min_latency_ns,
         "max_latency_ns": where.max_latency_ns,
     }
+
+
+def _is_selective(where: InteractionFilter) -> bool:
+    """Whether more is asked for than a workspace, a time, and kinds of operations."""
+    bare = InteractionFilter(
+        workspace_id=where.workspace_id, start_us=where.start_us, end_us=where.end_us, operations=where.operations
+    )
+    return where != bare
 
 
 def _short(text: str | None) -> str | None:

@@ -1,3 +1,6 @@
+-- in_order: for a search that most matches satisfy: the newest are joined one by one until there are enough
+SELECT set_config('enable_hashjoin', 'off', true) AS hashjoin, set_config('enable_mergejoin', 'off', true) AS mergejoin;
+
 -- columns: what is read of an interaction; texts are cut
 i.workspace_id, i.trace_id, i.span_id, i.start_time, i.start_time_ns, i.latency_ns, i.mapper_version, i.operation,
 i.status, i.service_name, i.provider, i.model, i.convention, i.is_estimated, i.is_discrepant, i.is_streaming,
