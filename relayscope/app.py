@@ -38,6 +38,7 @@ from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.interaction_reader import PostgresInteractionReader
+from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
@@ -284,7 +285,8 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     )
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
-    app = create_app(reader, system=system, instruments=instruments, redacted=redacted, ai=ai)
+    logs = PostgresLogReader(reader.pool)
+    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai)
     leaders = (build_maintenance(settings, dsn), build_search_index(dsn))
     return [
         *([telemetry] if telemetry else []),

@@ -60,7 +60,7 @@ def _whole(name: str) -> LiteralString:
     return statement
 
 
-_STATEMENTS = {name: _whole(name) for name in _RAW}
+STATEMENTS = {name: _whole(name) for name in _RAW}
 
 
 class PostgresInteractionReader:
@@ -79,12 +79,12 @@ class PostgresInteractionReader:
     async def find(self, question: InteractionQuestion) -> InteractionPage:
         """See ``InteractionReader``. Partitions are read one after the other until the page is full."""
         parameters = {
-            **_filter_parameters(question.where),
+            **filter_parameters(question.where),
             **_place_parameters(question.after),
             "text_chars": question.max_text_chars,
             "limit": question.limit + 1,
         }
-        statement = _STATEMENTS["oldest" if question.is_oldest_first else "newest"]
+        statement = STATEMENTS["oldest" if question.is_oldest_first else "newest"]
         rows = await self._pool.fetch(statement, parameters, action="interactions", planning=BY_INDEX)
         items = [interaction_of(row) for row in rows[: question.limit]]
         has_more = len(rows) > question.limit > 0
@@ -98,7 +98,7 @@ class PostgresInteractionReader:
             "text_chars": MAX_TEXT_CHARS,
         }
         for name in ("of_span", "of_source"):
-            rows = await self._pool.fetch(_STATEMENTS[name], parameters, action="interaction", planning=BY_INDEX)
+            rows = await self._pool.fetch(STATEMENTS[name], parameters, action="interaction", planning=BY_INDEX)
             if rows:
                 return interaction_of(rows[0])
         return None
@@ -106,11 +106,11 @@ class PostgresInteractionReader:
     async def search(self, search: InteractionSearch) -> HitPage:
         """See ``InteractionReader``. The index is filled by ``storage.postgres.search_index``."""
         action = "search interactions"
-        (asked,) = await self._pool.fetch(_STATEMENTS["has_words"], {"text": search.text}, action=action)
+        (asked,) = await self._pool.fetch(STATEMENTS["has_words"], {"text": search.text}, action=action)
         if not asked.has_words:
             raise CallerError("there is no word in it to look for")
         parameters = {
-            **_filter_parameters(search.where),
+            **filter_parameters(search.where),
             **_place_parameters(search.after.place if search.after else None),
             "after_rank": search.after.rank if search.after else None,
             "text": search.text,
@@ -120,8 +120,8 @@ class PostgresInteractionReader:
             "text_chars": _HIT_TEXT_CHARS,
             "limit": search.limit + 1,
         }
-        planning = None if _is_selective(search.where) else _STATEMENTS["in_order"]
-        rows = await self._pool.fetch(_STATEMENTS["search"], parameters, action=action, planning=planning)
+        planning = None if _is_selective(search.where) else STATEMENTS["in_order"]
+        rows = await self._pool.fetch(STATEMENTS["search"], parameters, action=action, planning=planning)
         shown = rows[: search.limit]
         cursor = None
         if len(rows) > len(shown) > 0:
@@ -131,12 +131,12 @@ class PostgresInteractionReader:
 
     async def statistics(self, question: StatisticsQuestion) -> StatisticsTable:
         parameters = {
-            **_filter_parameters(question.where),
+            **filter_parameters(question.where),
             "by": list(question.by),
             "bucket": None if question.bucket_us is None else timedelta(microseconds=question.bucket_us),
             "limit": question.limit + 1,
         }
-        rows = await self._pool.fetch(_STATEMENTS["statistics"], parameters, action="interaction statistics")
+        rows = await self._pool.fetch(STATEMENTS["statistics"], parameters, action="interaction statistics")
         found = [_statistics_row(row, question) for row in rows[: question.limit]]
         if not found and not question.by and question.bucket_us is None:
             found = [StatisticsRow(key={}, statistics=InteractionStatistics(calls=0, errors=0))]
@@ -145,12 +145,12 @@ class PostgresInteractionReader:
     async def sessions(self, question: SessionQuestion) -> SessionPage:
         after = question.after
         parameters = {
-            **_filter_parameters(question.where),
+            **filter_parameters(question.where),
             "after_start": None if after is None else _moment(after.last_start_us),
             "after_session": None if after is None else after.session_id,
             "limit": question.limit + 1,
         }
-        rows = await self._pool.fetch(_STATEMENTS["sessions"], parameters, action="sessions")
+        rows = await self._pool.fetch(STATEMENTS["sessions"], parameters, action="sessions")
         items = [_session(row) for row in rows[: question.limit]]
         if not len(rows) > len(items) > 0:
             return SessionPage(items=items)
@@ -168,10 +168,10 @@ class PostgresInteractionReader:
         parameters = {"workspace_id": workspace_id, **ids, "limit": _MAX_SOURCES}
         times = {"start": _moment(min(starts)), "end": _moment(max(starts))}
         rows = await self._pool.fetch(
-            _STATEMENTS["source_spans"], {**parameters, **times}, action=action, planning=BY_INDEX
+            STATEMENTS["source_spans"], {**parameters, **times}, action=action, planning=BY_INDEX
         )
         log_rows = await self._pool.fetch(
-            _STATEMENTS["source_log_records"], parameters, action=action, planning=BY_INDEX
+            STATEMENTS["source_log_records"], parameters, action=action, planning=BY_INDEX
         )
         resources, scopes = await self._pool.origins(workspace_id, [*rows, *log_rows])
         spans = decode_spans(rows, resources=resources, scopes=scopes)
@@ -192,7 +192,7 @@ class PostgresInteractionReader:
             "parent_ids": parents,
             "limit": len(found.spans) + len(parents) + MAX_RELATED,
         }
-        rows = await self._pool.fetch(_STATEMENTS["related"], parameters, action=action, planning=BY_INDEX)
+        rows = await self._pool.fetch(STATEMENTS["related"], parameters, action=action, planning=BY_INDEX)
         conventions = {source.span_id: source.convention for source in interaction.sources}
         return [_related(row, conventions) for row in rows]
 
@@ -203,11 +203,11 @@ class PostgresInteractionReader:
             "trace_ids": [trace_id for trace_id, _ in ids],
             "span_ids": [span_id for _, span_id in ids],
         }
-        rows = await self._pool.fetch(_STATEMENTS["stored"], parameters, action="stored spans", planning=BY_INDEX)
+        rows = await self._pool.fetch(STATEMENTS["stored"], parameters, action="stored spans", planning=BY_INDEX)
         return {(row.trace_id, row.span_id) for row in rows}
 
 
-def _filter_parameters(where: InteractionFilter) -> dict[str, object]:
+def filter_parameters(where: InteractionFilter) -> dict[str, object]:
     """Texts are looked for as they are stored: cut, and ids with a digest of what was cut."""
     return {
         "workspace_id": where.workspace_id,

@@ -27,7 +27,7 @@ from tracedata.interaction import MAX_TEXT_CHARS
 
 _log = logging.getLogger(__name__)
 
-_STATEMENTS = load_statements("search_index.sql")
+STATEMENTS = load_statements("search_index.sql")
 # So often who has nothing to do says so, since the lag is measured from then.
 _TELL_S = 10.0
 
@@ -106,7 +106,7 @@ class SearchIndex:
     async def _serve(self, connection: AsyncConnection) -> None:
         while not await _leads(connection):  # noqa: ASYNC110 - the other leader is another process
             await asyncio.sleep(self._config.retry_s)
-        await connection.execute(_STATEMENTS["quietly"])
+        await connection.execute(STATEMENTS["quietly"])
         progress = await _stored_progress(connection)
         while True:
             indexed = await self._catch_up(connection, progress)
@@ -137,14 +137,14 @@ class SearchIndex:
         while after < until:
             began = time.monotonic()
             parameters = {"after": after, "until": until, "limit": self._config.slice_rows}
-            cursor = await connection.execute(_STATEMENTS["slice"], parameters)
+            cursor = await connection.execute(STATEMENTS["slice"], parameters)
             last, rows = await cursor.fetchone() or (None, 0)
             if last is None:
                 break
             async with connection.transaction():
                 for name in ("forget", "index"):
                     await connection.execute(
-                        _STATEMENTS[name], {"after": after, "until": last, "text_chars": MAX_TEXT_CHARS}
+                        STATEMENTS[name], {"after": after, "until": last, "text_chars": MAX_TEXT_CHARS}
                     )
                 progress.seen_to = max(progress.seen_to, last)
                 await _advance(connection, progress, is_caught_up=False)
@@ -162,29 +162,29 @@ async def index_once(dsn: str) -> int:
     """
     index = SearchIndex(SearchIndexConfig(dsn=dsn, rest=0.0))
     async with await connect(dsn, autocommit=True) as connection:
-        await connection.execute(_STATEMENTS["quietly"])
+        await connection.execute(STATEMENTS["quietly"])
         progress = await _stored_progress(connection)
         return await index._catch_up(connection, progress)  # noqa: SLF001 - the same module
 
 
 async def _leads(connection: AsyncConnection) -> bool:
-    row = await (await connection.execute(_STATEMENTS["try_to_lead"])).fetchone()
+    row = await (await connection.execute(STATEMENTS["try_to_lead"])).fetchone()
     return bool(row and row[0])
 
 
 async def _stored_progress(connection: AsyncConnection) -> _Progress:
     """Where another leader stopped. What it saw but could not finish is looked through again."""
-    row = await (await connection.execute(_STATEMENTS["progress"])).fetchone()
+    row = await (await connection.execute(STATEMENTS["progress"])).fetchone()
     return _Progress(done_to=row[0], seen_to=row[1]) if row else _Progress()
 
 
 async def _horizon(connection: AsyncConnection) -> _Horizon:
     cursor = connection.cursor(row_factory=dict_row)
-    row = await (await cursor.execute(_STATEMENTS["horizon"])).fetchone()
+    row = await (await cursor.execute(STATEMENTS["horizon"])).fetchone()
     return _Horizon(**(row or {}))
 
 
 async def _advance(connection: AsyncConnection, progress: _Progress, *, is_caught_up: bool) -> None:
-    statement: LiteralString = _STATEMENTS["advance"]
+    statement: LiteralString = STATEMENTS["advance"]
     parameters = {"done_to": progress.done_to, "seen_to": progress.seen_to, "is_caught_up": is_caught_up}
     await connection.execute(statement, parameters)

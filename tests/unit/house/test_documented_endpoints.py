@@ -22,7 +22,8 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
     store = MemoryStore()
     policy = EffectivePolicy(is_enabled=True, policy_hash="", tree={})
     ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer())
-    schema = create_app(store, redacted=(PostgresAudit("unused"), lambda _: policy), ai=ai).openapi()
+    redacted = (PostgresAudit("unused"), lambda _: policy)
+    schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
     assert served <= documented
