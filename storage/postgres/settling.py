@@ -205,7 +205,8 @@ class _Sharing:
         # None until it is read.
         self._floor: int | None = None
         # A number, and the first transaction that cannot have been given it.
-        self._candidate: tuple[int, int | None] | None = None
+        self._candidate: tuple[int, int] | None = None
+        self._is_over = False
         self._seen: set[int] = set()
         self._newest = -1
 
@@ -217,22 +218,20 @@ class _Sharing:
         if newest == self._newest and self._candidate is None:
             return []
         self._newest = newest
+        # Asked before the rows are looked at, so that these are all that there will be.
+        transactions = await _row(connection, "transactions")
         if self._candidate is None and newest > self._floor:
-            self._candidate = (newest, None)
+            self._candidate = (newest, transactions.next)
+        self._is_over = self._candidate is not None and transactions.oldest >= self._candidate[1]
         return await _shared(connection, await self._new_rows(connection, after=self._floor))
 
     async def advance(self, connection: Connection) -> None:
         """What was found is settled; what cannot come into sight any more is not looked at again."""
-        if self._candidate is None:
+        if self._candidate is None or not self._is_over:
             return
-        number, begins = self._candidate
-        row = await _row(connection, "transactions")
-        if begins is None:
-            self._candidate = (number, row.next)
-        elif row.oldest >= begins:
-            self._floor, self._candidate = number, None
-            self._seen = {seen for seen in self._seen if seen > number}
-            await connection.execute(_STATEMENTS["advance"], {"arrival_id": number})
+        self._floor, self._candidate, self._is_over = self._candidate[0], None, False
+        self._seen = {seen for seen in self._seen if seen > self._floor}
+        await connection.execute(_STATEMENTS["advance"], {"arrival_id": self._floor})
 
     async def _new_rows(self, connection: Connection, *, after: int) -> Sequence[Any]:
         found: list[Any] = []

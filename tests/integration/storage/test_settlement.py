@@ -488,4 +488,17 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
         await settle(shared_postgres_dsn)
         return await stored_interactions(shared_postgres_dsn, workspace_id)
 
-    assert asyncio.run(play()) == whole(delivery.spans, delivery.records)
+    assert_same(asyncio.run(play()), whole(delivery.spans, delivery.records), delivery)
+
+
+def assert_same(found: Sequence[Interaction], wanted: Sequence[Interaction], delivery: Delivery) -> None:
+    """Told by number, since what hypothesis shows of spans is very long."""
+    assert list(found) == list(wanted), f"{delivery!r}: {_numbered(found, delivery)}, not {_numbered(wanted, delivery)}"
+
+
+def _numbered(interactions: Sequence[Interaction], delivery: Delivery) -> list[tuple[object, ...]]:
+    numbers = {one.span_id: number for number, one in enumerate(delivery.items) if isinstance(one, Span)}
+    return [
+        (numbers[one.span_id], [numbers[source.span_id] for source in one.sources], one.response, one.user_id)
+        for one in interactions
+    ]
