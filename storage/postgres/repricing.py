@@ -168,7 +168,7 @@ class _Run:
             if one.cost.amount is not None:
                 sums[one.cost.currency] += round(one.cost.amount * _PICO)
         tokens = new.usage.total
-        if tokens is None or new.cost.computed is not None or new.cost.price:
+        if tokens is None or new.cost.amount is not None or new.cost.price:
             return
         key = (new.provider, new.model)
         if key in self._calls or len(self._calls) < _MAX_UNMAPPED:
