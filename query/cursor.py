@@ -15,10 +15,12 @@ import msgspec
 
 from query.moment import MAX_MOMENT_US
 from storage.api import SearchCursor, SpanCursor
+from storage.log_record import LogCursor
 from tracedata import CallerError
 
 _SEARCH = struct.Struct(">cQ16s")
 _SPAN = struct.Struct(">cQ8sq")
+_LOG = struct.Struct(">cQq")
 _MALFORMED = "malformed cursor: use the nextCursor of the previous page as it came"
 _MAX_CHARS = 8_192
 
@@ -58,6 +60,20 @@ def decode_span_cursor(text: str) -> SpanCursor:
     """
     start, span_id, tie = _unpack(_SPAN, text, b"S")
     return SpanCursor(start_time_unix_nano=start, span_id=span_id, tie=tie)
+
+
+def encode_log_cursor(cursor: LogCursor) -> str:
+    return _text(_LOG.pack(b"L", cursor.moment_unix_nano, cursor.tie))
+
+
+def decode_log_cursor(text: str) -> LogCursor:
+    """Reads what ``encode_log_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    moment, tie = _unpack(_LOG, text, b"L")
+    return LogCursor(moment_unix_nano=moment, tie=tie)
 
 
 def encode_name_cursor(cursor: NameCursor) -> str:

@@ -35,6 +35,7 @@ from storage.postgres.connection import check_url
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
+from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
@@ -251,7 +252,8 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
     redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
-    app = create_app(reader, system=system, instruments=instruments, redacted=redacted)
+    logs = PostgresLogReader(reader.pool)
+    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted)
     server = GuestServer(config, app)
     components: list[Component] = [telemetry] if telemetry else []
     components += [reader, build_maintenance(settings, dsn)]

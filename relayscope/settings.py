@@ -157,13 +157,17 @@ class ReceiverSettings(_Section):
 
 
 class LimitSettings(_Section):
-    """Bounds of one span; what exceeds them is cut, with a mark."""
+    """Bounds of one span or log record; what exceeds them is cut, with a mark."""
 
-    max_attributes: int = Field(1024, ge=1, description="Attributes of a span, event, link, resource or scope.")
+    max_attributes: int = Field(
+        1024, ge=1, description="Attributes of a span, event, link, log record, resource or scope."
+    )
     max_value_chars: int = Field(_MIB, ge=256, description="Characters of a value, name or message.")
     max_events: int = Field(4096, ge=0, description="Events of a span.")
     max_links: int = Field(1024, ge=0, description="Links of a span.")
-    max_span_chars: int = Field(4 * _MIB, ge=4096, description="Characters of a span with everything in it.")
+    max_span_chars: int = Field(
+        4 * _MIB, ge=4096, description="Characters of a span, or of a log record, with everything in it."
+    )
 
 
 # Any other name would make replacements that are not known again, and tokens that cannot be revealed.

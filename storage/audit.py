@@ -38,7 +38,7 @@ class AuditLog(Protocol):
 
 
 class RedactionCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an entity was redacted below an attribute key, or at another place of spans."""
+    """How often an entity was redacted below an attribute key, or at another place. ``spans`` counts log records as well."""
 
     entity: str
     key: str
@@ -47,7 +47,7 @@ class RedactionCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RedactionStatistics(Protocol):
-    """Sums over the receipts of spans that start in a window."""
+    """Sums over the receipts of spans that start in a window, and of log records of that time."""
 
     async def redaction_counts(self, window: Window, *, limit: int) -> Sequence[RedactionCount]:
         """The most frequent first."""

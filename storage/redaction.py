@@ -1,4 +1,4 @@
-"""What is known of redaction once spans are stored: what verifying finds, and how far applying a stricter policy has come.
+"""What is known of redaction once spans and log records are stored: what verifying finds, and how far applying a stricter policy has come.
 
 Nothing here holds a value. Keys are shown only after somebody has looked whether they hold personal data themselves.
 """
@@ -71,25 +71,26 @@ class VerifyProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ApplyProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """After a page. Counts are those of the whole run, interrupted parts included."""
+    """After a page. Counts are those of the whole run, spans and log records, interrupted parts included."""
 
     run_id: int
     partition: str
-    spans: int
+    rows: int
     changed: int
-    expected_spans: int
+    expected_rows: int
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a run did. ``entries`` counts changed resources and scopes, ``operations`` removed ones.
 
-    ``skipped`` are spans whose resource or scope is not stored, which cannot be read.
+    ``changed`` counts spans and log records; ``skipped`` are those whose resource or scope is not stored, which cannot be read.
     """
 
     run_id: int
     policy: str
     is_resumed: bool
     spans: int
+    log_records: int
     changed: int
     skipped: int
     entities: Mapping[str, int]

@@ -11,10 +11,12 @@ from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import health, redaction, services, traces
+from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from storage.api import SpanReader
+from storage.log_record import LogReader
 
-_DESCRIPTION = """Traces, services and health of Relayscope.
+_DESCRIPTION = """Traces, log records, services and health of Relayscope.
 
 Times are ISO-8601 in UTC, durations are milliseconds. Every list is `{"items": [...], "nextCursor": "..." | null}`;
 pass `nextCursor` as `cursor` to get the next page. Errors are `application/problem+json` (RFC 9457).
@@ -28,12 +30,13 @@ def create_app(
     clock: Callable[[], int] = time.time_ns,
     system: SystemView | None = None,
     instruments: ApiInstruments | None = None,
+    logs: LogReader | None = None,
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
-    application belongs to: without it, there are no metrics, and readiness is the store's. ``redacted`` is what tells of redaction, and the policy of a workspace.
+    application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records, ``redacted`` is what tells of redaction, and the policy of a workspace.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -48,6 +51,8 @@ def create_app(
     # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
+    if logs is not None:
+        app.include_router(log_records.create_router(logs, clock=clock))
     if redacted is not None:
         app.include_router(redaction.create_router(*redacted, clock=clock))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))

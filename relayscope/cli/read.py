@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 import msgspec
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from relayscope.api.rest import schema
 from relayscope.cli.client import Parameters, get
+from relayscope.cli.render.logs import render_logs
 from relayscope.cli.render.map import render_map
 from relayscope.cli.render.services import render_services
 from relayscope.cli.render.traces import render_traces
@@ -90,10 +92,34 @@ def trace(
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(min=1, help="How many spans to draw at most.")] = MAX_SPANS,
 ) -> None:
-    """Draw one trace as a waterfall."""
-    body = _ask(url, f"/api/v1/traces/{quote(trace_id, safe='')}", {})
+    """Draw one trace as a waterfall, and its log records below it."""
+    path = f"/api/v1/traces/{quote(trace_id, safe='')}"
+    body = _with_logs(_ask(url, path, {}), _ask(url, f"{path}/logs", {}))
     width = _console().width
-    _show(body, schema.Trace, draw=lambda answer: waterfall(answer, width=width, limit=limit), as_json=as_json)
+    _show(body, _LoggedTrace, draw=lambda answer: _logged_trace(answer, width=width, limit=limit), as_json=as_json)
+
+
+def _with_logs(trace: bytes, logs: bytes) -> bytes:
+    """The API's answer about a trace, with its answer about the log records in it: the first page of them."""
+    try:
+        parts = msgspec.json.decode(trace, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as exc:
+        raise _exit(PermanentError("The server's answer is not what this version expects.")) from exc
+    return msgspec.json.encode({**parts, "logs": msgspec.Raw(logs)})
+
+
+class _LoggedTrace(schema.Trace, frozen=True, kw_only=True):
+    """A trace with the first page of its log records."""
+
+    logs: schema.LogRecordList
+
+
+def _logged_trace(trace: _LoggedTrace, *, width: int, limit: int) -> RenderableType:
+    drawn = waterfall(trace, width=width, limit=limit)
+    if not trace.logs.items:
+        return drawn
+    start_ns = min((int(span.start_time_unix_nano) for span in trace.spans), default=0)
+    return Group(drawn, Text(), render_logs(trace.logs, start_ns=start_ns, width=width))
 
 
 def map_(

@@ -69,7 +69,7 @@ def apply(
     data_dir: option.DataDir = None,
     database_url: option.DatabaseUrl = None,
 ) -> None:
-    """Redact stored spans as the policy asks for now; goes on where an interrupted run has stopped."""
+    """Redact stored spans and log records as the policy asks for now; goes on where an interrupted run has stopped."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     configure_logging("warning")
     with _bar() as tell:
@@ -93,7 +93,7 @@ async def _verification(settings: Settings, *, deep: bool, tell: _Tell) -> Verif
 
 async def _application(settings: Settings, *, tell: _Tell, as_json: bool) -> Application:
     def on_progress(progress: ApplyProgress) -> None:
-        tell(progress.partition, progress.spans, progress.expected_spans)
+        tell(progress.partition, progress.rows, progress.expected_rows)
         if as_json:
             typer.echo(msgspec.json.encode(progress))
 
@@ -132,10 +132,12 @@ def _draw(found: Verification) -> None:
 def _tell_done(done: Application) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        f"run {done.run_id}: looked at {done.spans:,} spans and redacted {done.changed:,}, {done.entries:,} resources "
-        f"and scopes, and {done.operations:,} operations."
+        f"run {done.run_id}: looked at {done.spans:,} spans and {done.log_records:,} log records and redacted "
+        f"{done.changed:,}, {done.entries:,} resources and scopes, and {done.operations:,} operations."
     )
     for entity, count in done.entities.items():
         console.print(note(f"{entity}: {count:,}"))
     if done.skipped:
-        console.print(f"{done.skipped:,} spans could not be read and were left: their resource or scope is not stored.")
+        console.print(
+            f"{done.skipped:,} of them could not be read and were left: their resource or scope is not stored."
+        )

@@ -1,7 +1,7 @@
 """Redacts what is stored already, after a stricter policy: page by page, in runs that go on where they were interrupted.
 
-A page of spans is replaced, and its place noted, in one transaction: whatever stops the run, no span is lost, there twice,
-or looked at without being noted. Every step can be done again. ADR 0007 says why rows move between partitions.
+A page of spans, or of log records, is replaced, and its place noted, in one transaction: whatever stops the run, no row is
+lost, there twice, or looked at without being noted. Every step can be done again. ADR 0007 says why rows move between partitions.
 """
 
 from __future__ import annotations
@@ -24,38 +24,39 @@ from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
-from storage.postgres.parcel import SPAN_TABLE
 from storage.postgres.read_pool import configure_reading
-from storage.postgres.reader import decode_spans
-from storage.postgres.row import encode_row, origin_of
+from storage.postgres.redactable import REDACTABLE, Change, Redactable
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.postgres.table import insert_rows
-from storage.receipt import with_receipts, without_receipt
 from storage.redaction import Application, ApplyProgress, OnApply, ProcessorOf
-from tracedata import Batch, PermanentError, Resource, RetryableError, Scope, Span
+from tracedata import LogRecord, PermanentError, Resource, RetryableError, Scope, Span
 
 _STATEMENTS = load_statements("redaction.sql")
 _READING = load_statements("reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_CONFLICTS = 20
-# After a page of more than this, the next one has half as many spans; after one of a quarter of it, twice as many.
+# After a page of more than this, the next one has half as many rows; after one of a quarter of it, twice as many.
 _MAX_PAGE_BYTES = 32 << 20
 DICTIONARIES = ("resources", "scopes", "operations")
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
 Row = Any
 Connection = AsyncConnection[Any]
-# Ids, start in Unix microseconds, fingerprint.
+Kind = Redactable[Span] | Redactable[LogRecord]
+# Ids, start (or the time of a log record) in Unix microseconds, fingerprint.
 Identity = tuple[bytes, bytes, int, int]
-# An identity without the fingerprint, which changes when a span does.
+# An identity without the fingerprint, which changes when a row does.
 Position = tuple[bytes, bytes, int]
+# Before the beginning of all time, since a log record need not have ids.
+_BEFORE_ALL: Position = (b"", b"", -1)
+_SIGNALS = {"signals": list(REDACTABLE)}
 
 
 class ApplyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``policy`` is the hash of what is applied; ``actor`` is who does it.
 
-    A page has at most ``page_spans``, and the spans with the same ids and start as its last; fewer when spans are large.
+    A page has at most ``page_spans`` rows, and those with the same ids and start as its last; fewer when they are large.
     """
 
     dsn: str
@@ -65,21 +66,13 @@ class ApplyConfig(msgspec.Struct, frozen=True, kw_only=True):
     application_name: str = "relayscope-redaction"
 
 
-class _Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What a span becomes, and what was replaced in it this time, by entity."""
-
-    workspace_id: int
-    span: Span
-    entities: Mapping[str, int]
-
-
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A page after redaction: the changed spans under the identities that they have so far, and the last place."""
+    """A page after redaction: the changed rows under the identities that they have so far, and the last place."""
 
     last: Position
-    spans: int
+    rows: int
     skipped: int
-    changed: Mapping[Identity, _Change]
+    changed: Mapping[Identity, Change]
 
 
 class Reredaction:
@@ -111,9 +104,9 @@ class Reredaction:
     async def _run(self, connection: Connection, on_progress: OnApply | None) -> Application:
         run, is_resumed = await self._begin(connection)
         await self._record(APPLYING_AGAIN, {"runId": run, "policy": self._config.policy, "isResumed": is_resumed})
-        expected = int((await _row(connection, "expected", {}))[0])
+        expected = int((await _row(connection, "expected", _SIGNALS))[0])
         # Asked again and again: partitions come, go, and take rows from the default one meanwhile.
-        while found := await _rows(connection, "partitions", {"run": run}):
+        while found := await _rows(connection, "partitions", {"run": run, **_SIGNALS}):
             for partition in found:
                 await self._redact_partition(connection, run, partition, expected=expected, on_progress=on_progress)
         entries = await redact_entries(connection, self._processor_of, page=self._config.page_spans)
@@ -126,6 +119,7 @@ class Reredaction:
             policy=self._config.policy,
             is_resumed=is_resumed,
             spans=totals.spans,
+            log_records=totals.log_records,
             changed=totals.changed,
             skipped=totals.skipped,
             entities=counts,
@@ -150,10 +144,13 @@ class Reredaction:
     async def _redact_partition(
         self, connection: Connection, run: int, partition: Row, *, expected: int, on_progress: OnApply | None
     ) -> None:
-        place: Position = (partition.trace_id or b"", partition.span_id or b"", partition.start_us or 0)
+        kind = REDACTABLE[partition.signal]
+        place: Position = _BEFORE_ALL
+        if partition.start_us is not None:
+            place = (partition.trace_id, partition.span_id, partition.start_us)
         try:
-            while page := await _despite_conflicts(partial(self._page, connection, partition.name, after=place)):
-                await _despite_conflicts(partial(self._replace, connection, run, partition.name, page))
+            while page := await _despite_conflicts(partial(self._page, connection, kind, partition.name, after=place)):
+                await _despite_conflicts(partial(self._replace, connection, kind, run, partition.name, page))
                 place = page.last
                 await _tell(connection, run, partition.name, expected=expected, on_progress=on_progress)
         except errors.UndefinedTable:
@@ -161,53 +158,46 @@ class Reredaction:
             pass
         await connection.execute(_STATEMENTS["end_partition"], {"run": run, "partition": partition.name})
 
-    async def _page(self, connection: Connection, partition: str, *, after: Position) -> _Page | None:
-        """The next spans, redacted; none at the end."""
-        query = sql.SQL(_STATEMENTS["page"]).format(partition=sql.Identifier(partition))
+    async def _page(self, connection: Connection, kind: Kind, partition: str, *, after: Position) -> _Page | None:
+        """The next rows, redacted; none at the end."""
+        query = sql.SQL(kind.page).format(partition=sql.Identifier(partition))
         parameters = {**_parameters(after), "start": _moment(after[2]), "limit": self._limit}
         cursor = connection.cursor(binary=True)
         rows = await (await cursor.execute(query, parameters)).fetchall()
         if not rows:
             return None
-        self._limit = _paced(self._limit, rows, at_most=self._config.page_spans)
-        changed: dict[Identity, _Change] = {}
+        self._limit = _paced(self._limit, rows, large=kind.large, at_most=self._config.page_spans)
+        changed: dict[Identity, Change] = {}
         skipped = 0
         for workspace_id in sorted({row.workspace_id for row in rows}):
             own = [row for row in rows if row.workspace_id == workspace_id]
-            known, spans = await _decoded(connection, workspace_id, own)
+            resources, scopes = await _entries(connection, workspace_id, own)
+            known = [row for row in own if row.resource_id in resources and row.scope_id in scopes]
             skipped += len(own) - len(known)
-            for row, change in zip(known, self._changes(workspace_id, spans), strict=True):
-                if change is not None:
-                    changed[_identity(row)] = change
-        return _Page(last=_identity(rows[-1])[:3], spans=len(rows), skipped=skipped, changed=changed)
+            processor = self._processor_of(workspace_id)
+            changes = kind.changes(processor, known, workspace_id=workspace_id, resources=resources, scopes=scopes)
+            changed |= {_identity(row): one for row, one in zip(known, changes, strict=True) if one is not None}
+        return _Page(last=_identity(rows[-1])[:3], rows=len(rows), skipped=skipped, changed=changed)
 
-    def _changes(self, workspace_id: int, spans: Sequence[Span]) -> Sequence[_Change | None]:
-        """For each span what becomes of it; none for one that stays as it is, whatever its receipt."""
-        batch = Batch(workspace_id=workspace_id, spans=[without_receipt(span) for span in spans])
-        after = self._processor_of(workspace_id).process(batch)
-        return [
-            _Change(workspace_id=workspace_id, span=with_receipts(new, before), entities=new.redactions)
-            if _differs(old, new, workspace_id)
-            else None
-            for before, old, new in zip(spans, batch.spans, after.spans, strict=True)
-        ]
-
-    async def _replace(self, connection: Connection, run: int, partition: str, page: _Page) -> None:
-        """Puts the changed spans of a page in the place of the old ones, and notes that."""
-        rows, entries = _encoded(page.changed)
+    async def _replace(self, connection: Connection, kind: Kind, run: int, partition: str, page: _Page) -> None:
+        """Puts the changed rows of a page in the place of the old ones, and notes that."""
+        entries = Entries()
+        for change in page.changed.values():
+            entries.merge(change.entries)
         # Before the transaction: entries are remembered as stored, and a rollback would not be noticed.
         await self._dictionary.ensure(connection, entries)
         async with connection.transaction():
             await connection.execute(_STATEMENTS["patience"])
             await connection.execute(_STATEMENTS["keep_partitions"])
-            there = await _remove(connection, partition, list(rows))
+            there = await _remove(connection, kind, partition, list(page.changed))
             # What retention has removed meanwhile, or what has moved to a partition of its own, is not put back.
             if there:
-                await insert_rows(connection, {SPAN_TABLE: [rows[identity] for identity in there]})
+                await insert_rows(connection, {kind.table: [page.changed[identity].encoded for identity in there]})
             counts = Counter[str]()
             for identity in there:
                 counts.update(page.changed[identity].entities)
-            done = {"spans": page.spans, "changed": len(there), "skipped": page.skipped}
+            # The column is named by what came first.
+            done = {"spans": page.rows, "changed": len(there), "skipped": page.skipped}
             place = {"run": run, "partition": partition, **_parameters(page.last)}
             await connection.execute(_STATEMENTS["advance"], {**place, **done})
             if counts:
@@ -217,7 +207,7 @@ class Reredaction:
     async def _vacuum(self, connection: Connection, run: int) -> Sequence[str]:
         """Takes dead rows, and samples of them, out of everything that was changed."""
         vacuumed: list[str] = []
-        for row in await _rows(connection, "touched", {"run": run}):
+        for row in await _rows(connection, "touched", {"run": run, **_SIGNALS}):
             with contextlib.suppress(errors.UndefinedTable):
                 await _vacuum(connection, row.partition)
                 vacuumed.append(row.partition)
@@ -234,13 +224,10 @@ async def _tell(
     if on_progress is None:
         return
     totals = await _row(connection, "totals", {"run": run})
+    rows = totals.spans + totals.log_records
     on_progress(
         ApplyProgress(
-            run_id=run,
-            partition=partition,
-            spans=totals.spans,
-            changed=totals.changed,
-            expected_spans=max(expected, totals.spans),
+            run_id=run, partition=partition, rows=rows, changed=totals.changed, expected_rows=max(expected, rows)
         )
     )
 
@@ -262,16 +249,13 @@ async def _despite_conflicts(step: Callable[[], Awaitable[Any]]) -> Any:  # noqa
     raise RetryableError("the database is too busy; run the command again, and it goes on from here")
 
 
-async def _decoded(
+async def _entries(
     connection: Connection, workspace_id: int, rows: Sequence[Row]
-) -> tuple[Sequence[Row], Sequence[Span]]:
-    """The rows that can be read, and the spans that they hold."""
+) -> tuple[Mapping[int, Resource], Mapping[int, Scope]]:
+    """The resources and scopes that rows refer to, as far as they are stored."""
     resources = await _dictionary_rows(connection, "resources", workspace_id, {row.resource_id for row in rows})
     scopes = await _dictionary_rows(connection, "scopes", workspace_id, {row.scope_id for row in rows})
-    known_resources: dict[int, Resource] = decode_resources(resources)
-    known_scopes: dict[int, Scope] = decode_scopes(scopes)
-    known = [row for row in rows if row.resource_id in known_resources and row.scope_id in known_scopes]
-    return known, decode_spans(known, resources=known_resources, scopes=known_scopes)
+    return decode_resources(resources), decode_scopes(scopes)
 
 
 async def _dictionary_rows(connection: Connection, name: str, workspace_id: int, ids: set[int]) -> Sequence[Row]:
@@ -280,38 +264,20 @@ async def _dictionary_rows(connection: Connection, name: str, workspace_id: int,
     return await cursor.fetchall()
 
 
-def _paced(limit: int, rows: Sequence[Row], *, at_most: int) -> int:
-    """How many spans the next page has, after this one."""
-    size = sum(len(part) for row in rows for part in (row.attributes, row.events, row.links) if part)
+def _paced(limit: int, rows: Sequence[Row], *, large: Sequence[str], at_most: int) -> int:
+    """How many rows the next page has, after this one, whose size is that of the ``large`` columns."""
+    size = sum(len(part) for row in rows for part in (getattr(row, column) for column in large) if part)
     if size > _MAX_PAGE_BYTES:
         return max(1, limit // 2)
     return min(at_most, limit * 2) if size < _MAX_PAGE_BYTES // 4 else limit
 
 
-def _differs(old: Span, new: Span, workspace_id: int) -> bool:
-    if new is old:
-        return False
-    bare = without_receipt(new)
-    before = encode_row(old, origin_of(old.resource, old.scope, workspace_id=workspace_id))
-    return before != encode_row(bare, origin_of(bare.resource, bare.scope, workspace_id=workspace_id))
-
-
-def _encoded(changed: Mapping[Identity, _Change]) -> tuple[dict[Identity, bytes], Entries]:
-    rows: dict[Identity, bytes] = {}
-    entries = Entries()
-    for identity, change in changed.items():
-        span = change.span
-        origin = origin_of(span.resource, span.scope, workspace_id=change.workspace_id)
-        rows[identity] = encode_row(span, origin)
-        entries.add_origin(span.resource, span.scope, origin)
-        entries.add_operation(span, origin)
-    return rows, entries
-
-
-async def _remove(connection: Connection, partition: str, identities: Sequence[Identity]) -> Sequence[Identity]:
+async def _remove(
+    connection: Connection, kind: Kind, partition: str, identities: Sequence[Identity]
+) -> Sequence[Identity]:
     if not identities:
         return []
-    query = sql.SQL(_STATEMENTS["remove"]).format(partition=sql.Identifier(partition))
+    query = sql.SQL(kind.remove).format(partition=sql.Identifier(partition))
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         query,

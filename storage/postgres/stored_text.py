@@ -18,7 +18,7 @@ from storage.postgres.statement import load_statements
 _STATEMENTS = load_statements("redaction.sql")
 _FETCH_ROWS = 100
 # The first of these that a table has tells when what is found came.
-_TIMES = ("start_time", "first_seen", "created_at", "at", "started_at", "applied_at")
+_TIMES = ("start_time", "time", "first_seen", "created_at", "at", "started_at", "applied_at")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 # Of plain values; of others PostgreSQL's own text is looked at.
 _PLAIN = frozenset(("text", "varchar", "bpchar", "name", "json", "jsonb", "bytea", "_text"))

@@ -34,7 +34,10 @@ _KEYS = {"service_name": "service.name"}
 _ATTRIBUTES = "attributes"
 _PARTS = {"events": ("name",), "links": ("traceState",)}
 
-Found = Mapping[str, Mapping[str, int]]
+_EVENT_NAME, _BODY = "event_name", "body"
+
+_NO_ROW = StoredRow(values=())
+_Counts = Iterable[tuple[str, Mapping[str, int]]]
 
 
 async def verify(
@@ -79,18 +82,18 @@ class _Ledger:
         kind: str | None,
         value: Any,  # noqa: ANN401 - as stored
         *,
-        time_us: int | None = None,
-        workspace_id: int | None = None,
+        row: StoredRow = _NO_ROW,
+        event: str = "",
     ) -> None:
-        """Notes what is in one value of a column (``table.column``)."""
+        """Notes what is in one value of a column (``table.column``); ``event`` is the name of the event in that row."""
         column = place.rpartition(".")[2]
         if value is None or column in _IDS:
             return
-        finder = self._finder_of(workspace_id or DEFAULT_WORKSPACE_ID)
-        for key, entities in _found(finder, column, kind, value):
+        finder = self._finder_of(row.workspace_id or DEFAULT_WORKSPACE_ID)
+        for key, entities in _found(finder, column, kind, value, event):
             shown = self._shown_key(key)
             for entity, count in entities.items():
-                self._add((place, shown, entity), count, time_us)
+                self._add((place, shown, entity), count, row.time_us)
 
     def tell(self, table: str) -> None:
         """Says how far this is."""
@@ -143,9 +146,11 @@ def _name(table: StoredTable) -> tuple[str, str]:
 
 async def _look_at_rows(rows: AsyncIterator[StoredRow], table: StoredTable, ledger: _Ledger, *, prefix: str) -> None:
     places = [f"{prefix}{table.shown_name}.{column}" for column in table.columns]
+    named = table.columns.index(_EVENT_NAME) if _EVENT_NAME in table.columns else None
     async for row in rows:
+        event = "" if named is None else str(row.values[named])
         for place, kind, value in zip(places, table.types, row.values, strict=True):
-            ledger.look_at(place, kind, value, time_us=row.time_us, workspace_id=row.workspace_id)
+            ledger.look_at(place, kind, value, row=row, event=event)
         ledger.rows += 1
         if ledger.rows % _PROGRESS_ROWS == 0:
             ledger.tell(table.shown_name)
@@ -160,8 +165,10 @@ async def _look_beside_rows(connection: AsyncConnection[Any], ledger: _Ledger) -
         ledger.look_at(f"dump:{source}.{place}", kind, value)
 
 
-def _found(finder: Finder, column: str, kind: str | None, value: Any) -> Iterable[tuple[str, Mapping[str, int]]]:  # noqa: ANN401 - as stored
+def _found(finder: Finder, column: str, kind: str | None, value: Any, event: str) -> _Counts:  # noqa: ANN401 - as stored
     """Counts by entity, and the key below which they were found."""
+    if kind in _JSON and column == _BODY:
+        return _in_body(finder, from_json(msgspec.json.decode(value)), event)
     if kind in _JSON:
         return _in_json(finder, column, from_json(msgspec.json.decode(value)))
     if isinstance(value, list):
@@ -179,7 +186,7 @@ def _text(value: bytes) -> str:
         return ""
 
 
-def _in_json(finder: Finder, column: str, value: Value) -> Iterable[tuple[str, Mapping[str, int]]]:
+def _in_json(finder: Finder, column: str, value: Value) -> _Counts:
     if column == _ATTRIBUTES and isinstance(value, Mapping):
         yield from finder.in_attributes(value).items()
     elif column in _PARTS and isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -190,7 +197,15 @@ def _in_json(finder: Finder, column: str, value: Value) -> Iterable[tuple[str, M
         yield from _in_leaves(finder, column, value)
 
 
-def _in_leaves(finder: Finder, name: str, value: Value) -> Iterable[tuple[str, Mapping[str, int]]]:
+def _in_body(finder: Finder, value: Value, event: str) -> _Counts:
+    """The body of a log record: below its own name, and below that of the message that the event brings."""
+    found = finder.in_attributes({_BODY: value})
+    if found or not event:
+        return found.items()
+    return [(_BODY, entities) for entities in finder.in_attributes({f"{event}.content": value}).values()]
+
+
+def _in_leaves(finder: Finder, name: str, value: Value) -> _Counts:
     """Texts of an object that holds no attributes: the names in it are ours, and decide nothing."""
     if isinstance(value, Mapping):
         for inner, item in value.items():
@@ -203,7 +218,7 @@ def _in_leaves(finder: Finder, name: str, value: Value) -> Iterable[tuple[str, M
             yield from _in_leaves(finder, name, item)
 
 
-def _in_part(finder: Finder, part: Attributes, *, texts: Sequence[str]) -> Iterable[tuple[str, Mapping[str, int]]]:
+def _in_part(finder: Finder, part: Attributes, *, texts: Sequence[str]) -> _Counts:
     """An event or a link: its attributes, and its own texts below their names."""
     attributes = part.get("attributes")
     if isinstance(attributes, Mapping):

@@ -22,12 +22,13 @@ from psycopg import sql
 
 from relayscope.supervisor import Ready
 from tests.support.exporter import TRANSPORTS, Exporter
-from tests.support.factory import full_span, trace_id
+from tests.support.factory import full_log_record, full_span, trace_id
 from tests.support.system import System
-from tracedata import Event, Link, Resource, Scope, Span
+from tracedata import Event, Link, LogRecord, Resource, Scope, Span, Value
 
 _SPANS = int(os.environ.get("RELAYSCOPE_TEST_LEAK_SPANS", "1000"))
 _SPANS_PER_REQUEST = 50
+_RECORDS_PER_REQUEST = 20
 _LEAK = re.compile(rb"leak[0-9]{9}x")
 # Base64 of ``leak``, wherever it begins in three bytes.
 _LEAK_BASE64 = re.compile(rb"bGVha[0-9A-Za-z]{8}|xlYW[s-v][0-9A-Za-z]{8}|sZWFr[0-9A-Za-z]{8}")
@@ -108,6 +109,44 @@ def _planted(canaries: _Canaries, trace: bytes, number: int) -> Span:
     )
 
 
+def _planted_record(canaries: _Canaries, trace: bytes, number: int) -> LogRecord:
+    """A log record with a canary in every place; every third one has a body of text, every third one of bytes."""
+    one = canaries.email
+    bodies: Sequence[Value] = (
+        {
+            "content": f"write to {one()}",
+            one(): [one(), {"deep": json.dumps({"mail": one()})}],
+            "card": canaries.card(),
+            "raw": one().encode(),
+            "password": f"hunter-{one()}",
+        },
+        f"{one()} said {json.dumps({'mail': one(), 'base64': _in_base64(one())})} and {quote(one())}",
+        b"\xff\x00" + one().encode() + b"\xfe",
+    )
+    return full_log_record(
+        trace_id=trace if number % 2 else b"",
+        span_id=number.to_bytes(8, "big"),
+        time_unix_nano=time.time_ns(),
+        observed_time_unix_nano=time.time_ns(),
+        event_name=f"event {one()}",
+        severity_text=f"info {one()}",
+        body=bodies[number % len(bodies)] if number % 7 else canaries.card(),
+        attributes={
+            "event.name": f"event {one()}",
+            "user.note": f"write to {one()} please",
+            f"key.{one()}": "x",
+            "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": one()}]}],
+            "card": canaries.card(),
+            "nested": {"list": [one()], one(): one().encode()},
+        },
+        resource=Resource(attributes={"service.name": f"logs {one()}", "owner": one()}),
+        scope=Scope(name=f"logger {one()}", attributes={"author": one()}),
+        redactions={},
+        redacted_keys={},
+        redaction_policy="",
+    )
+
+
 def _send_bad_requests(ready: Ready, canaries: _Canaries) -> Iterator[bytes]:
     """Answers to what cannot be understood, each with a canary in it."""
     otlp, api = f"http://127.0.0.1:{ready.otlp_http}", f"http://127.0.0.1:{ready.http}"
@@ -124,11 +163,14 @@ def _send_bad_requests(ready: Ready, canaries: _Canaries) -> Iterator[bytes]:
             ),
             client.post(f"{otlp}/v1/traces", content=b"x", headers={"content-type": f"text/{mail().split('@')[0]}"}),
             client.post(f"{otlp}/v1/{mail()}", content=b"x"),
+            client.post(f"{otlp}/v1/logs", content=json.dumps({"resourceLogs": mail()}), headers=json_type),
+            client.post(f"{otlp}/v1/logs", content=f"{{{mail()}", headers=json_type),
             client.get(f"{otlp}/v1/traces", headers={"authorization": f"Bearer {mail()}"}),
         ):
             yield response.content
         # Whoever asks for an address is answered with it at most, and it is written nowhere.
         client.get(f"{api}/api/v1/traces", params={"service": mail(), "tag": f"a:{mail()}"})
+        client.get(f"{api}/api/v1/logs", params={"service": mail(), "eventName": mail()})
         client.get(f"{api}/{mail()}")
 
 
@@ -140,9 +182,10 @@ def _answers(ready: Ready, traces: Sequence[bytes]) -> Iterator[tuple[str, bytes
         "/api/v1/traces?limit=50",
         "/api/v1/traces/services",
         "/api/v1/redaction/stats",
+        "/api/v1/logs?limit=1000",
     ]
     paths += ["/api/v1/redaction/policy", "/api/v1/audit", "/api/v1/telemetry/health", "/openapi.json"]
-    paths += [f"/api/v1/traces/{trace.hex()}" for trace in traces]
+    paths += [f"/api/v1/traces/{trace.hex()}{part}" for trace in traces for part in ("", "/logs")]
     with httpx.Client(trust_env=False, timeout=60) as client:
         for path in paths:
             yield path, client.get(api + path).content
@@ -201,6 +244,8 @@ def _send(system: System, canaries: _Canaries, spans: int) -> list[bytes]:
         transport = TRANSPORTS[number // _SPANS_PER_REQUEST % len(TRANSPORTS)]
         with Exporter(system.ready, transport) as exporter:
             assert exporter.export(planted).partial_success.rejected_spans == 0
+            records = [_planted_record(canaries, trace, number + place + 1) for place in range(_RECORDS_PER_REQUEST)]
+            assert exporter.export_logs(records).partial_success.rejected_log_records == 0
     return traces
 
 
@@ -235,9 +280,17 @@ def test_the_search_finds_what_is_not_redacted(session_folder: Path, monkeypatch
         stored = _leaks(_dumps(system.ready.database_url), cards)
     assert {
         f"/api/v1/traces/{traces[0].hex()}",
+        f"/api/v1/traces/{traces[0].hex()}/logs",
+        "/api/v1/logs?limit=1000",
         f"/api/traces/{traces[0].hex()}",
         "/api/v1/services",
     } <= answered.keys()
-    assert {"relayscope.spans", "relayscope.resources", "relayscope.scopes", "relayscope.operations"} <= stored.keys()
+    assert {
+        "relayscope.spans",
+        "relayscope.log_records",
+        "relayscope.resources",
+        "relayscope.scopes",
+        "relayscope.operations",
+    } <= stored.keys()
     assert any("pg_wal" in place for place in _leaks(_files(folder), cards))
     assert "redaction is switched off" in system.log

@@ -1,4 +1,4 @@
-"""A ``SpanReader`` with prepared answers that remembers what it was asked, for tests of what stands before a store."""
+"""A ``SpanReader`` and ``LogReader`` with prepared answers that remembers what it was asked, for tests of what stands before a store."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from storage.api import (
     TraceSearch,
     Window,
 )
+from storage.log_record import LogCursor, LogPage, LogSearch
 from tests.support.outline import outline_of, page_of
-from tracedata import Resource, RetryableError, Scope, Span
+from tracedata import LogRecord, Resource, RetryableError, Scope, Span
 
 START_NS = 1_738_324_800_123_456_789
 TRACE_ID = bytes.fromhex("5b8efff798038103d269b633813fc60c")
@@ -59,7 +60,9 @@ class CannedReader:
     edges: Sequence[ServiceEdge] = ()
     state: StoreHealth = HEALTHY
     broken: Exception | None = None
-    asked: TraceSearch | Window | None = None
+    records: Sequence[LogRecord] = ()
+    log_page: LogPage = field(default_factory=lambda: LogPage(records=()))
+    asked: TraceSearch | LogSearch | Window | None = None
     workspaces: set[int] = field(default_factory=set)
 
     async def start(self) -> None:
@@ -111,6 +114,18 @@ class CannedReader:
         self._reach(window.workspace_id)
         self.asked = window
         return self.edges
+
+    async def trace_log_records(
+        self, workspace_id: int, trace_id: bytes, *, limit: int, after: LogCursor | None = None
+    ) -> LogPage:
+        del after
+        self._reach(workspace_id)
+        return LogPage(records=[record for record in self.records if record.trace_id == trace_id][:limit])
+
+    async def find_log_records(self, search: LogSearch) -> LogPage:
+        self._reach(search.workspace_id)
+        self.asked = search
+        return self.log_page
 
     def _reach(self, *workspace_ids: int) -> None:
         self.workspaces.update(workspace_ids)

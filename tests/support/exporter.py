@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import grpc
 import httpx
@@ -13,15 +13,19 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from relayscope.supervisor import Ready
-from tests.support.otlp import export_json, export_request
-from tracedata import Span
+from tests.support.otlp import export_json, export_request, logs_export_request
+from tests.support.span_message import as_json
+from tracedata import LogRecord, Span
 
+_Response = TypeVar("_Response", ExportTraceServiceResponse, ExportLogsServiceResponse)
 Encoding: TypeAlias = Literal["grpc", "protobuf", "json"]
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_EXPORT_LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 _TIMEOUT_S = 30.0
 CONTENT_TYPES = {"protobuf": "application/x-protobuf", "json": "application/json"}
 _OPTIONS = (
@@ -67,7 +71,6 @@ class Exporter:
     def __init__(self, ready: Ready, transport: Transport) -> None:
         self._transport = transport
         self._channel = grpc.insecure_channel(f"127.0.0.1:{ready.otlp_grpc}", options=_OPTIONS)
-        self._export = self._channel.unary_unary(_EXPORT)
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{ready.otlp_http}", timeout=_TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -91,43 +94,50 @@ class Exporter:
 
     def export_bytes(self, data: bytes) -> ExportTraceServiceResponse:
         """Like ``export``, with a body that may be anything."""
-        return self._over_grpc(data) if self._transport.encoding == "grpc" else self._over_http(data)
+        return self._sent(data, ExportTraceServiceResponse(), method=_EXPORT, path="/v1/traces")
 
-    def _over_grpc(self, data: bytes) -> ExportTraceServiceResponse:
+    def export_logs(self, records: Sequence[LogRecord]) -> ExportLogsServiceResponse:
+        """The same for log records."""
+        request = logs_export_request(records)
+        data = as_json(request) if self._transport.encoding == "json" else request.SerializeToString()
+        return self._sent(data, ExportLogsServiceResponse(), method=_EXPORT_LOGS, path="/v1/logs")
+
+    def _sent(self, data: bytes, response: _Response, *, method: str, path: str) -> _Response:
+        if self._transport.encoding == "grpc":
+            response.ParseFromString(self._over_grpc(data, method))
+        else:
+            _parse(self._over_http(data, path), response)
+        return response
+
+    def _over_grpc(self, data: bytes, method: str) -> bytes:
         compression = grpc.Compression.Gzip if self._transport.is_compressed else grpc.Compression.NoCompression
         try:
-            answer = self._export(data, timeout=_TIMEOUT_S, compression=compression)
+            answer: bytes = self._channel.unary_unary(method)(data, timeout=_TIMEOUT_S, compression=compression)
         except grpc.RpcError as exc:
             details = dict(exc.trailing_metadata() or ())
             status = Status.FromString(details.get("grpc-status-details-bin", b""))
             raise RefusedError(exc.code().name, message=exc.details(), retry_after_s=_retry_delay(status)) from exc
-        return ExportTraceServiceResponse.FromString(answer)
+        return answer
 
-    def _over_http(self, data: bytes) -> ExportTraceServiceResponse:
+    def _over_http(self, data: bytes, path: str) -> httpx.Response:
         content_type = CONTENT_TYPES[self._transport.encoding]
         headers = {"content-type": content_type}
         if self._transport.is_compressed:
             headers["content-encoding"] = "gzip"
             data = gzip.compress(data, 1)
         try:
-            response = self._client.post("/v1/traces", content=data, headers=headers)
+            response = self._client.post(path, content=data, headers=headers)
         except httpx.TransportError as exc:
             raise RefusedError("LOST", message=type(exc).__name__) from exc
         assert response.headers["content-type"] == content_type
         if response.status_code == 200:
-            return _response(response)
+            return response
         wait = response.headers.get("retry-after")
         raise RefusedError(
             str(response.status_code),
             message=_status(response).message,
             retry_after_s=None if wait is None else float(wait),
         )
-
-
-def _response(answer: httpx.Response) -> ExportTraceServiceResponse:
-    response = ExportTraceServiceResponse()
-    _parse(answer, response)
-    return response
 
 
 def _status(answer: httpx.Response) -> Status:

@@ -8,15 +8,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs, SeverityNumber
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import Status as StatusMessage
 
 from tests.support.canonical import canonical
-from tracedata import Attributes, Event, Link, Resource, Scope, Span, Value
+from tracedata import Attributes, Event, Link, LogRecord, Resource, Scope, Span, Value
 
 _NON_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
@@ -35,6 +38,46 @@ def export_request(spans: Iterable[Span]) -> ExportTraceServiceRequest:
     )
 
 
+def logs_export_request(records: Iterable[LogRecord]) -> ExportLogsServiceRequest:
+    """The log records as one request, each with its own resource and scope."""
+    return ExportLogsServiceRequest(
+        resource_logs=[
+            ResourceLogs(
+                resource=_resource_message(record.resource),
+                schema_url=record.resource.schema_url,
+                scope_logs=[_scope_logs(record)],
+            )
+            for record in records
+        ]
+    )
+
+
+def _scope_logs(record: LogRecord) -> ScopeLogs:
+    message = LogRecordMessage(
+        trace_id=record.trace_id,
+        span_id=record.span_id,
+        flags=record.flags,
+        time_unix_nano=record.time_unix_nano,
+        observed_time_unix_nano=record.observed_time_unix_nano,
+        severity_text=record.severity_text,
+        event_name=record.event_name,
+        body=_any_value(record.body),
+        attributes=_key_values(record.attributes),
+        dropped_attributes_count=record.dropped_attributes_count,
+    )
+    message.severity_number = SeverityNumber.ValueType(record.severity_number)
+    return ScopeLogs(scope=_scope_message(record.scope), schema_url=record.scope.schema_url, log_records=[message])
+
+
+def _scope_message(scope: Scope) -> InstrumentationScope:
+    return InstrumentationScope(
+        name=scope.name,
+        version=scope.version,
+        attributes=_key_values(scope.attributes),
+        dropped_attributes_count=scope.dropped_attributes_count,
+    )
+
+
 def _grouped(spans: Iterable[Span], field: str) -> list[list[Span]]:
     return [list(group) for _, group in groupby(spans, key=lambda span: canonical(getattr(span, field)))]
 
@@ -47,13 +90,9 @@ def _resource_message(resource: Resource) -> ResourceMessage:
 
 def _scope_spans(spans: Sequence[Span]) -> ScopeSpans:
     scope = spans[0].scope
-    message = InstrumentationScope(
-        name=scope.name,
-        version=scope.version,
-        attributes=_key_values(scope.attributes),
-        dropped_attributes_count=scope.dropped_attributes_count,
+    return ScopeSpans(
+        scope=_scope_message(scope), schema_url=scope.schema_url, spans=[_span_message(span) for span in spans]
     )
-    return ScopeSpans(scope=message, schema_url=scope.schema_url, spans=[_span_message(span) for span in spans])
 
 
 def _span_message(span: Span) -> SpanMessage:

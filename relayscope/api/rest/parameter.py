@@ -7,11 +7,14 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from query.cursor import decode_search_cursor
+from query.cursor import decode_log_cursor, decode_search_cursor
 from query.duration import parse_duration
 from query.moment import parse_moment
 from query.tag import parse_tag
+from relayscope.api.rest.log_representation import SEVERITIES, least_number
+from relayscope.api.rest.value import parse_trace_id
 from storage.api import TraceSearch, Window
+from storage.log_record import LogSearch
 from tracedata import CallerError, StatusCode
 
 _T = TypeVar("_T")
@@ -19,6 +22,7 @@ _T = TypeVar("_T")
 DEFAULT_WINDOW = "-24h"
 _MAX_TEXT_CHARS = 8_192
 _MAX_TAGS = 64
+_MAX_SEVERITY = 24
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{0,18})?", re.ASCII)
 _MAX_INT64 = 2**63 - 1
 _US_PER_NS = 1_000
@@ -133,6 +137,48 @@ class SpanParameters(Parameters):
     cursor: Text | None = Field(None, description=CURSOR)
 
 
+class TraceLogParameters(Parameters):
+    """Which log records of a trace are wanted."""
+
+    limit: int = Field(1_000, ge=1, le=10_000, description="How many records at most.")
+    cursor: Text | None = Field(None, description=CURSOR)
+
+
+class LogParameters(WindowParameters):
+    """What a search for log records can be asked."""
+
+    service: Text | None = Field(None, description="The service that wrote the record.", examples=["gateway"])
+    min_severity: Text | None = Field(
+        None,
+        description=f"The least severity: {', '.join(SEVERITIES)}, or OpenTelemetry's number from 0 to 24.",
+        examples=["warn"],
+    )
+    event_name: Text | None = Field(None, description="The name of the event.", examples=["gen_ai.choice"])
+    trace_id: Text | None = Field(None, description="Records of this trace only, in hex.")
+    limit: int = Field(100, ge=1, le=1_000, description="How many records at most.")
+    cursor: Text | None = Field(None, description=CURSOR)
+
+    def search(self, *, workspace_id: int, now_ns: int) -> LogSearch:
+        """The question for the store.
+
+        Raises:
+            CallerError: a parameter cannot be read; the message begins with its name.
+        """
+        start_us, end_us = self.bounds_us(now_ns)
+        return LogSearch(
+            workspace_id=workspace_id,
+            start_us=start_us,
+            end_us=end_us,
+            limit=self.limit,
+            service=self.service or None,
+            min_severity=_named("minSeverity", lambda: _severity(self.min_severity)),
+            event_name=self.event_name or None,
+            # Its message begins with the name already.
+            trace_id=parse_trace_id(self.trace_id) if self.trace_id else None,
+            after=_named("cursor", lambda: decode_log_cursor(self.cursor) if self.cursor else None),
+        )
+
+
 class NameParameters(Parameters):
     """Which part of a list of names is wanted."""
 
@@ -155,6 +201,16 @@ def _duration_ns(text: str | None) -> int | None:
     if not 0 <= length <= _MAX_INT64:
         raise CallerError("must be between 0 and 292 years")
     return length
+
+
+def _severity(text: str | None) -> int | None:
+    if not text:
+        return None
+    if text.lower() in SEVERITIES:
+        return least_number(text.lower())
+    if text.isascii() and text.isdecimal() and len(text) <= 2 and int(text) <= _MAX_SEVERITY:
+        return int(text)
+    raise CallerError(f"must be {', '.join(SEVERITIES)}, or a number from 0 to {_MAX_SEVERITY}")
 
 
 def _named(name: str, read: Callable[[], _T]) -> _T:

@@ -36,7 +36,7 @@ class RedactionStore(AuditLog, RedactionStatistics, Protocol):
 
 
 class StatisticsParameters(WindowParameters):
-    """Which spans count, by their start."""
+    """Which spans and log records count, by their time."""
 
     limit: int = Field(
         1000, ge=1, le=10_000, description="At most so many pairs of entity and key, the most frequent first."
@@ -61,7 +61,7 @@ class RedactionEndpoints:
     async def statistics(
         self, request: Request, parameters: Annotated[StatisticsParameters, Query()]
     ) -> StructResponse:
-        """Values that were redacted in spans that start in the window, by entity and attribute key."""
+        """Values that were redacted in spans that start in the window, and in log records of that time, by entity and attribute key."""
         start_us, end_us = parameters.bounds_us(self._clock())
         workspace_id = workspace_of(request)
         window = Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)

@@ -30,8 +30,10 @@ def represent_spans(spans: Iterable[Span]) -> list[schema.Span]:
     found = []
     for span in spans:
         # By identity: the spans hold the originals while this runs, so no id is used twice.
-        resource = resources.get(id(span.resource)) or resources.setdefault(id(span.resource), _resource(span.resource))
-        scope = scopes.get(id(span.scope)) or scopes.setdefault(id(span.scope), _scope(span.scope))
+        resource = resources.get(id(span.resource)) or resources.setdefault(
+            id(span.resource), represent_resource(span.resource)
+        )
+        scope = scopes.get(id(span.scope)) or scopes.setdefault(id(span.scope), represent_scope(span.scope))
         found.append(_span(span, resource, scope))
     return found
 
@@ -141,7 +143,8 @@ def _link(link: Link) -> schema.SpanLink:
     )
 
 
-def _resource(resource: Resource) -> schema.Resource:
+def represent_resource(resource: Resource) -> schema.Resource:
+    """A resource, without loss."""
     return schema.Resource(
         attributes=key_values(resource.attributes),
         dropped_attributes_count=resource.dropped_attributes_count,
@@ -149,7 +152,8 @@ def _resource(resource: Resource) -> schema.Resource:
     )
 
 
-def _scope(scope: Scope) -> schema.Scope:
+def represent_scope(scope: Scope) -> schema.Scope:
+    """A scope, without loss."""
     return schema.Scope(
         name=scope.name,
         version=scope.version,

@@ -88,25 +88,27 @@ UPDATE relayscope.redaction_runs AS r SET entities = r.entities || (
 SELECT e.key, e.value::bigint FROM relayscope.redaction_runs AS r CROSS JOIN LATERAL jsonb_each_text(r.entities) AS e
 WHERE r.run_id = %(run)s ORDER BY e.key;
 
--- partitions: those of the spans that a run has not finished, with where it stands, oldest first
-SELECT p.name, g.trace_id, g.span_id, g.start_us
+-- partitions: those of some signals that a run has not finished, with where it stands, oldest first
+SELECT p.signal, p.name, g.trace_id, g.span_id, g.start_us
 FROM relayscope.partitions AS p
 LEFT JOIN relayscope.redaction_progress AS g ON g.run_id = %(run)s AND g.partition = p.name
-WHERE p.signal = 'spans' AND g.is_done IS NOT TRUE
-ORDER BY p.is_default, p.from_time;
+WHERE p.signal = ANY(%(signals)s) AND g.is_done IS NOT TRUE
+ORDER BY p.is_default, p.from_time, p.signal DESC;
 
--- expected: how many spans there are, as PostgreSQL estimates
+-- expected: how many rows of some signals there are, as PostgreSQL estimates
 SELECT coalesce(sum(greatest(c.reltuples, s.n_live_tup, 0)), 0)::bigint
 FROM relayscope.partitions AS p JOIN pg_class AS c ON c.oid = p.relation
 LEFT JOIN pg_stat_all_tables AS s ON s.relid = p.relation
-WHERE p.signal = 'spans';
+WHERE p.signal = ANY(%(signals)s);
 
 -- totals: the counts of a run so far
-SELECT coalesce(sum(spans), 0)::bigint AS spans, coalesce(sum(changed), 0)::bigint AS changed,
+SELECT coalesce(sum(spans) FILTER (WHERE NOT starts_with(partition, 'log_records_')), 0)::bigint AS spans,
+       coalesce(sum(spans) FILTER (WHERE starts_with(partition, 'log_records_')), 0)::bigint AS log_records,
+       coalesce(sum(changed), 0)::bigint AS changed,
        coalesce(sum(skipped), 0)::bigint AS skipped
 FROM relayscope.redaction_progress WHERE run_id = %(run)s;
 
--- advance: notes how far a partition is done; in the transaction that replaces the spans
+-- advance: notes how far a partition is done; in the transaction that replaces the rows
 INSERT INTO relayscope.redaction_progress AS g
     (run_id, partition, trace_id, span_id, start_us, spans, changed, skipped)
 VALUES (%(run)s, %(partition)s, %(trace_id)s, %(span_id)s, %(start_us)s, %(spans)s, %(changed)s, %(skipped)s)
@@ -123,14 +125,14 @@ ON CONFLICT (run_id, partition) DO UPDATE SET is_done = true;
 
 -- touched: partitions with dead rows that hold old values
 SELECT g.partition FROM relayscope.redaction_progress AS g
-JOIN relayscope.partitions AS p ON p.name = g.partition AND p.signal = 'spans'
+JOIN relayscope.partitions AS p ON p.name = g.partition AND p.signal = ANY(%(signals)s)
 WHERE g.run_id = %(run)s AND g.changed > 0 AND NOT g.is_vacuumed
 ORDER BY g.partition;
 
 -- vacuumed: notes that a partition has none any more
 UPDATE relayscope.redaction_progress SET is_vacuumed = true WHERE run_id = %(run)s AND partition = %(partition)s;
 
--- page: the next spans of a partition by ids and start; those with the same come together, since a replaced one gets
+-- page_of_spans: the next spans of a partition by ids and start; those with the same come together, since a replaced one gets
 -- another fingerprint, and must not come once more
 SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
        s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
@@ -141,13 +143,30 @@ WHERE (s.trace_id, s.span_id, s.start_time) > (%(trace_id)s, %(span_id)s, %(star
 ORDER BY s.trace_id, s.span_id, s.start_time
 FETCH FIRST %(limit)s ROWS WITH TIES;
 
--- remove: takes out spans by their identity, and says which were there still; parallel arrays
+-- remove_spans: takes out spans by their identity, and says which were there still; parallel arrays
 DELETE FROM relayscope.{partition} AS s
 USING unnest(%(trace_ids)s::bytea[], %(span_ids)s::bytea[], %(starts)s::timestamptz[], %(fingerprints)s::bigint[])
       AS old (trace_id, span_id, start_time, fingerprint)
 WHERE s.trace_id = old.trace_id AND s.span_id = old.span_id AND s.start_time = old.start_time
   AND s.fingerprint = old.fingerprint
 RETURNING s.trace_id, s.span_id, s.start_time, s.fingerprint;
+
+-- page_of_log_records: the same of log records
+SELECT r.time AS start_time, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.trace_id, r.span_id,
+       r.flags, r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count,
+       r.redactions, r.resource_id, r.scope_id, r.fingerprint, r.workspace_id
+FROM relayscope.{partition} AS r
+WHERE (r.trace_id, r.span_id, r.time) > (%(trace_id)s, %(span_id)s, %(start)s::timestamptz)
+ORDER BY r.trace_id, r.span_id, r.time
+FETCH FIRST %(limit)s ROWS WITH TIES;
+
+-- remove_log_records: the same of log records
+DELETE FROM relayscope.{partition} AS r
+USING unnest(%(trace_ids)s::bytea[], %(span_ids)s::bytea[], %(starts)s::timestamptz[], %(fingerprints)s::bigint[])
+      AS old (trace_id, span_id, start_time, fingerprint)
+WHERE r.trace_id = old.trace_id AND r.span_id = old.span_id AND r.time = old.start_time
+  AND r.fingerprint = old.fingerprint
+RETURNING r.trace_id, r.span_id, r.time AS start_time, r.fingerprint;
 
 -- patience: others wait behind us while we wait
 SET LOCAL lock_timeout = '2s';
@@ -186,5 +205,5 @@ DELETE FROM relayscope.operations WHERE workspace_id = %(workspace_id)s AND oper
 -- vacuum: dead rows go from the table, its indexes and its TOAST, and samples of old values from the statistics
 VACUUM (ANALYZE, INDEX_CLEANUP ON, TRUNCATE OFF) relayscope.{table};
 
--- analyze: the statistics of a table as a whole, whose samples are values too
-ANALYZE relayscope.spans;
+-- analyze: the statistics of tables as a whole, whose samples are values too
+ANALYZE relayscope.spans, relayscope.log_records;

@@ -23,7 +23,7 @@ Query = Mapping[str, str | int | list[str]]
 
 
 async def get(reader: CannedReader, path: str, query: Query | None = None) -> httpx.Response:
-    app = create_app(reader, clock=lambda: START_NS)
+    app = create_app(reader, logs=reader, clock=lambda: START_NS)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.get(path, params=query or {})

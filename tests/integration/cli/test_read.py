@@ -7,18 +7,26 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 import typer
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from relayscope.cli import read
 from storage.api import Tag, TracePage, TraceSearch
 from tests.support.api_server import closed_url, serving
-from tests.support.canned_reader import TRACE_ID, CannedReader, edge, node, unreachable
-from tests.support.trace import CHILD, ROOT, failed
+from tests.support.canned_reader import GATEWAY, SCOPE, START_NS, TRACE_ID, CannedReader, edge, node, unreachable
+from tests.support.trace import CHILD, MS, ROOT, failed
+from tracedata import LogRecord
 
+RECORD = LogRecord(resource=GATEWAY, scope=SCOPE, time_unix_nano=START_NS + 12 * MS)
 READER = CannedReader(
     spans=[ROOT, failed(CHILD, message="rate limit")],
     page=TracePage(trace_ids=[TRACE_ID]),
     names=["gateway", "provider"],
+    records=[
+        replace(RECORD, trace_id=TRACE_ID, body="the model is overloaded\x1b[2J", severity_number=17),
+        replace(RECORD, trace_id=TRACE_ID, event_name="gen_ai.choice", body={"index": 0}),
+        replace(RECORD, trace_id=b"?" * 16, body="of another trace"),
+    ],
     nodes=[node("gateway"), node("provider")],
     edges=[edge("gateway", "provider")],
 )
@@ -59,6 +67,23 @@ def test_json_is_that_of_the_api(url: str, command: str) -> None:
     assert (code, err) == (0, "")
     answer = msgspec.json.decode(out)
     assert {"services": "items", "traces": "items", "trace": "spans", "map": "edges"}[command] in answer
+
+
+def test_a_trace_is_drawn_with_its_log_records(url: str) -> None:
+    _, out, _ = run(COMMANDS["trace"], url)
+    *_, title, first, second = out.splitlines()
+    assert title.strip() == "Log records"
+    assert first.split() == ["12", "ms", "error", "gateway", "the", "model", "is", "overloaded�[2J"]
+    assert second.split() == ["12", "ms", "-", "gateway", "gen_ai.choice", '{"index":0}']
+    assert second.index("gateway") == first.index("gateway")
+    assert "another trace" not in out
+
+
+def test_the_json_of_a_trace_has_its_log_records(url: str) -> None:
+    _, out, _ = run([*COMMANDS["trace"], "--json"], url)
+    answer = msgspec.json.decode(out)
+    assert [one["message"] for one in answer["logs"]["items"]] == ["the model is overloaded\x1b[2J", '{"index":0}']
+    assert answer["logs"]["nextCursor"] is None
 
 
 def test_filters_reach_the_store(url: str) -> None:

@@ -71,7 +71,7 @@ def test_verify_fails_until_what_it_finds_was_applied(shared_postgres_dsn: str, 
         2,
     )
     lines, done = _apply(shared_postgres_dsn)
-    assert [line.spans for line in lines] == [2]
+    assert [line.rows for line in lines] == [2]
     assert (done.spans, done.changed) == (2, 2)
     code, found = _verify(shared_postgres_dsn, *arguments)
     assert (code, found.places) == (0, [])
@@ -85,7 +85,7 @@ def test_tables_and_sentences_say_the_same(shared_postgres_dsn: str) -> None:
     assert ["spans.attributes", "user.mail", "EMAIL_ADDRESS", "2"] in [line.split()[:4] for line in shown.splitlines()]
     code, told = _invoke("apply", "--database-url", shared_postgres_dsn)
     assert code == 0
-    assert "looked at 2 spans and redacted 2" in told
+    assert "looked at 2 spans and 0 log records and redacted 2" in told
     assert _ADDRESS not in shown + told
     assert _invoke("verify", "--database-url", shared_postgres_dsn)[0] == 0
 
@@ -100,11 +100,11 @@ def test_a_killed_apply_is_resumed(shared_postgres_dsn: str) -> None:
             [*command, "--database-url", shared_postgres_dsn], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            seen = [msgspec.json.decode(process.stdout.readline(), type=ApplyProgress).spans for _ in range(5)]
+            seen = [msgspec.json.decode(process.stdout.readline(), type=ApplyProgress).rows for _ in range(5)]
             process.kill()
     assert seen == [200, 400, 600, 800, 1_000]
     lines, done = _apply(shared_postgres_dsn)
-    assert [line.spans for line in lines] == [1_200]
+    assert [line.rows for line in lines] == [1_200]
     assert (done.is_resumed, done.spans, done.changed) == (True, 1_200, 1_200)
     stored = asyncio.run(
         rows(shared_postgres_dsn, "SELECT DISTINCT attributes::text, redactions -> 'entities' FROM relayscope.spans")

@@ -5,13 +5,14 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from relayscope.redaction import effective_policy, prepare_redaction, record_policy, rotate_key, verify_stored
 from relayscope.settings import Settings, load_settings
 from storage.audit import POLICY_CHANGED, REVEALED, RedactionCount
 from storage.postgres.audit import PostgresAudit
 from tests.support.database import rows, value
-from tests.support.factory import BASE_US, SECOND_US, batch, span, window, workspace
+from tests.support.factory import BASE_US, SECOND_US, batch, log_record, span, window, workspace
 from tests.support.store import Store
 from tracedata import RetryableError
 
@@ -117,16 +118,18 @@ async def test_receipts_add_up_by_entity_and_key(postgres_store: Store, shared_p
         span(redactions=card, redacted_keys={"a": card}, at_us=60 * SECOND_US),
         span(),
     ]
-    await postgres_store.writer.consume(batch(*spans, workspace_id=mine))
+    sent = replace(batch(*spans[1:], workspace_id=mine), log_records=[log_record(**redacted)])  # type: ignore[arg-type]  # as above
+    await postgres_store.writer.consume(batch(spans[0], workspace_id=mine))
+    await postgres_store.writer.consume(sent)
     await postgres_store.writer.consume(batch(span(redactions=mail, redacted_keys={"z": mail}), workspace_id=other))
     audit = PostgresAudit(shared_postgres_dsn)
 
     everything = await audit.redaction_counts(window(workspace_id=mine), limit=10)
     early = await audit.redaction_counts(window(workspace_id=mine, end_us=60 * SECOND_US), limit=10)
 
-    of_mail = RedactionCount(entity="EMAIL_ADDRESS", key="a", values=4, spans=2)
-    of_card = RedactionCount(entity="CREDIT_CARD", key="b", values=1, spans=1)
-    assert everything == [of_mail, RedactionCount(entity="CREDIT_CARD", key="a", values=1, spans=1), of_card]
+    of_mail = RedactionCount(entity="EMAIL_ADDRESS", key="a", values=6, spans=3)
+    of_card = RedactionCount(entity="CREDIT_CARD", key="b", values=2, spans=2)
+    assert everything == [of_mail, of_card, RedactionCount(entity="CREDIT_CARD", key="a", values=1, spans=1)]
     assert early == [of_mail, of_card]
     assert await audit.redaction_counts(window(workspace_id=mine), limit=1) == [of_mail]
     assert await audit.redaction_counts(window(workspace_id=mine, start_us=-BASE_US, end_us=0), limit=1) == []

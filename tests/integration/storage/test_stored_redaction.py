@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack
 
 import psycopg
 import pytest
@@ -14,17 +14,30 @@ from processors.redact_find import Find
 from redaction.policy import default_policy
 from redaction.redactor import Redactor
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN
+from storage.log_record import LogSearch
 from storage.postgres.audit import PostgresAudit
+from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.stored_text import unescaped
 from storage.postgres.verification import verify
 from storage.postgres.writer import WriterConfig
 from storage.redaction import Application, ApplyProgress, Verification
-from tests.support.canonical import same_spans
+from tests.support.canonical import canonical, same_spans
 from tests.support.database import reading, rows, terminate, transaction, until_blocked, writing
-from tests.support.factory import BASE_US, batch, full_span, resource, span, trace_id
-from tracedata import Batch, Event, Link, PermanentError, RetryableError, Scope, Span
+from tests.support.factory import (
+    BASE_US,
+    LogRecordFields,
+    batch,
+    full_log_record,
+    full_span,
+    log_batch,
+    log_record,
+    resource,
+    span,
+    trace_id,
+)
+from tracedata import Batch, Event, Link, LogRecord, PermanentError, RetryableError, Scope, Span
 
 _ADDRESS = "jane.doe@example.com"
 _ENTITY = "EMAIL_ADDRESS"
@@ -132,6 +145,92 @@ async def test_verify_says_where_and_how_often_but_never_what(shared_postgres_ds
     }
     assert {place.entity for place in found.places} == {_ENTITY}
     assert _ADDRESS not in repr(found)
+
+
+def _logged_everywhere(**fields: Unpack[LogRecordFields]) -> LogRecord:
+    """A log record that holds an address in every place that redaction looks at."""
+    made = full_log_record(
+        body={"to": _ADDRESS, "deep": ["a", _ADDRESS, 3]},
+        event_name=f"mail {_ADDRESS}",
+        severity_text=_ADDRESS,
+        attributes={"user.mail": _ADDRESS, "plain": 1.0},
+        resource=resource(f"shop {_ADDRESS}", {"owner": _ADDRESS}),
+        scope=Scope(name="tests", version="1", attributes={"author": _ADDRESS}),
+        redactions={"PHONE_NUMBER": 2},
+        redacted_keys={"old": {"PHONE_NUMBER": 2}},
+    )
+    return replace(made, **fields)
+
+
+async def _log(dsn: str, *records: LogRecord) -> None:
+    async with writing(WriterConfig(dsn=dsn)) as writer:
+        assert (await writer.consume(log_batch(*records))).accepted == len(records)
+
+
+async def _logged(dsn: str) -> Sequence[LogRecord]:
+    search = LogSearch(workspace_id=1, start_us=0, end_us=2**63, limit=1_000)
+    async with reading(ReaderConfig(dsn=dsn)) as reader:
+        return (await PostgresLogReader(reader.pool).find_log_records(search)).records
+
+
+async def test_verify_looks_at_every_place_of_a_log_record(shared_postgres_dsn: str) -> None:
+    await _log(shared_postgres_dsn, _logged_everywhere(), log_record())
+    found = await _verify(shared_postgres_dsn, deep=True)
+    flat = {at: count for at, count in _places(found).items() if not at[0].startswith("dump:")}
+    assert flat == {
+        ("log_records.attributes", "user.mail"): 1,
+        ("log_records.body", "body.deep"): 1,
+        ("log_records.body", "body.to"): 1,
+        ("log_records.event_name", "event_name"): 1,
+        ("log_records.service_name", "service.name"): 1,
+        ("log_records.severity_text", "severity_text"): 1,
+        ("resources.attributes", "owner"): 1,
+        ("resources.attributes", "service.name"): 1,
+        ("scopes.attributes", "author"): 1,
+    }
+    dumped = {(at[0].removeprefix("dump:relayscope."), at[1]): n for at, n in _places(found).items() if at not in flat}
+    assert dumped == flat
+    assert {place.first_seen for place in found.places if place.column.startswith("log_records")} == {_START}
+
+
+async def test_verify_knows_the_bodies_of_messages_that_should_go_whole(shared_postgres_dsn: str) -> None:
+    dropping = Find(Redactor(replace(default_policy(), drop_content=["prompts"])))
+    await _log(
+        shared_postgres_dsn,
+        log_record(event_name="gen_ai.user.message", body={"content": "hello"}),
+        log_record(event_name="gen_ai.user.message", body="<CONTENT>"),
+        log_record(event_name="gen_ai.choice", body={"content": "hello"}),
+    )
+    found = await verify(shared_postgres_dsn, lambda _: dropping, policy="strict")
+    assert _places(found) == {("log_records.body", "body"): 1}
+    assert (await _verify(shared_postgres_dsn)).places == []
+
+
+async def test_apply_redacts_log_records_too(shared_postgres_dsn: str) -> None:
+    nobodys: LogRecordFields = {"trace_id": b"", "span_id": b""}
+    dirty, clean = _logged_everywhere(), log_record()
+    timeless = log_record(body=_ADDRESS, time_unix_nano=0, trace_id=b"", span_id=b"")
+    await _log(shared_postgres_dsn, dirty, clean, timeless, replace(log_record(body=_ADDRESS), **nobodys))
+    await _write(shared_postgres_dsn, span(name=_ADDRESS))
+
+    done = await _apply(shared_postgres_dsn, page_spans=1)
+
+    assert (done.spans, done.log_records, done.changed, done.skipped) == (1, 4, 4, 0)
+    (wanted,) = _REDACT.process(log_batch(dirty)).log_records
+    stored = {record.trace_id: record for record in await _logged(shared_postgres_dsn)}
+    assert canonical(stored[clean.trace_id]) == canonical(clean)
+    assert canonical(stored[dirty.trace_id]) == canonical(
+        replace(
+            wanted,
+            redactions={**wanted.redactions, "PHONE_NUMBER": 2},
+            redacted_keys={**wanted.redacted_keys, "old": {"PHONE_NUMBER": 2}},
+        )
+    )
+    assert {str(record.body) for record in await _logged(shared_postgres_dsn) if not record.trace_id} == {_REDACTED}
+    assert (await _verify(shared_postgres_dsn, deep=True)).places == []
+    assert await _holds(shared_postgres_dsn, _ADDRESS) == []
+    again = await _apply(shared_postgres_dsn)
+    assert (again.log_records, again.changed) == (4, 0)
 
 
 async def test_verify_tells_the_time_of_the_first_span(shared_postgres_dsn: str) -> None:
@@ -248,14 +347,14 @@ async def test_a_run_that_is_stopped_goes_on_where_it_was(shared_postgres_dsn: s
     await _write(shared_postgres_dsn, *made)
 
     def stop(progress: ApplyProgress) -> None:
-        if progress.spans >= 4:
+        if progress.rows >= 4:
             raise _StopError
 
     with pytest.raises(_StopError):
         await _run(shared_postgres_dsn, page_spans=2).apply(on_progress=stop)
     assert (await _verify(shared_postgres_dsn)).found == 3
     seen: list[int] = []
-    done = await _run(shared_postgres_dsn, page_spans=2).apply(on_progress=lambda one: seen.append(one.spans))
+    done = await _run(shared_postgres_dsn, page_spans=2).apply(on_progress=lambda one: seen.append(one.rows))
     assert done.is_resumed
     assert done.changed == 7
     assert seen[0] == 6
@@ -321,7 +420,7 @@ async def test_pages_of_large_spans_are_shorter(shared_postgres_dsn: str) -> Non
         shared_postgres_dsn, *(span(attributes={"mail": _ADDRESS, "n": n, "x": "x" * _LARGE}) for n in range(12))
     )
     seen: list[int] = []
-    done = await _run(shared_postgres_dsn, page_spans=8).apply(on_progress=lambda one: seen.append(one.spans))
+    done = await _run(shared_postgres_dsn, page_spans=8).apply(on_progress=lambda one: seen.append(one.rows))
     # A page of more than 32 MiB halves the next one.
     assert seen == [8, 12]
     assert done.changed == 12

@@ -19,7 +19,7 @@ def _shape(path: str) -> str:
 def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> None:
     store = MemoryStore()
     policy = EffectivePolicy(is_enabled=True, policy_hash="", tree={})
-    schema = create_app(store, redacted=(PostgresAudit("unused"), lambda _: policy)).openapi()
+    schema = create_app(store, logs=store.logs, redacted=(PostgresAudit("unused"), lambda _: policy)).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
     assert served <= documented

@@ -9,18 +9,21 @@ from hypothesis import strategies as st
 
 from query.cursor import (
     NameCursor,
+    decode_log_cursor,
     decode_name_cursor,
     decode_search_cursor,
     decode_span_cursor,
+    encode_log_cursor,
     encode_name_cursor,
     encode_search_cursor,
     encode_span_cursor,
 )
 from query.moment import MAX_MOMENT_US
 from storage.api import SearchCursor, SpanCursor
+from storage.log_record import LogCursor
 from tracedata import CallerError
 
-DECODERS = [decode_search_cursor, decode_span_cursor, decode_name_cursor]
+DECODERS = [decode_search_cursor, decode_span_cursor, decode_name_cursor, decode_log_cursor]
 SEARCH = SearchCursor(start_us=1, trace_id=b"\xff" * 16)
 
 
@@ -34,6 +37,12 @@ def test_search_cursor_survives(start_us: int, trace_id: bytes) -> None:
 def test_span_cursor_survives(start: int, span_id: bytes, tie: int) -> None:
     cursor = SpanCursor(start_time_unix_nano=start, span_id=span_id, tie=tie)
     assert decode_span_cursor(encode_span_cursor(cursor)) == cursor
+
+
+@given(moment=st.integers(0, 2**64 - 1), tie=st.integers(-(2**63), 2**63 - 1))
+def test_log_cursor_survives(moment: int, tie: int) -> None:
+    cursor = LogCursor(moment_unix_nano=moment, tie=tie)
+    assert decode_log_cursor(encode_log_cursor(cursor)) == cursor
 
 
 @given(name=st.text(max_size=100), number=st.integers(-(2**31), 2**31 - 1))
