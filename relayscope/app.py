@@ -26,7 +26,9 @@ from relayscope.api.app import AiAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.aside import AsidePipeline
-from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
+from relayscope.interaction import build_settlement
+from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
@@ -197,7 +199,13 @@ def _build_processors(settings: Settings, *, instruments: IngestInstruments) -> 
         )
     )
     redact = build_redact(settings, instruments=instruments)
-    return [limit, Sanitise(), *([redact] if redact else []), Enrich()]
+    enrich = _build_enrich(settings) if settings.processors.ai.enabled else None
+    return [limit, Sanitise(), *([redact] if redact else []), *([enrich] if enrich else [])]
+
+
+def _build_enrich(settings: Settings) -> Enrich:
+    """What makes interactions of what redaction left, with the prices of the one workspace that there is."""
+    return Enrich(partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID))
 
 
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
@@ -287,7 +295,9 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
     logs = PostgresLogReader(reader.pool)
     app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai)
-    leaders = (build_maintenance(settings, dsn), build_search_index(dsn))
+    leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
+    if settings.processors.ai.enabled:
+        leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))
     return [
         *([telemetry] if telemetry else []),
         reader,

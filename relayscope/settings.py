@@ -13,8 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationError,
+    field_serializer,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,10 +30,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from relayscope.settings_file import Tree, read_tree
 from relayscope.settings_problem import ENVIRONMENT, explain, setting_names, suggestion, variable_of
 from tracedata import CallerError
 
-_VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 _PREFIX = "RELAYSCOPE_"
 # Where the tests find what they need, such as another database.
 _TEST_PREFIX = "RELAYSCOPE_TEST_"
@@ -39,9 +46,6 @@ FLAG_VARIABLES = frozenset(
     ).split()
 )
 _LOOPBACK = "127.0.0.1"
-
-# A nested mapping as it comes from YAML or from flags.
-Tree = dict[str, Any]
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
@@ -181,14 +185,14 @@ class EntityRuleSettings(_Section):
 class KeyRuleSettings(_Section):
     """Entities that are not looked for below keys of a form."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entities: list[str] = []
 
 
 class DenyRuleSettings(_Section):
     """Keys of which every value goes."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entity: str = Field("DENIED", pattern=_ENTITY)
 
 
@@ -246,12 +250,29 @@ class RedactionSettings(PolicySettings):
     )
     cache_mb: int = Field(16, ge=0, le=1024, description="Memory of a worker for what it has redacted already.")
 
+    @field_serializer("workspaces")
+    def _only_what_is_named(
+        self, workspaces: dict[int, PolicySettings], info: FieldSerializationInfo
+    ) -> dict[int, dict[str, Any]]:
+        # What a workspace does not name must stay so on the way to the processes that work by it.
+        return {number: policy.model_dump(mode=info.mode, exclude_unset=True) for number, policy in workspaces.items()}
+
+
+class AiSettings(_Section):
+    """What is made of spans that tell of AI."""
+
+    enabled: bool = Field(default=True, description="Whether AI interactions are made of spans and log records.")
+    prices: Path | dict[str, Any] | None = Field(
+        None, description="Aliases, prices and discounts of your own: a YAML file, or what would stand in it."
+    )
+
 
 class ProcessorSettings(_Section):
     """What happens to spans. What PostgreSQL could refuse is always repaired, which has no settings."""
 
     limit: LimitSettings = LimitSettings()
     redaction: RedactionSettings = RedactionSettings()
+    ai: AiSettings = AiSettings()
 
 
 class RetentionSettings(_Section):
@@ -259,13 +280,20 @@ class RetentionSettings(_Section):
 
     spans: Age | None = Field(None, description="Spans that started longer ago go, such as `30d`, `12h` or `8w`.")
     log_records: Age | None = Field(None, description="The same for log records, by their time.")
+    ai_interactions: Age | None = Field(None, description="The same for AI interactions; by default as long as spans.")
     interval_s: float = Field(3600.0, ge=1, description="How often what is too old is removed.")
 
     @property
     def periods(self) -> dict[str, timedelta]:
         """How long each signal is kept, by the name of its table; those that are kept for ever are missing."""
-        # Texts go with the spans that they are of, out of the index of texts too.
-        ages = {"spans": self.spans, "log_records": self.log_records, "ai_search": self.spans}
+        interactions = self.ai_interactions or self.spans
+        ages = {
+            "spans": self.spans,
+            "log_records": self.log_records,
+            "ai_interactions": interactions,
+            # The words go with the texts.
+            "ai_search": interactions,
+        }
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 
@@ -375,7 +403,7 @@ def load_settings(*, config: Path | None = None, flags: Tree | None = None) -> S
     Raises:
         CallerError: the file cannot be read, or a value is wrong; the message names the place.
     """
-    file = _read(config) if config else {}
+    file = read_tree(config) if config else {}
     environment = _environment()
     try:
         return Settings(**_merged(_merged(file, environment), flags or {}))
@@ -401,59 +429,6 @@ def _environment() -> Tree:
         raise CallerError(
             f"the environment variable {_PREFIX}{section[1].upper() if section else ''} is not JSON"
         ) from exc
-
-
-def _read(path: Path) -> Tree:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise CallerError(f"cannot read {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise CallerError(f"cannot read {path}: it is not UTF-8") from exc
-    except yaml.YAMLError as exc:
-        raise CallerError(f"{path} is not YAML{_position(exc)}") from exc
-    except (ValueError, RecursionError) as exc:
-        # Such as a date that the calendar does not have.
-        raise CallerError(f"{path} is not YAML that can be read: a value is impossible, or nested too deeply") from exc
-    if not isinstance(tree, dict | None):
-        raise CallerError(f"{path}: expected a mapping at the top")
-    try:
-        expanded: Tree = _expanded(tree or {}, place=str(path))
-    except RecursionError as exc:
-        raise CallerError(f"{path}: an alias contains itself, or values are nested too deeply") from exc
-    return expanded
-
-
-def _position(error: yaml.YAMLError) -> str:
-    """Where the reader gave up. Its own words quote the file, in which a password may stand."""
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-
-
-def _expanded(value: Any, *, place: str) -> Any:  # noqa: ANN401 - whatever YAML holds
-    if isinstance(value, dict):
-        return {_name(key, place=place): _expanded(item, place=f"{place}: {key}") for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expanded(item, place=place) for item in value]
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _variable(match[1], place=place), value)
-    return value
-
-
-def _name(key: object, *, place: str) -> str:
-    if isinstance(key, int) and not isinstance(key, bool):
-        # Workspaces have numbers.
-        return str(key)
-    if not isinstance(key, str):
-        raise CallerError(f"{place}: a key is of type {type(key).__name__}; the names of settings are text")
-    return key
-
-
-def _variable(name: str, *, place: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError as exc:
-        raise CallerError(f"{place}: the environment variable {name} is not set") from exc
 
 
 def _merged(low: Tree, high: Mapping[str, Any]) -> Tree:

@@ -34,20 +34,19 @@ class SettlementInstruments(Protocol):
         """
         ...
 
-    def waiting(self, *, traces: int, arrivals: int) -> None:
-        """What there is now: traces of which something is missing, and arrivals that nobody has taken yet."""
+    def lagged(self, seconds: Sequence[float]) -> None:
+        """How long after they were noted arrivals were settled, each."""
         ...
 
-    def round(self, *, seconds: float) -> None:
-        """A round that found work took so long."""
+    def backlog(self, *, arrivals: int, waiting: int) -> None:
+        """What there is now, counted up to 100,000: arrivals to be settled, and traces of which something is missing."""
         ...
 
 
 class ReprocessProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """After a page. Everything that starts before ``reached`` is done; counts are those of the run so far."""
+    """After a page. Everything before ``done_until`` is done: a run can go on from there. Counts are those of the run so far."""
 
-    workspace_id: int
-    reached: datetime
+    done_until: datetime
     traces: int
     added: int
     removed: int
@@ -84,10 +83,9 @@ class UnmappedModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RepriceProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """After a page. Everything that starts before ``reached`` is done; counts are those of the run so far."""
+    """After a page. Everything before ``done_until`` is done: a run can go on from there. Counts are those of the run so far."""
 
-    workspace_id: int
-    reached: datetime
+    done_until: datetime
     interactions: int
     changed: int
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import typer
 
 from relayscope.api.rest import interaction_schema as schema
+from relayscope.cli import reprocess
 from relayscope.cli.client import Parameters
 from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, show
 from relayscope.cli.render.conversation import render_detail, render_session
@@ -99,6 +100,7 @@ def register(app: typer.Typer) -> None:
     ):
         interactions_app.command(name)(with_filters(command))
     interactions_app.command("show")(show_interaction)
+    reprocess.register(interactions_app)
     sessions_app.command("list")(with_filters(list_sessions))
     sessions_app.command("show")(show_session)
     app.add_typer(interactions_app)
