@@ -49,6 +49,7 @@ _MAX_SOURCES = 1_000
 _HIT_TEXT_CHARS = 300
 # Marks around what was found: private characters, which are taken out of the texts first.
 _OPEN, _CLOSE = "\ue000", "\ue001"
+_LEFT, _RIGHT = "\u2039", "\u203a"
 _HEADLINE = f'StartSel={_OPEN}, StopSel={_CLOSE}, MaxFragments=2, MaxWords=24, MinWords=10, ShortWord=0, FragmentDelimiter=" … "'
 
 
@@ -115,7 +116,7 @@ class PostgresInteractionReader:
             "after_rank": search.after.rank if search.after else None,
             "text": search.text,
             "ranked": MAX_RANKED + 1,
-            "marks": _OPEN + _CLOSE,
+            "marks": f"<>{_OPEN}{_CLOSE}",
             "options": _HEADLINE,
             "text_chars": _HIT_TEXT_CHARS,
             "limit": search.limit + 1,
@@ -283,7 +284,8 @@ def _fragments(snippet: str | None) -> Sequence[Fragment]:
     """A snippet in pieces. One without a match, which PostgreSQL makes of a beginning, is none."""
     if not snippet or _OPEN not in snippet:
         return ()
-    before, *marked = snippet.split(_OPEN)
+    # Angle brackets were taken out of PostgreSQL's sight, which would leave out what it takes for a tag.
+    before, *marked = snippet.replace(_LEFT, "<").replace(_RIGHT, ">").split(_OPEN)
     fragments = [Fragment(text=before)]
     for part in marked:
         match, _, rest = part.partition(_CLOSE)

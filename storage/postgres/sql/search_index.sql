@@ -34,11 +34,11 @@ WHERE s.trace_id IN (
     WHERE i.trace_id = s.trace_id AND i.span_id = s.span_id AND i.start_time = s.start_time
       AND i.workspace_id = s.workspace_id AND (i.prompt IS NOT NULL OR i.response IS NOT NULL));
 
--- index: indexes a slice
+-- index: indexes a slice; what stands in angle brackets would be taken for a tag, and not for words
 INSERT INTO relayscope.ai_search AS s (start_time, arrival_id, workspace_id, trace_id, span_id, words)
 SELECT i.start_time, i.arrival_id, i.workspace_id, i.trace_id, i.span_id,
-       to_tsvector('simple', coalesce(left(i.prompt, %(text_chars)s), ''))
-       || to_tsvector('simple', coalesce(left(i.response, %(text_chars)s), ''))
+       to_tsvector('simple', translate(coalesce(left(i.prompt, %(text_chars)s), ''), '<>', '  '))
+       || to_tsvector('simple', translate(coalesce(left(i.response, %(text_chars)s), ''), '<>', '  '))
 FROM relayscope.ai_interactions AS i
 WHERE i.arrival_id > %(after)s AND i.arrival_id <= %(until)s AND (i.prompt IS NOT NULL OR i.response IS NOT NULL)
 ON CONFLICT (trace_id, span_id, start_time, workspace_id)

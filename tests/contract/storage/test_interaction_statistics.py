@@ -33,7 +33,7 @@ def at(seconds: int, *, lasting_ms: int = 5, **fields: Any) -> Interaction:  # n
 
 CALM = at(1, prompt="How do I cook rice?", response="Wash it, then boil it in water.")
 LOUD = at(2, prompt="RICE rice rice", response="Rice! 東京 naïve e-mail")
-BARE = at(3, prompt="what is a span", response="")
+BARE = at(3, prompt="what is a span", response="<b>bold</b> <EMAIL_ADDRESS>")
 NONE = at(4)
 
 
@@ -49,6 +49,8 @@ NONE = at(4)
         ("span or water", [CALM, BARE]),
         ("naïve", [LOUD]),
         ("東京", [LOUD]),
+        ("bold", [BARE]),
+        ("EMAIL_ADDRESS", [BARE]),
         ("ric", []),
         ("unheard", []),
     ],
