@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import struct
 from typing import Any
 
@@ -15,11 +16,15 @@ import msgspec
 
 from query.moment import MAX_MOMENT_US
 from storage.api import SearchCursor, SpanCursor
+from storage.interaction_reader import HitCursor, InteractionCursor, SessionCursor
 from storage.log_record import LogCursor
 from tracedata import CallerError
 
 _SEARCH = struct.Struct(">cQ16s")
 _SPAN = struct.Struct(">cQ8sq")
+_INTERACTION = struct.Struct(">cQ16s8s")
+_HIT = struct.Struct(">cdQ16s8s")
+_SESSION_HEAD = struct.Struct(">cQ")
 _LOG = struct.Struct(">cQq")
 _MALFORMED = "malformed cursor: use the nextCursor of the previous page as it came"
 _MAX_CHARS = 8_192
@@ -74,6 +79,64 @@ def decode_log_cursor(text: str) -> LogCursor:
     """
     moment, tie = _unpack(_LOG, text, b"L")
     return LogCursor(moment_unix_nano=moment, tie=tie)
+
+
+def encode_interaction_cursor(cursor: InteractionCursor) -> str:
+    return _text(_INTERACTION.pack(b"I", cursor.start_us, cursor.trace_id, cursor.span_id))
+
+
+def decode_interaction_cursor(text: str) -> InteractionCursor:
+    """Reads what ``encode_interaction_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    start_us, trace_id, span_id = _unpack(_INTERACTION, text, b"I")
+    return _place(start_us, trace_id, span_id)
+
+
+def encode_hit_cursor(cursor: HitCursor) -> str:
+    place = cursor.place
+    return _text(_HIT.pack(b"H", cursor.rank, place.start_us, place.trace_id, place.span_id))
+
+
+def decode_hit_cursor(text: str) -> HitCursor:
+    """Reads what ``encode_hit_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    rank, start_us, trace_id, span_id = _unpack(_HIT, text, b"H")
+    if not math.isfinite(rank):
+        raise CallerError(_MALFORMED)
+    return HitCursor(rank=rank, place=_place(start_us, trace_id, span_id))
+
+
+def encode_session_cursor(cursor: SessionCursor) -> str:
+    return _text(_SESSION_HEAD.pack(b"Z", cursor.last_start_us) + cursor.session_id.encode())
+
+
+def decode_session_cursor(text: str) -> SessionCursor:
+    """Reads what ``encode_session_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    data = _bytes(text)
+    try:
+        marker, last_start_us = _SESSION_HEAD.unpack_from(data)
+        session_id = data[_SESSION_HEAD.size :].decode()
+    except (struct.error, UnicodeDecodeError) as exc:
+        raise CallerError(_MALFORMED) from exc
+    if marker != b"Z" or last_start_us > MAX_MOMENT_US or "\0" in session_id:
+        raise CallerError(_MALFORMED)
+    return SessionCursor(last_start_us=last_start_us, session_id=session_id)
+
+
+def _place(start_us: int, trace_id: bytes, span_id: bytes) -> InteractionCursor:
+    if start_us > MAX_MOMENT_US:
+        raise CallerError(_MALFORMED)
+    return InteractionCursor(start_us=start_us, trace_id=trace_id, span_id=span_id)
 
 
 def encode_name_cursor(cursor: NameCursor) -> str:

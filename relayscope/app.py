@@ -13,6 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+from processors.ai.enrich import Enrich
+from processors.ai.mapper import Mapper
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search
@@ -20,10 +22,13 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from relayscope.api.app import create_app, installed_version
+from relayscope.api.app import AiAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
-from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
+from relayscope.aside import AsidePipeline
+from relayscope.interaction import build_settlement
+from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
@@ -34,6 +39,7 @@ from storage.postgres.connection import check_url
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
+from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
@@ -42,8 +48,12 @@ from storage.postgres.partition import Upkeep
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.retention import Retention
+from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import IngestInstruments, PermanentError, Pipeline
+from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
+
+# Statistics may take long, and must not take all connections of the database.
+_INTERACTION_CONNECTIONS = 4
 
 
 class Component(Protocol):
@@ -157,14 +167,14 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
     )
 
 
-def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
-    """An ingest worker: receivers, processors, writer."""
-    telemetry = build_telemetry(settings, role=slot)
-    instruments: IngestInstruments = IngestMetrics()
-    if telemetry is not None:
-        instruments = telemetry.ingest(instruments)
+def build_search_index(dsn: str) -> SearchIndex:
+    """What fills the full-text index. Every API process brings it, and one at a time leads."""
+    return SearchIndex(SearchIndexConfig(dsn=dsn))
+
+
+def _build_writer(settings: Settings, dsn: str, *, instruments: IngestInstruments) -> PostgresSpanWriter:
     storage = settings.storage
-    writer = PostgresSpanWriter(
+    return PostgresSpanWriter(
         WriterConfig(
             dsn=dsn,
             max_group_rows=storage.max_group_rows,
@@ -174,6 +184,10 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
         ),
         instruments=instruments,
     )
+
+
+def _build_processors(settings: Settings, *, instruments: IngestInstruments) -> Sequence[Processor]:
+    """What every batch goes through, whoever brings it, in this order."""
     limits = settings.processors.limit
     limit = Limit(
         LimitConfig(
@@ -185,7 +199,23 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
         )
     )
     redact = build_redact(settings, instruments=instruments)
-    pipeline = Pipeline([limit, Sanitise(), *([redact] if redact else [])], writer)
+    enrich = _build_enrich(settings) if settings.processors.ai.enabled else None
+    return [limit, Sanitise(), *([redact] if redact else []), *([enrich] if enrich else [])]
+
+
+def _build_enrich(settings: Settings) -> Enrich:
+    """What makes interactions of what redaction left, with the prices of the one workspace that there is."""
+    return Enrich(partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID))
+
+
+def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
+    """An ingest worker: receivers, processors, writer."""
+    telemetry = build_telemetry(settings, role=slot)
+    instruments: IngestInstruments = IngestMetrics()
+    if telemetry is not None:
+        instruments = telemetry.ingest(instruments)
+    writer = _build_writer(settings, dsn, instruments=instruments)
+    pipeline = Pipeline(_build_processors(settings, instruments=instruments), writer)
     grace_s = settings.service.shutdown_grace_s
     otlp = settings.receivers.otlp
     admission = Admission(
@@ -251,7 +281,29 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
     )
     redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
+    # What is submitted here goes the way of OTLP, through a writer of this process.
+    ingest: IngestInstruments = IngestMetrics()
+    writer = _build_writer(settings, dsn, instruments=ingest)
+    interactions = PostgresInteractionReader(
+        ReaderConfig(
+            dsn=dsn,
+            max_connections=_INTERACTION_CONNECTIONS,
+            statement_timeout_s=settings.storage.query_timeout_s,
+        )
+    )
+    consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
+    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
     logs = PostgresLogReader(reader.pool)
-    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted)
-    server = GuestServer(config, app)
-    return [*([telemetry] if telemetry else []), reader, build_maintenance(settings, dsn), server, grpc]
+    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai)
+    leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
+    if settings.processors.ai.enabled:
+        leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))
+    return [
+        *([telemetry] if telemetry else []),
+        reader,
+        interactions,
+        writer,
+        *leaders,
+        GuestServer(config, app),
+        grpc,
+    ]

@@ -280,12 +280,20 @@ class RetentionSettings(_Section):
 
     spans: Age | None = Field(None, description="Spans that started longer ago go, such as `30d`, `12h` or `8w`.")
     log_records: Age | None = Field(None, description="The same for log records, by their time.")
+    ai_interactions: Age | None = Field(None, description="The same for AI interactions; by default as long as spans.")
     interval_s: float = Field(3600.0, ge=1, description="How often what is too old is removed.")
 
     @property
     def periods(self) -> dict[str, timedelta]:
         """How long each signal is kept, by the name of its table; those that are kept for ever are missing."""
-        ages = {"spans": self.spans, "log_records": self.log_records}
+        interactions = self.ai_interactions or self.spans
+        ages = {
+            "spans": self.spans,
+            "log_records": self.log_records,
+            "ai_interactions": interactions,
+            # The words go with the texts.
+            "ai_search": interactions,
+        }
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 

@@ -3,18 +3,20 @@
 import time
 from collections.abc import Callable
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from fastapi import FastAPI
 
 from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
-from relayscope.api.rest import health, redaction, services, traces
+from relayscope.api.rest import health, interactions, redaction, services, submissions, traces
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from storage.api import SpanReader
+from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
+from tracedata import Consumer
 
 _DESCRIPTION = """Traces, log records, services and health of Relayscope.
 
@@ -22,6 +24,22 @@ Times are ISO-8601 in UTC, durations are milliseconds. Every list is `{"items": 
 pass `nextCursor` as `cursor` to get the next page. Errors are `application/problem+json` (RFC 9457).
 Attributes, those of events included, are lists of `{"key", "value"}` in OTLP/JSON, so that no type is lost.
 """
+
+
+class InteractionStore(InteractionReader, StoredSpans, Protocol):
+    """What the endpoints of AI interactions read."""
+
+
+class AiAccess(NamedTuple):
+    """What the endpoints of AI interactions stand on.
+
+    ``conversation`` makes messages of spans and log records; without it, messages are the texts that interactions hold.
+    ``consumer`` takes what is submitted, limits, redacts and stores it; without one, nothing can be submitted.
+    """
+
+    reader: InteractionStore
+    conversation: interactions.ConversationOf | None = None
+    consumer: Consumer | None = None
 
 
 def create_app(
@@ -32,11 +50,13 @@ def create_app(
     instruments: ApiInstruments | None = None,
     logs: LogReader | None = None,
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
+    ai: AiAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
-    application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records, ``redacted`` is what tells of redaction, and the policy of a workspace.
+    application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
+    ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -55,6 +75,10 @@ def create_app(
         app.include_router(log_records.create_router(logs, clock=clock))
     if redacted is not None:
         app.include_router(redaction.create_router(*redacted, clock=clock))
+    if ai is not None:
+        app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
+        if ai.consumer is not None:
+            app.include_router(submissions.create_router(ai.consumer, ai.reader))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())

@@ -48,8 +48,8 @@ def register(app: typer.Typer) -> None:
 def services(*, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = None, cursor: Cursor = None) -> None:
     """List the services that sent spans."""
     parameters: Parameters = {"limit": limit, "cursor": cursor}
-    body = _ask(url, "/api/v1/services", parameters)
-    _show(body, schema.ServiceList, draw=render_services, as_json=as_json)
+    body = ask(url, "/api/v1/services", parameters)
+    show(body, schema.ServiceList, draw=render_services, as_json=as_json)
 
 
 def traces(
@@ -80,9 +80,9 @@ def traces(
         "limit": limit,
         "cursor": cursor,
     }
-    body = _ask(url, "/api/v1/traces", parameters)
-    draw = partial(render_traces, width=_console().width, today=datetime.now(UTC).date(), has_start=start is not None)
-    _show(body, schema.TraceList, draw=draw, as_json=as_json)
+    body = ask(url, "/api/v1/traces", parameters)
+    draw = partial(render_traces, width=console().width, today=datetime.now(UTC).date(), has_start=start is not None)
+    show(body, schema.TraceList, draw=draw, as_json=as_json)
 
 
 def trace(
@@ -94,9 +94,9 @@ def trace(
 ) -> None:
     """Draw one trace as a waterfall, and its log records below it."""
     path = f"/api/v1/traces/{quote(trace_id, safe='')}"
-    body = _with_logs(_ask(url, path, {}), _ask(url, f"{path}/logs", {}))
-    width = _console().width
-    _show(body, _LoggedTrace, draw=lambda answer: _logged_trace(answer, width=width, limit=limit), as_json=as_json)
+    body = _with_logs(ask(url, path, {}), ask(url, f"{path}/logs", {}))
+    width = console().width
+    show(body, _LoggedTrace, draw=lambda answer: _logged_trace(answer, width=width, limit=limit), as_json=as_json)
 
 
 def _with_logs(trace: bytes, logs: bytes) -> bytes:
@@ -132,18 +132,18 @@ def map_(
 ) -> None:
     """Show which service calls which, with rates, errors and latencies."""
     parameters: Parameters = {"service": service, "start": start, "end": end}
-    body = _ask(url, "/api/v1/traces/services", parameters)
-    _show(body, schema.ServiceMap, draw=partial(render_map, width=_console().width), as_json=as_json)
+    body = ask(url, "/api/v1/traces/services", parameters)
+    show(body, schema.ServiceMap, draw=partial(render_map, width=console().width), as_json=as_json)
 
 
-def _ask(url: str, path: str, parameters: Parameters) -> bytes:
+def ask(url: str, path: str, parameters: Parameters) -> bytes:
     try:
         return get(url, path, parameters)
     except RelayscopeError as exc:
         raise _exit(exc) from exc
 
 
-def _show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:
+def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:
     if as_json:
         typer.echo(body)
         return
@@ -151,7 +151,7 @@ def _show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType]
         decoded = msgspec.json.decode(body, type=answer)
     except msgspec.MsgspecError as exc:
         raise _exit(PermanentError("The server's answer is not what this version expects; --json prints it.")) from exc
-    _console().print(draw(decoded))
+    console().print(draw(decoded))
 
 
 def _exit(error: RelayscopeError) -> typer.Exit:
@@ -159,7 +159,7 @@ def _exit(error: RelayscopeError) -> typer.Exit:
     return typer.Exit(_USAGE if isinstance(error, CallerError) else _FAILED)
 
 
-def _console() -> Console:
+def console() -> Console:
     # Without this, a pipe in the C locale would end a table with an error at its first line of a box.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -121,9 +121,37 @@ _METRICS = (
         buckets=_FAST_S,
         help="Time to redact the spans and log records of a request, or of a slice of it.",
     ),
-    Metric(name="relayscope_redaction_cache_hits_total", kind="counter", help="Texts whose redaction was known."),
+    Metric(
+        name="relayscope_redaction_cache_hits_total",
+        kind="counter",
+        help="Texts of 256 characters or more whose redaction was known.",
+    ),
     Metric(name="relayscope_redaction_cache_misses_total", kind="counter", help="Texts whose redaction was not."),
     Metric(name="relayscope_redaction_cache_bytes", kind="gauge", help="Size of the redacted texts that are known."),
+    # Settling of interactions.
+    Metric(
+        name="relayscope_ai_traces_settled_total",
+        kind="counter",
+        labels=("outcome",),
+        help="Traces whose interactions were looked at again, by outcome: settled, failed, oversized.",
+    ),
+    Metric(
+        name="relayscope_ai_rows_changed_total",
+        kind="counter",
+        help="Interactions that were added, removed or replaced by that.",
+    ),
+    Metric(
+        name="relayscope_ai_settlement_lag_seconds",
+        kind="histogram",
+        buckets=_WAIT_S,
+        help="Time from when a part of a trace was stored until its interactions were settled.",
+    ),
+    Metric(name="relayscope_ai_arrivals", kind="gauge", help="Parts of traces that wait to be settled, up to 100,000."),
+    Metric(
+        name="relayscope_ai_waiting_traces",
+        kind="gauge",
+        help="Traces with AI in them of which a span is missing, up to 100,000.",
+    ),
     # API.
     Metric(
         name="relayscope_api_request_seconds",
@@ -156,6 +184,16 @@ _METRICS = (
         name="relayscope_store_partitions",
         kind="gauge",
         help="Partitions of the spans, without those that take times outside all others.",
+    ),
+    Metric(
+        name="relayscope_search_pending_interactions",
+        kind="gauge",
+        help="AI interactions that the full-text index does not have yet, at most.",
+    ),
+    Metric(
+        name="relayscope_search_lag_seconds",
+        kind="gauge",
+        help="Time since the full-text index had everything last; 0 while nothing waits.",
     ),
     Metric(
         name="relayscope_store_partition_bytes",

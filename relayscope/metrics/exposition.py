@@ -144,6 +144,8 @@ def _store_families(measured: StoreMeasurement | None) -> Iterator[Family]:
         "relayscope_store_spans_bytes": measured.spans_bytes,
         "relayscope_store_spans": measured.spans,
         "relayscope_store_partitions": measured.partitions,
+        "relayscope_search_pending_interactions": measured.search_pending,
+        "relayscope_search_lag_seconds": measured.search_lag_s,
     }
     for name, figure in figures.items():
         yield _single(name, figure)

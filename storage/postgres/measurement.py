@@ -38,5 +38,6 @@ async def _measure(connection: AsyncConnection) -> StoreMeasurement:
     cursor = connection.cursor(row_factory=dict_row)
     sizes = await (await cursor.execute(_STATEMENTS["sizes"], {"catch_alls": list(SPANS.catch_alls)})).fetchone()
     newest = await (await cursor.execute(_STATEMENTS["newest"])).fetchone()
+    search = await (await cursor.execute(_STATEMENTS["search_index"])).fetchone()
     # Aggregates without GROUP BY have one row.
-    return StoreMeasurement(**(sizes or {}), **(newest or {}))
+    return StoreMeasurement(**(sizes or {}), **(newest or {}), **(search or {}))

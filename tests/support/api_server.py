@@ -9,15 +9,15 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from relayscope.api.app import create_app
+from relayscope.api.app import AiAccess, create_app
 from tests.support.canned_reader import CannedReader
 
 
 @contextmanager
-def serving(reader: CannedReader) -> Iterator[str]:
+def serving(reader: CannedReader, *, ai: AiAccess | None = None) -> Iterator[str]:
     """The URL of an API that runs in a thread until the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(reader, logs=reader), log_config=None, lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(create_app(reader, logs=reader, ai=ai), log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

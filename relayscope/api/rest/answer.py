@@ -8,7 +8,9 @@ import msgspec
 from starlette.responses import JSONResponse
 
 from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
+from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
+from relayscope.api.rest.submission import SubmittedAiInteraction
 
 # ``Any`` here and below: FastAPI and msgspec type the parts of an OpenAPI document so.
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -16,7 +18,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 _REF_TEMPLATE = "#/components/schemas/{name}"
 _FAILURES: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "A parameter is unknown or cannot be read; the detail names it.",
-    HTTPStatus.NOT_FOUND: "There is no such trace.",
+    HTTPStatus.NOT_FOUND: "There is no such thing.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The store does not answer; try again after Retry-After seconds.",
 }
 
@@ -40,7 +42,9 @@ def describe(answer: type[msgspec.Struct], *failures: HTTPStatus) -> Responses:
 
 def component_schemas() -> dict[str, Any]:
     """The schemas of all answers, for ``components.schemas`` of the OpenAPI document."""
-    _, components = msgspec.json.schema_components((*ANSWERS, Problem), ref_template=_REF_TEMPLATE)
+    _, components = msgspec.json.schema_components(
+        (*ANSWERS, *INTERACTION_ANSWERS, SubmittedAiInteraction, Problem), ref_template=_REF_TEMPLATE
+    )
     return components
 
 

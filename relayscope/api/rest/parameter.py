@@ -43,7 +43,7 @@ def _without_nul(text: str) -> str:
 
 Text: TypeAlias = Annotated[str, Field(max_length=_MAX_TEXT_CHARS), AfterValidator(_without_nul)]
 _MOMENT = "ISO-8601, relative such as `-1h`, `-7d` or `now`, or Unix time as an integer (s, ms, µs or ns by magnitude)."
-_DURATION = "Such as `1.5s`, `100ms`, `1h30m`, or a number of milliseconds; the bound is included."
+DURATION = "Such as `1.5s`, `100ms`, `1h30m`, or a number of milliseconds; the bound is included."
 CURSOR = "The `nextCursor` of the previous page."
 
 
@@ -66,8 +66,8 @@ class WindowParameters(Parameters):
             CallerError: one cannot be read, or the end lies before the start.
         """
         now_us = now_ns // _US_PER_NS
-        start_us = _named("start", lambda: parse_moment(self.start or DEFAULT_WINDOW, now_us))
-        end_us = _named("end", lambda: parse_moment(self.end or "now", now_us))
+        start_us = named("start", lambda: parse_moment(self.start or DEFAULT_WINDOW, now_us))
+        end_us = named("end", lambda: parse_moment(self.end or "now", now_us))
         if end_us < start_us:
             raise CallerError("end: must not lie before start")
         return start_us, end_us
@@ -88,8 +88,8 @@ class TraceParameters(WindowParameters):
 
     service: Text | None = Field(None, description="The service of the span.", examples=["gateway"])
     operation: Text | None = Field(None, description="The name of the span.", examples=["POST /v1/chat/completions"])
-    min_duration: Text | None = Field(None, description=_DURATION, examples=["100ms"])
-    max_duration: Text | None = Field(None, description=_DURATION, examples=["2s"])
+    min_duration: Text | None = Field(None, description=DURATION, examples=["100ms"])
+    max_duration: Text | None = Field(None, description=DURATION, examples=["2s"])
     status: Literal["error", "ok", "unset", "success"] | None = Field(
         None, description="The status of the span; `success` means anything but an error."
     )
@@ -111,8 +111,8 @@ class TraceParameters(WindowParameters):
             CallerError: a parameter cannot be read; the message begins with its name.
         """
         start_us, end_us = self.bounds_us(now_ns)
-        shortest = _named("minDuration", lambda: _duration_ns(self.min_duration))
-        longest = _named("maxDuration", lambda: _duration_ns(self.max_duration))
+        shortest = named("minDuration", lambda: duration_ns(self.min_duration))
+        longest = named("maxDuration", lambda: duration_ns(self.max_duration))
         if shortest is not None and longest is not None and longest < shortest:
             raise CallerError("maxDuration: must not be less than minDuration")
         return TraceSearch(
@@ -125,8 +125,8 @@ class TraceParameters(WindowParameters):
             min_duration_ns=shortest,
             max_duration_ns=longest,
             status_codes=_STATUS_CODES[self.status] if self.status else (),
-            tags=_named("tag", lambda: tuple(map(parse_tag, self.tag))),
-            after=_named("cursor", lambda: decode_search_cursor(self.cursor) if self.cursor else None),
+            tags=named("tag", lambda: tuple(map(parse_tag, self.tag))),
+            after=named("cursor", lambda: decode_search_cursor(self.cursor) if self.cursor else None),
         )
 
 
@@ -171,11 +171,11 @@ class LogParameters(WindowParameters):
             end_us=end_us,
             limit=self.limit,
             service=self.service or None,
-            min_severity=_named("minSeverity", lambda: _severity(self.min_severity)),
+            min_severity=named("minSeverity", lambda: _severity(self.min_severity)),
             event_name=self.event_name or None,
             # Its message begins with the name already.
             trace_id=parse_trace_id(self.trace_id) if self.trace_id else None,
-            after=_named("cursor", lambda: decode_log_cursor(self.cursor) if self.cursor else None),
+            after=named("cursor", lambda: decode_log_cursor(self.cursor) if self.cursor else None),
         )
 
 
@@ -190,7 +190,7 @@ class NoParameters(Parameters):
     """An endpoint that takes none."""
 
 
-def _duration_ns(text: str | None) -> int | None:
+def duration_ns(text: str | None) -> int | None:
     if not text:
         return None
     try:
@@ -213,7 +213,7 @@ def _severity(text: str | None) -> int | None:
     raise CallerError(f"must be {', '.join(SEVERITIES)}, or a number from 0 to {_MAX_SEVERITY}")
 
 
-def _named(name: str, read: Callable[[], _T]) -> _T:
+def named(name: str, read: Callable[[], _T]) -> _T:
     try:
         return read()
     except CallerError as exc:

@@ -26,3 +26,14 @@ CROSS JOIN LATERAL (
       AND s.start_time BETWEEN now() - interval '2 days' AND now() + interval '1 hour'
     ORDER BY s.start_time DESC LIMIT 1
 ) AS newest;
+
+-- search_index: how many interactions wait for the full-text index at most, and for how long there have been any
+SELECT waiting.rows AS search_pending,
+       CASE WHEN waiting.rows > 0 THEN greatest(extract(epoch FROM now() - waiting.since), 0) ELSE 0
+       END::double precision AS search_lag_s
+FROM (
+    SELECT greatest(coalesce((SELECT max(arrival_id) FROM relayscope.ai_interactions), 0)
+                    - coalesce(max(p.seen_to), 0), 0)::bigint AS rows,
+           coalesce(max(p.caught_up_at), now()) AS since
+    FROM relayscope.ai_search_progress AS p
+) AS waiting;

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from query.search import compile_search
+from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.citus import citus_url, has_citus, prepare
+from tests.support.interaction_store import InteractionStore, MemoryPlace, PostgresPlace
+from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 
@@ -46,3 +49,26 @@ def store(request: pytest.FixtureRequest) -> Store:
     """Each implementation in turn, empty."""
     made = request.getfixturevalue(f"{request.param}_store")
     return Store(writer=made.writer, reader=made.reader, logs=made.logs)
+
+
+@pytest.fixture
+async def memory_interactions() -> InteractionStore:
+    """The double, empty."""
+    double = MemoryInteractions()
+    return InteractionStore(double, MemoryPlace(double))
+
+
+@pytest.fixture
+async def postgres_interactions(shared_postgres_dsn: str) -> AsyncIterator[InteractionStore]:
+    """PostgreSQL, empty."""
+    reader = PostgresInteractionReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2))
+    await reader.start()
+    yield InteractionStore(reader, PostgresPlace(shared_postgres_dsn))
+    await reader.aclose()
+
+
+@pytest.fixture(params=("memory", "postgres"))
+def interactions(request: pytest.FixtureRequest) -> InteractionStore:
+    """Each implementation in turn, empty."""
+    made: InteractionStore = request.getfixturevalue(f"{request.param}_interactions")
+    return made

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 
-from relayscope.api.app import create_app
+from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
 from storage.postgres.audit import PostgresAudit
+from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_store import MemoryStore
+from tests.support.recording_consumer import RecordingConsumer
 from tests.support.repository import document
 
 _DOCUMENTED = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)")
@@ -19,7 +21,9 @@ def _shape(path: str) -> str:
 def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> None:
     store = MemoryStore()
     policy = EffectivePolicy(is_enabled=True, policy_hash="", tree={})
-    schema = create_app(store, logs=store.logs, redacted=(PostgresAudit("unused"), lambda _: policy)).openapi()
+    ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer())
+    redacted = (PostgresAudit("unused"), lambda _: policy)
+    schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
     assert served <= documented

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from relayscope.metrics import CATALOGUE, ApiMetrics, Exposition, IngestMetrics
+from relayscope.metrics import CATALOGUE, ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.run import ChildState, RunFolder, RunState
 from storage.measurement import StoreMeasurement
 from tracedata import RetryableError
@@ -19,6 +19,8 @@ MEASUREMENT = StoreMeasurement(
     largest_partition_bytes=5_000,
     catch_all_bytes=100,
     newest_span_age_s=1.5,
+    search_pending=7,
+    search_lag_s=0.5,
 )
 
 
@@ -66,6 +68,8 @@ async def test_state_and_store(run: RunFolder) -> None:
     assert found["relayscope_store_up", ""] == 1
     assert found["relayscope_store_partition_bytes", "largest"] == 5_000
     assert found["relayscope_store_newest_span_age_seconds", ""] == 1.5
+    assert found["relayscope_search_pending_interactions", ""] == 7
+    assert found["relayscope_search_lag_seconds", ""] == 0.5
     assert [value for (name, _), value in found.items() if name == "relayscope_build_info"] == [1]
 
 
@@ -90,6 +94,7 @@ async def test_every_metric_of_the_catalogue_exists_and_no_other(run: RunFolder)
     registry = CollectorRegistry()
     IngestMetrics(registry)
     ApiMetrics(registry)
+    SettlementMetrics(registry)
     counted = {family.name + "_total" * (family.type == "counter") for family in registry.collect()}
     text = (await Exposition(run.path, meter=FakeMeter(), version="1").exposition()).decode()
     shown = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}

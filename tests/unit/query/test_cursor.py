@@ -9,21 +9,36 @@ from hypothesis import strategies as st
 
 from query.cursor import (
     NameCursor,
+    decode_hit_cursor,
+    decode_interaction_cursor,
     decode_log_cursor,
     decode_name_cursor,
     decode_search_cursor,
+    decode_session_cursor,
     decode_span_cursor,
+    encode_hit_cursor,
+    encode_interaction_cursor,
     encode_log_cursor,
     encode_name_cursor,
     encode_search_cursor,
+    encode_session_cursor,
     encode_span_cursor,
 )
 from query.moment import MAX_MOMENT_US
 from storage.api import SearchCursor, SpanCursor
+from storage.interaction_reader import HitCursor, InteractionCursor, SessionCursor
 from storage.log_record import LogCursor
 from tracedata import CallerError
 
-DECODERS = [decode_search_cursor, decode_span_cursor, decode_name_cursor, decode_log_cursor]
+DECODERS = [
+    decode_search_cursor,
+    decode_span_cursor,
+    decode_name_cursor,
+    decode_log_cursor,
+    decode_interaction_cursor,
+    decode_hit_cursor,
+    decode_session_cursor,
+]
 SEARCH = SearchCursor(start_us=1, trace_id=b"\xff" * 16)
 
 
@@ -76,4 +91,30 @@ def test_refuses_a_moment_that_no_span_can_have() -> None:
 @given(text=st.text(max_size=60))
 def test_fails_in_no_other_way(decode: Callable[[str], object], text: str) -> None:
     with contextlib.suppress(CallerError):
+        decode(text)
+
+
+def test_cursors_of_interactions_survive_the_round_trip() -> None:
+    place = InteractionCursor(start_us=5, trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
+    assert decode_interaction_cursor(encode_interaction_cursor(place)) == place
+    hit = HitCursor(rank=0.1, place=place)
+    assert decode_hit_cursor(encode_hit_cursor(hit)) == hit
+    session = SessionCursor(last_start_us=7, session_id="a/ü")
+    assert decode_session_cursor(encode_session_cursor(session)) == session
+
+
+@pytest.mark.parametrize("decode", [decode_interaction_cursor, decode_hit_cursor, decode_session_cursor])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "???",
+        encode_interaction_cursor(InteractionCursor(start_us=2**64 - 1, trace_id=b"", span_id=b"")),
+        encode_hit_cursor(HitCursor(rank=float("nan"), place=InteractionCursor(start_us=1, trace_id=b"", span_id=b""))),
+        encode_session_cursor(SessionCursor(last_start_us=2**64 - 1, session_id="s")),
+        encode_session_cursor(SessionCursor(last_start_us=1, session_id="a\0b")),
+    ],
+)
+def test_malformed_cursors_of_interactions_are_refused(decode: Callable[[str], object], text: str) -> None:
+    with pytest.raises(CallerError, match="malformed cursor"):
         decode(text)

@@ -1,0 +1,159 @@
+"""The endpoint that takes AI interactions, and answers when they are durable."""
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+
+from relayscope.api.rest import interaction_schema as schema
+from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.interaction_view import interaction_id
+from relayscope.api.rest.submission import Accepted, Refusal, SubmittedAiInteraction, read_item
+from relayscope.api.workspace import workspace_of
+from storage.interaction_reader import StoredSpans
+from tracedata import Batch, CallerError, Consumer, Span
+
+MAX_ITEMS = 1_000
+MAX_BODY_BYTES = 16 * 1024 * 1024
+_JSON = "application/json"
+_SHOWN_ERRORS = 5
+_REFUSED = "the span that it makes was refused: it exceeds a limit of processors.limit, or cannot be stored"
+
+_SpanId = tuple[bytes, bytes]
+
+
+class SubmissionEndpoints:
+    """Takes interactions. What it is given goes through ``consumer``, which redacts and stores."""
+
+    def __init__(self, consumer: Consumer, stored: StoredSpans) -> None:
+        self._consumer = consumer
+        self._stored = stored
+        # One large request at a time: several threads would only keep the event loop waiting longer.
+        self._reading = asyncio.Semaphore(1)
+
+    async def submit(self, request: Request) -> StructResponse:
+        """One interaction as an object, or up to 1,000 as a list. Answered when everything good is durable.
+
+        An item that cannot be taken does not keep its neighbours out: the answer tells of each, in order. What comes again
+        with the same `id` (or, without one, with the same content) is stored once. A single object that cannot be taken is
+        refused as a whole. Items become spans with `gen_ai.*` attributes, and go through the same limits and the same
+        redaction as OTLP.
+        """
+        body = await _body(request)
+        async with self._reading:
+            found, is_list = await asyncio.to_thread(_read, body)
+        if not is_list and isinstance(found[0], Refusal):
+            raise CallerError("; ".join(f"{error.field}: {error.detail}" for error in found[0].errors[:_SHOWN_ERRORS]))
+        return StructResponse(await self._store(workspace_of(request), found))
+
+    async def _store(self, workspace_id: int, found: Sequence[Accepted | Refusal]) -> schema.Submission:
+        spans = {_id_of(one.span): one.span for one in reversed(found) if isinstance(one, Accepted)}
+        known = await self._stored.stored(workspace_id, list(spans)) if spans else set()
+        fresh = [span for key, span in spans.items() if key not in known]
+        refused: set[_SpanId] = set()
+        if fresh:
+            receipt = await self._consumer.consume(Batch(workspace_id=workspace_id, spans=fresh))
+            if receipt.rejected:
+                ids = [_id_of(span) for span in fresh]
+                refused = set(ids) - await self._stored.stored(workspace_id, ids)
+        return _answer(found, known=known, refused=refused)
+
+
+def create_router(consumer: Consumer, stored: StoredSpans) -> APIRouter:
+    """The router of ``POST /api/v1/telemetry/ai-interactions``."""
+    router = APIRouter(prefix="/api/v1/telemetry", tags=["AI interactions"], default_response_class=StructResponse)
+    item = {"$ref": f"#/components/schemas/{SubmittedAiInteraction.__name__}"}
+    either = {"oneOf": [item, {"type": "array", "items": item, "maxItems": MAX_ITEMS}]}
+    router.add_api_route(
+        "/ai-interactions",
+        SubmissionEndpoints(consumer, stored).submit,
+        methods=["POST"],
+        summary="Submit AI interactions",
+        responses=describe(schema.Submission, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
+        openapi_extra={"requestBody": {"required": True, "content": {_JSON: {"schema": either}}}},
+    )
+    return router
+
+
+async def _body(request: Request) -> bytes:
+    """The body, which is never larger than it may be.
+
+    Raises:
+        HTTPException: it is, or it is not JSON; a page of another origin can send anything else without asking.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {_JSON}.")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have {MAX_BODY_BYTES:,} bytes at most."
+            )
+    return bytes(body)
+
+
+def _read(body: bytes) -> tuple[Sequence[Accepted | Refusal], bool]:
+    """Each item, and whether they came as a list.
+
+    Raises:
+        CallerError: the body is no such JSON.
+    """
+    try:
+        found: Any = msgspec.json.decode(body)  # Any: JSON of the sender's
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise CallerError("body: must be JSON in UTF-8") from exc
+    if not isinstance(found, dict | list):
+        raise CallerError("body: must be an object or a list of objects")
+    if isinstance(found, dict):
+        return [read_item(found)], False
+    if not 1 <= len(found) <= MAX_ITEMS:
+        raise CallerError(f"body: must have between 1 and {MAX_ITEMS:,} items")
+    return [read_item(item) for item in found], True
+
+
+def _answer(found: Sequence[Accepted | Refusal], *, known: set[_SpanId], refused: set[_SpanId]) -> schema.Submission:
+    seen = set(known)
+    items: list[schema.SubmittedInteraction] = []
+    for index, one in enumerate(found):
+        if isinstance(one, Refusal):
+            items.append(_rejected(index, one.id, one.errors))
+            continue
+        key = _id_of(one.span)
+        if key in refused:
+            items.append(_rejected(index, one.id, [schema.FieldError(field="", detail=_REFUSED)]))
+            continue
+        items.append(_stored(index, one, is_known=key in seen))
+        seen.add(key)
+    rejected = sum(item.status == "rejected" for item in items)
+    return schema.Submission(accepted=len(items) - rejected, rejected=rejected, items=items)
+
+
+def _stored(index: int, one: Accepted, *, is_known: bool) -> schema.SubmittedInteraction:
+    trace_id, span_id = _id_of(one.span)
+    return schema.SubmittedInteraction(
+        index=index,
+        id=one.id,
+        status="known" if is_known else "stored",
+        interaction_id=interaction_id(trace_id, span_id),
+        trace_id=trace_id.hex(),
+        span_id=span_id.hex(),
+        errors=[],
+    )
+
+
+def _rejected(index: int, name: str | None, errors: Sequence[schema.FieldError]) -> schema.SubmittedInteraction:
+    return schema.SubmittedInteraction(
+        index=index, id=name, status="rejected", interaction_id=None, trace_id=None, span_id=None, errors=errors
+    )
+
+
+def _id_of(span: Span) -> _SpanId:
+    return span.trace_id, span.span_id
+
+
+__all__ = ["MAX_BODY_BYTES", "MAX_ITEMS", "create_router"]
