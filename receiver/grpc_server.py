@@ -1,4 +1,4 @@
-"""OTLP/gRPC: ``opentelemetry.proto.collector.trace.v1.TraceService``."""
+"""OTLP/gRPC: ``TraceService`` and ``LogsService`` of ``opentelemetry.proto.collector``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from grpc import aio
 
 from receiver.admission import Admission
 from receiver.error import DecodeFailedError, ListenFailedError
-from receiver.intake import PROTOBUF, Intake, response_of
+from receiver.intake import Intake
+from receiver.signal import SIGNALS, Signal
 from receiver.status import Failure, failure_of
 from receiver.wire import DEFAULT_MAX_OBJECTS
 from tracedata import UNOBSERVED, Consumer, Receipt, ReceiverInstruments
 
-_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 _DETAILS = "grpc-status-details-bin"
 
 # Calls of one connection that run at a time; the sender queues the others.
@@ -43,7 +43,7 @@ class OtlpGrpcConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OtlpGrpcServer:
-    """Answers exports once the consumer has made their spans durable."""
+    """Answers exports once the consumer has made durable what they bring."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class OtlpGrpcServer:
             ListenFailedError: the address cannot be used.
         """
         server = aio.server(options=self._options())
-        server.add_generic_rpc_handlers((self._handlers(),))
+        server.add_generic_rpc_handlers([self._handler(signal) for signal in SIGNALS])
         try:
             self._port = server.add_insecure_port(_address(self._config))
         except RuntimeError as exc:
@@ -111,19 +111,22 @@ class OtlpGrpcServer:
             ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
         ]
 
-    def _handlers(self) -> grpc.GenericRpcHandler:
+    def _handler(self, signal: Signal) -> grpc.GenericRpcHandler:
+        async def export(_: object, context: _Context) -> bytes:
+            return await self._export(signal, context)
+
         # Without a deserializer the handler gets the bytes, so that a malformed request is answered by us; grpc's own
         # answer would be INTERNAL. Taken as a stream, which looks the same on the wire, a message is not read before
         # the handler asks for it.
-        export = grpc.stream_unary_rpc_method_handler(self._export)
-        return grpc.method_handlers_generic_handler(_SERVICE, {"Export": export})
+        handler = grpc.stream_unary_rpc_method_handler(export)
+        return grpc.method_handlers_generic_handler(signal.service, {"Export": handler})
 
-    async def _export(self, _: object, context: _Context) -> bytes:
+    async def _export(self, signal: Signal, context: _Context) -> bytes:
         try:
             with self._admission.admit() as hold:
                 data = await self._read(context)
                 hold.resize(len(data))
-                pending = self._intake.accept(data, PROTOBUF)
+                pending = self._intake.accept(data, signal.protobuf)
                 # The intake lets go of it once it is decoded.
                 del data
                 receipt: Receipt = await pending
@@ -132,7 +135,7 @@ class OtlpGrpcServer:
             self._intake.refused(failure.grpc_code.name)
             _fail(context, failure)
             return b""
-        return response_of(receipt).SerializeToString()
+        return signal.response_of(receipt).SerializeToString()
 
     async def _read(self, context: _Context) -> bytes:
         async with self._admission.reading():

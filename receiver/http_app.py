@@ -1,4 +1,4 @@
-"""OTLP/HTTP as an ASGI application: ``POST /v1/traces``.
+"""OTLP/HTTP as an ASGI application: ``POST /v1/traces`` and ``POST /v1/logs``.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp. Every answer has the content type of its request; where
 that is missing or unknown, or the path does not exist, errors are JSON.
@@ -17,7 +17,8 @@ from google.protobuf.message import Message
 from receiver.admission import Admission, Hold, SlowSenderError
 from receiver.compression import gunzip, told_size
 from receiver.error import MethodNotAllowedError, TooLargeError, UnsupportedMediaError
-from receiver.intake import JSON, PROTOBUF, Encoding, Intake, response_of
+from receiver.intake import Intake
+from receiver.signal import SIGNALS, Encoding, Signal
 from receiver.status import failure_of
 from tracedata import NotFoundError
 
@@ -26,10 +27,10 @@ _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_PATH = "/v1/traces"
+_SIGNALS = {signal.path: signal for signal in SIGNALS}
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
-_ENCODINGS: dict[str, Encoding] = {_PROTOBUF: PROTOBUF, _JSON: JSON}
+_CONTENT_TYPES = (_PROTOBUF, _JSON)
 # How long room is kept for a body that was announced and does not arrive.
 _CLAIM_S = 1.0
 _PLAIN_ENCODINGS = frozenset(("", "identity", "none"))
@@ -51,7 +52,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OtlpHttpApp:
-    """Answers exports of traces once their spans are durable."""
+    """Answers exports once what they bring is durable."""
 
     def __init__(self, intake: Intake, admission: Admission, *, max_request_bytes: int) -> None:
         self._intake = intake
@@ -71,7 +72,7 @@ class OtlpHttpApp:
             await _respond(answer, send)
 
     async def _answer(self, request: _Request, receive: _Receive) -> _Answer | None:
-        _check(request, limit=self._limit)
+        signal = _checked(request, limit=self._limit)
         with self._admission.admit() as hold:
             # All of it at once, so that what cannot end well does not begin.
             hold.resize(request.content_length)
@@ -81,10 +82,10 @@ class OtlpHttpApp:
             hold.resize(len(body))
             if request.content_encoding == "gzip":
                 body = _decompressed(body, hold, limit=self._limit)
-            pending = self._intake.accept(body, _encoding(request, body))
+            pending = self._intake.accept(body, _encoding(signal, request, body))
             # The intake lets go of it once it is decoded.
             del body
-            return _encoded(200, request.content_type, response_of(await pending))
+            return _encoded(200, request.content_type, signal.response_of(await pending))
 
     async def _body(self, receive: _Receive, hold: Hold) -> bytes | None:
         """The whole body, or nothing when the sender went away in the middle of it."""
@@ -145,27 +146,30 @@ def _request(scope: _Scope) -> _Request:
     )
 
 
-def _check(request: _Request, *, limit: int) -> None:
-    """Refuses what needs no look at the body."""
-    if request.path != _PATH:
-        raise NotFoundError(f"There is nothing here; traces are taken at {_PATH}.")
+def _checked(request: _Request, *, limit: int) -> Signal:
+    """What the request is about; refuses what needs no look at the body."""
+    signal = _SIGNALS.get(request.path)
+    if signal is None:
+        places = ", ".join(f"{signal.name} are taken at {path}" for path, signal in _SIGNALS.items())
+        raise NotFoundError(f"There is nothing here; {places}.")
     if request.method != "POST":
-        raise MethodNotAllowedError(f"{_PATH} takes POST only.")
-    if request.content_type not in _ENCODINGS:
+        raise MethodNotAllowedError(f"{signal.path} takes POST only.")
+    if request.content_type not in _CONTENT_TYPES:
         raise UnsupportedMediaError(f"The content type must be {_PROTOBUF} or {_JSON}.")
     if request.content_encoding != "gzip" and request.content_encoding not in _PLAIN_ENCODINGS:
         raise UnsupportedMediaError("The content encoding must be gzip or identity.")
     if request.content_length > limit:
         raise _too_large(limit)
+    return signal
 
 
 def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(f"The body exceeds {limit} bytes.")
 
 
-def _encoding(request: _Request, body: bytes) -> Encoding:
+def _encoding(signal: Signal, request: _Request, body: bytes) -> Encoding:
     # An empty request is a success. In protobuf nothing is the empty message; in JSON it has to be said.
-    return _ENCODINGS[request.content_type if body else _PROTOBUF]
+    return signal.json if body and request.content_type == _JSON else signal.protobuf
 
 
 def _refusal(request: _Request, error: Exception) -> _Answer:
@@ -179,7 +183,7 @@ def _refusal(request: _Request, error: Exception) -> _Answer:
     if isinstance(error, SlowSenderError):
         # Whatever still arrives belongs to the request that was given up.
         headers.append((b"connection", b"close"))
-    content_type = request.content_type if request.content_type in _ENCODINGS else _JSON
+    content_type = request.content_type if request.content_type in _CONTENT_TYPES else _JSON
     status = failure.status()
     if content_type == _JSON:
         # Only the plain members: details are typed messages whose JSON form no exporter reads.

@@ -25,7 +25,7 @@ class OtlpHttpConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OtlpHttpServer:
-    """Answers exports once the consumer has made their spans durable."""
+    """Answers exports once the consumer has made durable what they bring."""
 
     def __init__(
         self,

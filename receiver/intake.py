@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
-import msgspec
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
-from receiver import otlp_json, protobuf
-from receiver.status import rejection_message
-from receiver.wire import DEFAULT_MAX_OBJECTS, check_json, check_protobuf
+from receiver.signal import Encoding
+from receiver.wire import DEFAULT_MAX_OBJECTS
 from tracedata import UNOBSERVED, Batch, Consumer, Receipt, ReceiverInstruments, RequestProbe
-
-# Takes the bytes and the largest number of objects in them; raises when there are more.
-Check: TypeAlias = Callable[[bytes, int], None]
 
 # Requests beyond this are decoded one at a time and in a thread. Batches of SDKs are smaller.
 _LARGE_BYTES = 512 * 1024
-# How many spans are decoded, processed and encoded before others get their turn: a few tens of milliseconds of work.
-_MAX_SPANS = 1000
+# How many spans or log records are decoded, processed and encoded before others get their turn: a few tens of milliseconds of work.
+_MAX_ITEMS = 1000
 # How many slices of a request wait for their commit. Together they fill a group of the writer.
 _MAX_WAITING = 20
-
-
-class Decode(Protocol):
-    """Yields at least one batch. Errors come with the first."""
-
-    def __call__(self, data: bytes, workspace_id: int, *, max_spans: int) -> Iterator[Batch]: ...
 
 
 _Store: TypeAlias = "asyncio.Task[Receipt]"
@@ -36,19 +23,8 @@ _Store: TypeAlias = "asyncio.Task[Receipt]"
 _Step: TypeAlias = Callable[..., Awaitable[Batch | None]]
 
 
-class Encoding(msgspec.Struct, frozen=True, kw_only=True):
-    """How bytes are read, and what is looked at before that."""
-
-    check: Check
-    decode: Decode
-
-
-PROTOBUF = Encoding(check=check_protobuf, decode=protobuf.decode_slices)
-JSON = Encoding(check=check_json, decode=otlp_json.decode_slices)
-
-
 class Intake:
-    """Decodes requests of one workspace and waits until their spans are durable.
+    """Decodes requests of one workspace and waits until what they bring is durable.
 
     A request is taken in slices, so that a large one neither keeps others waiting nor exists in all of its forms at once.
     When one slice fails the request does, and its sender repeats the others, too, which does no harm.
@@ -75,24 +51,24 @@ class Intake:
         self._running: set[asyncio.Task[Receipt]] = set()
 
     async def accept(self, data: bytes, encoding: Encoding) -> Receipt:
-        """What became of the spans in ``data``, those that did not decode included.
+        """What became of the spans, or log records, in ``data``, those that did not decode included.
 
         Raises:
             TooLargeError: there is more in the bytes than is decoded at a time.
             DecodeFailedError: the bytes are not of that encoding.
             RetryableError, PermanentError: from the consumer.
         """
-        with self._instruments.request(transport=self._transport, size=len(data)) as request:
+        with self._instruments.request(transport=self._transport, signal=encoding.signal, size=len(data)) as request:
             if len(data) <= _LARGE_BYTES:
                 encoding.check(data, self._max_objects)
-                batches = encoding.decode(data, self._workspace_id, max_spans=_MAX_SPANS)
-                # Neither the bytes nor the spans are kept while the rows wait for their commit.
+                batches = encoding.decode(data, self._workspace_id, max_items=_MAX_ITEMS)
+                # Neither the bytes nor what they bring is kept while the rows wait for their commit.
                 del data
                 stores = await self._deliver(batches, request, step=_at_once)
             else:
                 async with self._decoding:
                     await asyncio.to_thread(encoding.check, data, self._max_objects)
-                    batches = encoding.decode(data, self._workspace_id, max_spans=_MAX_SPANS)
+                    batches = encoding.decode(data, self._workspace_id, max_items=_MAX_ITEMS)
                     del data
                     stores = await self._deliver(batches, request, step=asyncio.to_thread)
             del batches
@@ -120,8 +96,8 @@ class Intake:
         return stores
 
     def _store(self, batch: Batch) -> _Store:
-        # Without spans, nothing needs to become durable, so this succeeds even while the store is away.
-        work = self._consumer.consume(batch) if batch.spans else _nothing(batch.rejections)
+        # Without any, nothing needs to become durable, so this succeeds even while the store is away.
+        work = self._consumer.consume(batch) if batch.spans or batch.log_records else _nothing(batch.rejections)
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._forget)
@@ -166,12 +142,3 @@ async def _outcome(stores: Sequence[_Store]) -> Receipt:
         for reason, count in receipt.rejections.items():
             rejections[reason] = rejections.get(reason, 0) + count
     return Receipt(accepted=sum(receipt.accepted for receipt in receipts), rejections=rejections)
-
-
-def response_of(receipt: Receipt) -> ExportTraceServiceResponse:
-    """The answer to an export: ``partial_success`` is set only when something was rejected, as OTLP demands."""
-    response = ExportTraceServiceResponse()
-    if receipt.rejected:
-        response.partial_success.rejected_spans = receipt.rejected
-        response.partial_success.error_message = rejection_message(receipt.rejections)
-    return response

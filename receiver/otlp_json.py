@@ -1,105 +1,71 @@
-"""OTLP traces in JSON to batches.
-
-Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding and https://protobuf.dev/programming-guides/json/:
-names in lowerCamelCase, ids in hexadecimal, 64-bit integers as strings or numbers, doubles as numbers or strings,
-enums as numbers (names are taken too), ``null`` for a field that is not set, unknown fields ignored.
-"""
+"""OTLP traces and logs in JSON to batches; equal to what their protobuf forms decode to."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import ClassVar
 
-import msgspec
+from receiver.identity import (
+    INVALID_PARENT,
+    INVALID_SPAN_ID,
+    INVALID_TRACE_ID,
+    MALFORMED_LOG_RECORD,
+    MALFORMED_SPAN,
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    id_from_hex,
+    optional_id_from_hex,
+    rejection,
+)
+from receiver.json_request import Found, Reader
+from receiver.json_value import AnyMessage, Attributed, EnumNumber, JsonMessage, attributes_of, value_of
+from receiver.repair import marked
+from receiver.slice import log_slices, span_slices
+from tracedata import Batch, Event, Link, LogRecord, Resource, Scope, Span, SpanKind, StatusCode
 
-from receiver.error import DecodeFailedError
-from receiver.identity import INVALID_PARENT, MALFORMED_SPAN, id_from_hex, parent_id_from_hex, rejection
-from receiver.repair import REPAIRED_KEY, marked, mended_json, repaired_json, text_fault
-from tracedata import Batch, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
-
-MAX_DEPTH = 64
-"""Levels of ``AnyValue`` in an attribute; a plain value is one level. What is below is cut."""
-
-_KINDS = {f"SPAN_KIND_{kind.name}": int(kind) for kind in SpanKind}
-_STATUS_CODES = {f"STATUS_CODE_{code.name}": int(code) for code in StatusCode}
-_URL_SAFE = str.maketrans("-_", "+/")
-_NULL = msgspec.Raw(b"null")
-
-
-class _Kind(int):
-    """A span kind, given as number or name."""
-
-
-class _StatusCode(int):
-    """A status code, given as number or name."""
-
-
-class _Bytes(bytes):
-    """Bytes, given in either alphabet of base64, padded or not."""
+# As logs.proto has them: four of each name, such as INFO, INFO2, INFO3 and INFO4, from 1 on.
+_SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+_PER_SEVERITY = 4
 
 
-class _Message(msgspec.Struct, rename="camel", kw_only=True, gc=False):
-    """The wire's messages: every member can be missing or null."""
+class _Kind(EnumNumber):
+    names: ClassVar = {f"SPAN_KIND_{kind.name}": int(kind) for kind in SpanKind}
 
 
-class _ArrayValue(_Message):
-    values: list[_AnyValue] | None = None
+class _StatusCode(EnumNumber):
+    names: ClassVar = {f"STATUS_CODE_{code.name}": int(code) for code in StatusCode}
 
 
-class _KeyValueList(_Message):
-    values: list[_KeyValue] | None = None
+class _Severity(EnumNumber):
+    names: ClassVar = {
+        "SEVERITY_NUMBER_UNSPECIFIED": 0,
+        **{
+            f"SEVERITY_NUMBER_{name}{step or ''}": 1 + place * _PER_SEVERITY + max(0, step - 1)
+            for place, name in enumerate(_SEVERITIES)
+            for step in (0, 2, 3, 4)
+        },
+    }
 
 
-class _AnyValue(_Message):
-    string_value: str | None = None
-    bool_value: bool | None = None
-    int_value: int | None = None
-    double_value: float | None = None
-    array_value: _ArrayValue | None = None
-    kvlist_value: _KeyValueList | None = None
-    bytes_value: _Bytes | None = None
-
-
-class _KeyValue(_Message):
-    key: str | None = None
-    value: _AnyValue | None = None
-
-
-class _Attributed(_Message):
-    attributes: list[_KeyValue] | None = None
-    dropped_attributes_count: int | None = None
-
-
-class _Resource(_Attributed):
-    pass
-
-
-class _Scope(_Attributed):
-    name: str | None = None
-    version: str | None = None
-
-
-class _Event(_Attributed):
+class _Event(Attributed):
     time_unix_nano: int | None = None
     name: str | None = None
 
 
-class _Link(_Attributed):
+class _Link(Attributed):
     trace_id: str | None = None
     span_id: str | None = None
     trace_state: str | None = None
     flags: int | None = None
 
 
-class _Status(_Message):
+class _Status(JsonMessage):
     message: str | None = None
     code: _StatusCode | None = None
 
 
-class _Span(_Attributed):
+class _Span(Attributed):
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
@@ -116,238 +82,83 @@ class _Span(_Attributed):
     status: _Status | None = None
 
 
-class _ScopeSpans(_Message):
-    scope: _Scope | None = None
-    spans: list[_Span] | None = None
-    schema_url: str | None = None
+class _LogRecord(Attributed):
+    trace_id: str | None = None
+    span_id: str | None = None
+    flags: int | None = None
+    time_unix_nano: int | None = None
+    observed_time_unix_nano: int | None = None
+    severity_number: _Severity | None = None
+    severity_text: str | None = None
+    event_name: str | None = None
+    body: AnyMessage | None = None
 
 
-class _ResourceSpans(_Message):
-    resource: _Resource | None = None
-    scope_spans: list[_ScopeSpans] | None = None
-    schema_url: str | None = None
-
-
-class _Request(_Message):
-    resource_spans: list[_ResourceSpans] | None = None
-
-
-class _LooseScopeSpans(_Message):
-    """What fails by itself stays text until it is read by itself."""
-
-    # In a union with None, the library takes nothing but null.
-    scope: msgspec.Raw = _NULL
-    spans: list[msgspec.Raw] | None = None
-    schema_url: str | None = None
-
-
-class _LooseResourceSpans(_Message):
-    resource: msgspec.Raw = _NULL
-    scope_spans: list[_LooseScopeSpans] | None = None
-    schema_url: str | None = None
-
-
-class _LooseRequest(_Message):
-    resource_spans: list[_LooseResourceSpans] | None = None
-
-
-_Part = TypeVar("_Part", _Span, _Scope, _Resource)
-
-
-def _read_special(wanted: type, sent: object) -> object:
-    if wanted is _Bytes:
-        return _Bytes(_base64(sent))
-    if wanted is _Kind:
-        return _Kind(_enum(sent, _KINDS))
-    return _StatusCode(_enum(sent, _STATUS_CODES))
-
-
-def _base64(sent: object) -> bytes:
-    if not isinstance(sent, str):
-        raise TypeError("Expected base64 in a string")
-    text = sent.translate(_URL_SAFE).rstrip("=")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("Expected base64") from None
-
-
-def _enum(sent: object, names: dict[str, int]) -> int:
-    if isinstance(sent, str):
-        if sent in names:
-            return names[sent]
-        if sent.isascii() and sent.isdecimal() and len(sent) < 19:
-            return int(sent)
-    if isinstance(sent, int) and not isinstance(sent, bool):
-        return sent
-    raise ValueError(f"Expected a number or one of {', '.join(names)}")
-
-
-# Not strict: numbers are taken from strings. Members of type ``str`` stay strict.
-_DECODER = msgspec.json.Decoder(_Request, strict=False, dec_hook=_read_special)
-_LOOSE_DECODER = msgspec.json.Decoder(_LooseRequest)
-_SPAN_DECODER = msgspec.json.Decoder(_Span, strict=False, dec_hook=_read_special)
-_SCOPE_DECODER = msgspec.json.Decoder(_Scope, strict=False, dec_hook=_read_special)
-_RESOURCE_DECODER = msgspec.json.Decoder(_Resource, strict=False, dec_hook=_read_special)
+_TRACES = Reader(_Span, resources="resourceSpans", scopes="scopeSpans", items="spans")
+_LOGS = Reader(_LogRecord, resources="resourceLogs", scopes="scopeLogs", items="logRecords")
 
 
 def decode_traces(data: bytes, workspace_id: int) -> Batch:
-    """All spans of an ``ExportTraceServiceRequest`` in JSON in one batch; see ``decode_slices``."""
-    (batch,) = decode_slices(data, workspace_id, max_spans=sys.maxsize)
+    """All spans of an ``ExportTraceServiceRequest`` in JSON in one batch; see ``slice_traces``."""
+    (batch,) = slice_traces(data, workspace_id, max_items=sys.maxsize)
     return batch
 
 
-def decode_slices(data: bytes, workspace_id: int, *, max_spans: int) -> Iterator[Batch]:
-    """The spans of an ``ExportTraceServiceRequest`` in JSON; equal to what its protobuf form decodes to.
+def decode_logs(data: bytes, workspace_id: int) -> Batch:
+    """All log records of an ``ExportLogsServiceRequest`` in JSON in one batch; see ``slice_logs``."""
+    (batch,) = slice_logs(data, workspace_id, max_items=sys.maxsize)
+    return batch
+
+
+def slice_traces(data: bytes, workspace_id: int, *, max_items: int) -> Iterator[Batch]:
+    """The spans of an ``ExportTraceServiceRequest`` in JSON.
 
     A span whose id is not one, or that has something of the wrong type, is counted in ``rejections``. Text that is not
-    Unicode, nesting without end and numbers that are none are repaired. Each batch but the last has ``max_spans``.
+    Unicode, nesting without end and numbers that are none are repaired. Each batch but the last has ``max_items``.
 
     Raises:
         DecodeFailedError: there is no such message in it, or no sound span; the error's message has the JSON path.
             Never after the first batch.
     """
-    rejections: dict[str, int] = {}
-    try:
-        request = _parsed(data)
-    except DecodeFailedError as error:
-        request = _salvaged(data, rejections, error)
+    found = _TRACES.read(data)
     # The caller may have let go of it, too.
     del data
-    yield from _slices(request, rejections, workspace_id=workspace_id, max_spans=max_spans)
+    rejections = {MALFORMED_SPAN: found.lost} if found.lost else {}
+    yield from span_slices(_spans(found), workspace_id=workspace_id, max_items=max_items, rejections=rejections)
 
 
-def _parsed(data: bytes) -> _Request:
-    try:
-        return _DECODER.decode(data)
-    except RecursionError as exc:
-        raise DecodeFailedError("The request is nested too deep.") from exc
-    except UnicodeDecodeError as exc:
-        raise DecodeFailedError("The request is not OTLP/JSON: it is not UTF-8.") from exc
-    except msgspec.DecodeError as exc:
-        raise DecodeFailedError(f"The request is not OTLP/JSON: {exc}.") from exc
+def slice_logs(data: bytes, workspace_id: int, *, max_items: int) -> Iterator[Batch]:
+    """The same for the log records of an ``ExportLogsServiceRequest``; ids that are none are left out of a record, with a mark."""
+    found = _LOGS.read(data)
+    del data
+    rejections = {MALFORMED_LOG_RECORD: found.lost} if found.lost else {}
+    yield from log_slices(_log_records(found), workspace_id=workspace_id, max_items=max_items, rejections=rejections)
 
 
-def _salvaged(data: bytes, rejections: dict[str, int], error: DecodeFailedError) -> _Request:
-    """The spans that can be read one by one; ``error`` when there are none."""
-    try:
-        loose = _loosened(data)
-        parts = [_tightened(sent, rejections) for sent in loose.resource_spans or ()]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise error from None
-    if not any(scope_spans.spans for part in parts for scope_spans in part.scope_spans or ()):
-        raise error
-    return _Request(resource_spans=parts)
+def _spans(found: Found[_Span]) -> Iterator[Span | str]:
+    """Spans, and the reason classes of those that are left out."""
+    for resource, scope, pending in found.parts():
+        # Taken from the end of the list, so that no span is kept in both forms.
+        pending.reverse()
+        while pending:
+            sent = pending.pop()
+            trace_id, span_id = id_from_hex(sent.trace_id), id_from_hex(sent.span_id)
+            yield rejection(trace_id, span_id) or _span(
+                sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope
+            )
 
 
-def _loosened(data: bytes) -> _LooseRequest:
-    try:
-        # Enough for most, and faster by far than mending the whole of a large request.
-        return _LOOSE_DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        mended = mended_json(data)
-    try:
-        return _LOOSE_DECODER.decode(mended)
-    except UnicodeDecodeError:
-        return _LOOSE_DECODER.decode(repaired_json(mended))
-
-
-def _tightened(sent: _LooseResourceSpans, rejections: dict[str, int]) -> _ResourceSpans:
-    """What is sound in it; the spans of a resource or scope that is not sound are left out like those that are not."""
-    try:
-        resource = _part(_RESOURCE_DECODER, sent.resource) if sent.resource != _NULL else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        _reject(sum(len(loose.spans or ()) for loose in sent.scope_spans or ()), rejections)
-        return _ResourceSpans()
-    scope_spans = [_tightened_scope(loose, rejections) for loose in sent.scope_spans or ()]
-    return _ResourceSpans(resource=resource, scope_spans=scope_spans, schema_url=sent.schema_url)
-
-
-def _tightened_scope(sent: _LooseScopeSpans, rejections: dict[str, int]) -> _ScopeSpans:
-    try:
-        scope = _part(_SCOPE_DECODER, sent.scope) if sent.scope != _NULL else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        _reject(len(sent.spans or ()), rejections)
-        return _ScopeSpans()
-    spans: list[_Span] = []
-    for raw in sent.spans or ():
-        try:
-            spans.append(_part(_SPAN_DECODER, raw))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            _reject(1, rejections)
-    return _ScopeSpans(scope=scope, spans=spans, schema_url=sent.schema_url)
-
-
-def _reject(count: int, rejections: dict[str, int]) -> None:
-    if count:
-        rejections[MALFORMED_SPAN] = rejections.get(MALFORMED_SPAN, 0) + count
-
-
-def _part(decoder: msgspec.json.Decoder[_Part], raw: msgspec.Raw) -> _Part:
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        mended = mended_json(bytes(raw))
-    try:
-        # Nothing but brackets and numbers was at fault.
-        return decoder.decode(mended)
-    except UnicodeDecodeError:
-        part: _Part = decoder.decode(repaired_json(mended))
-    mark = _AnyValue(array_value=_ArrayValue(values=[_AnyValue(string_value=text_fault(mended))]))
-    part.attributes = [*(part.attributes or ()), _KeyValue(key=REPAIRED_KEY, value=mark)]
-    return part
-
-
-def _slices(request: _Request, rejections: dict[str, int], *, workspace_id: int, max_spans: int) -> Iterator[Batch]:
-    spans: list[Span] = []
-    for resource_spans in request.resource_spans or ():
-        resource = _resource(resource_spans)
-        for scope_spans in resource_spans.scope_spans or ():
-            scope = _scope(scope_spans)
-            # Taken from the end of the list, so that no span is kept in both forms.
-            pending = scope_spans.spans or []
-            pending.reverse()
-            while pending:
-                sent = pending.pop()
-                trace_id, span_id = id_from_hex(sent.trace_id), id_from_hex(sent.span_id)
-                reason = rejection(trace_id, span_id)
-                if reason is not None:
-                    rejections[reason] = rejections.get(reason, 0) + 1
-                    continue
-                if len(spans) == max_spans:
-                    batch = Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
-                    spans, rejections = [], {}
-                    yield batch
-                    del batch
-                spans.append(_span(sent, trace_id=trace_id, span_id=span_id, resource=resource, scope=scope))
-    yield Batch(workspace_id=workspace_id, spans=spans, rejections=rejections)
-
-
-def _resource(message: _ResourceSpans) -> Resource:
-    resource = message.resource or _Resource()
-    return Resource(
-        attributes=_attributes(resource.attributes),
-        dropped_attributes_count=resource.dropped_attributes_count or 0,
-        schema_url=message.schema_url or "",
-    )
-
-
-def _scope(message: _ScopeSpans) -> Scope:
-    scope = message.scope or _Scope()
-    return Scope(
-        name=scope.name or "",
-        version=scope.version or "",
-        attributes=_attributes(scope.attributes),
-        dropped_attributes_count=scope.dropped_attributes_count or 0,
-        schema_url=message.schema_url or "",
-    )
+def _log_records(found: Found[_LogRecord]) -> Iterator[LogRecord]:
+    for resource, scope, pending in found.parts():
+        pending.reverse()
+        while pending:
+            yield _log_record(pending.pop(), resource, scope)
 
 
 def _span(message: _Span, *, trace_id: bytes, span_id: bytes, resource: Resource, scope: Scope) -> Span:
     status = message.status or _Status()
-    parent, attributes = parent_id_from_hex(message.parent_span_id), _attributes(message.attributes)
+    parent = optional_id_from_hex(message.parent_span_id, SPAN_ID_BYTES)
+    attributes = attributes_of(message.attributes)
     return Span(
         trace_id=trace_id,
         span_id=span_id,
@@ -375,7 +186,7 @@ def _event(message: _Event) -> Event:
     return Event(
         time_unix_nano=message.time_unix_nano or 0,
         name=message.name or "",
-        attributes=_attributes(message.attributes),
+        attributes=attributes_of(message.attributes),
         dropped_attributes_count=message.dropped_attributes_count or 0,
     )
 
@@ -385,25 +196,28 @@ def _link(message: _Link) -> Link:
         trace_id=id_from_hex(message.trace_id),
         span_id=id_from_hex(message.span_id),
         trace_state=message.trace_state or "",
-        attributes=_attributes(message.attributes),
+        attributes=attributes_of(message.attributes),
         dropped_attributes_count=message.dropped_attributes_count or 0,
         flags=message.flags or 0,
     )
 
 
-def _attributes(pairs: Iterable[_KeyValue] | None, depth: int = 1) -> dict[str, Value]:
-    return {pair.key or "": _value(pair.value, depth) for pair in pairs or ()}
-
-
-def _value(message: _AnyValue | None, depth: int) -> Value:
-    # One level more than is stored, so that sanitising sees that there was more, and marks it.
-    if message is None or depth > MAX_DEPTH:
-        return None
-    for scalar in (message.string_value, message.bool_value, message.int_value, message.double_value):
-        if scalar is not None:
-            return scalar
-    if message.array_value is not None:
-        return [_value(item, depth + 1) for item in message.array_value.values or ()]
-    if message.kvlist_value is not None:
-        return _attributes(message.kvlist_value.values, depth + 1)
-    return None if message.bytes_value is None else bytes(message.bytes_value)
+def _log_record(message: _LogRecord, resource: Resource, scope: Scope) -> LogRecord:
+    trace_id = optional_id_from_hex(message.trace_id, TRACE_ID_BYTES)
+    span_id = optional_id_from_hex(message.span_id, SPAN_ID_BYTES)
+    invalid = [*([INVALID_TRACE_ID] if trace_id is None else ()), *([INVALID_SPAN_ID] if span_id is None else ())]
+    return LogRecord(
+        resource=resource,
+        scope=scope,
+        trace_id=trace_id or b"",
+        span_id=span_id or b"",
+        flags=message.flags or 0,
+        time_unix_nano=message.time_unix_nano or 0,
+        observed_time_unix_nano=message.observed_time_unix_nano or 0,
+        severity_number=int(message.severity_number or 0),
+        severity_text=message.severity_text or "",
+        event_name=message.event_name or "",
+        body=value_of(message.body),
+        attributes=marked(attributes_of(message.attributes), *invalid),
+        dropped_attributes_count=message.dropped_attributes_count or 0,
+    )

@@ -93,4 +93,4 @@ def _retry_after(error: Exception) -> float | None:
 def _log_unexpected(error: Exception) -> None:
     # The text of a foreign error can quote data, so only its type and the way through our code are told.
     way = "".join(traceback.format_tb(error.__traceback__))
-    _LOG.error("Unexpected %s while receiving traces:\n%s", type(error).__name__, way)
+    _LOG.error("Unexpected %s while receiving:\n%s", type(error).__name__, way)

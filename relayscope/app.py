@@ -7,7 +7,6 @@ that a receiver takes nothing more before the writer behind it commits what it h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
@@ -26,7 +25,7 @@ from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
 from relayscope.redaction import build_audit, build_redact, effective_policy
-from relayscope.settings import Settings, parse_age, split_endpoint
+from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
@@ -128,7 +127,7 @@ def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
 
 def build_retention(settings: Settings, dsn: str) -> Retention:
     """What shows and removes what is too old."""
-    return Retention(dsn, _periods(settings))
+    return Retention(dsn, settings.storage.retention.periods)
 
 
 def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
@@ -138,7 +137,7 @@ def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
         MaintenanceConfig(
             dsn=dsn,
             upkeep=Upkeep(width=storage.partition_width, ahead=storage.partitions_ahead),
-            periods=_periods(settings),
+            periods=storage.retention.periods,
             retention_interval_s=storage.retention.interval_s,
         )
     )
@@ -154,11 +153,6 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
             endpoint=traces.endpoint, tls=traces.tls, ratio=traces.ratio, version=installed_version(), role=role
         )
     )
-
-
-def _periods(settings: Settings) -> dict[str, timedelta]:
-    spans = settings.storage.retention.spans
-    return {"spans": parse_age(spans)} if spans else {}
 
 
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's

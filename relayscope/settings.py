@@ -254,11 +254,18 @@ class RetentionSettings(_Section):
     """How long what is stored is kept."""
 
     spans: Age | None = Field(None, description="Spans that started longer ago go, such as `30d`, `12h` or `8w`.")
+    log_records: Age | None = Field(None, description="The same for log records, by their time.")
     interval_s: float = Field(3600.0, ge=1, description="How often what is too old is removed.")
+
+    @property
+    def periods(self) -> dict[str, timedelta]:
+        """How long each signal is kept, by the name of its table; those that are kept for ever are missing."""
+        ages = {"spans": self.spans, "log_records": self.log_records}
+        return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 
 class StorageSettings(_Section):
-    """Where spans are kept, and the bounds of writing and reading."""
+    """Where spans and log records are kept, and the bounds of writing and reading."""
 
     data_dir: Path = Field(Path("relayscope-data"), description="The embedded PostgreSQL and its log live here.")
     database_url: DatabaseUrl | None = Field(
@@ -269,8 +276,8 @@ class StorageSettings(_Section):
         ge=16,
         description="Memory of the embedded server's cache; by default an eighth of the machine's, at most 2 GiB.",
     )
-    max_group_rows: int = Field(20_000, ge=1, description="A commit takes about this many spans at most.")
-    max_queued_rows: int = Field(200_000, ge=1, description="Spans a worker holds before it refuses more.")
+    max_group_rows: int = Field(20_000, ge=1, description="A commit takes about this many rows at most.")
+    max_queued_rows: int = Field(200_000, ge=1, description="Rows a worker holds before it refuses more.")
     max_queued_bytes: int = Field(64 * _MIB, ge=_MIB, description="Bytes a worker holds before it refuses more.")
     allow_data_loss_on_crash: bool = Field(
         default=False, description="Start on a database that can lose acknowledged spans when it crashes."

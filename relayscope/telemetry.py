@@ -26,7 +26,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from relayscope.api.observation import ApiInstruments, ApiProbe
 from relayscope.settings import Settings, split_endpoint
-from tracedata import Batch, CallerError, GroupProbe, IngestInstruments, Receipt, RequestProbe
+from tracedata import Batch, CallerError, GroupProbe, IngestInstruments, Receipt, RequestProbe, SignalName
 
 # On the resource of our own spans, and on a request's span that is not to be sent.
 OWN = "relayscope.self"
@@ -148,17 +148,21 @@ class _TracedIngest:
     def refused(self, *, transport: str, code: str) -> None:
         self._inner.refused(transport=transport, code=code)
 
-    def queued(self, *, spans: int, size: int) -> None:
-        self._inner.queued(spans=spans, size=size)
+    def queued(self, *, rows: int, size: int) -> None:
+        self._inner.queued(rows=rows, size=size)
 
-    def request(self, *, transport: str, size: int) -> AbstractContextManager[RequestProbe]:
-        return self._request(transport, size)
+    def request(self, *, transport: str, signal: SignalName, size: int) -> AbstractContextManager[RequestProbe]:
+        return self._request(transport, signal, size)
 
     @contextmanager
-    def _request(self, transport: str, size: int) -> Iterator[RequestProbe]:
-        attributes: dict[str, str | int] = {"relayscope.transport": transport, "relayscope.request.size": size}
+    def _request(self, transport: str, signal: SignalName, size: int) -> Iterator[RequestProbe]:
+        attributes: dict[str, str | int] = {
+            "relayscope.transport": transport,
+            "relayscope.signal": signal,
+            "relayscope.request.size": size,
+        }
         with (
-            self._inner.request(transport=transport, size=size) as probe,
+            self._inner.request(transport=transport, signal=signal, size=size) as probe,
             _current(self._tracer.start_span("export", kind=SpanKind.SERVER, attributes=attributes)) as span,
         ):
             yield _TracedRequest(probe, span) if span.is_recording() else probe
@@ -181,19 +185,19 @@ class _TracedIngest:
         is_own = isinstance(span, ReadableSpan) and OWN in (span.attributes or {})
         return span.get_span_context() if span.is_recording() and not is_own else None
 
-    def group(self, *, spans: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
+    def group(self, *, rows: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
         requests = [origin for origin in origins[:_MAX_LINKS] if isinstance(origin, trace.SpanContext)]
-        inner = self._inner.group(spans=spans, origins=origins)
-        return self._group(inner, spans, requests) if requests else inner
+        inner = self._inner.group(rows=rows, origins=origins)
+        return self._group(inner, rows, requests) if requests else inner
 
     @contextmanager
     def _group(
-        self, inner: AbstractContextManager[GroupProbe], spans: int, requests: Sequence[trace.SpanContext]
+        self, inner: AbstractContextManager[GroupProbe], rows: int, requests: Sequence[trace.SpanContext]
     ) -> Iterator[GroupProbe]:
         # A part of the first request's trace, which was sampled; the others find it through its links.
         parent = trace.set_span_in_context(trace.NonRecordingSpan(requests[0]))
         links = [trace.Link(request) for request in requests]
-        span = self._tracer.start_span("commit", parent, links=links, attributes={"relayscope.spans": spans})
+        span = self._tracer.start_span("commit", parent, links=links, attributes={"relayscope.rows": rows})
         with inner as probe, _current(span):
             yield probe
 
@@ -209,6 +213,7 @@ class _TracedRequest:
         self._inner.decoded(batch)
         self._span.add_event("decoded")
         self._span.set_attribute("relayscope.spans", len(batch.spans))
+        self._span.set_attribute("relayscope.log_records", len(batch.log_records))
         # Ends at the first span that is not ours, so it costs something only for what we sent.
         if batch.spans and all(OWN in span.resource.attributes for span in batch.spans):
             self._span.set_attribute(OWN, value=True)

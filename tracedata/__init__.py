@@ -18,6 +18,7 @@ from tracedata.instrument import (
     ReceiverInstruments,
     RedactionInstruments,
     RequestProbe,
+    SignalName,
     WriterInstruments,
 )
 from tracedata.interaction import Interaction
@@ -60,6 +61,7 @@ __all__ = [
     "Resource",
     "RetryableError",
     "Scope",
+    "SignalName",
     "Span",
     "SpanKind",
     "StatusCode",

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self, TypeAlias
 
-from tracedata.pipeline import Receipt
 from tracedata.batch import Batch
+from tracedata.pipeline import Receipt
+
+# What a request brings.
+SignalName: TypeAlias = Literal["traces", "logs"]
 
 
 class RequestProbe(Protocol):
@@ -22,22 +25,22 @@ class RequestProbe(Protocol):
         ...
 
     def accepted(self, receipt: Receipt) -> None:
-        """Its spans are durable. Called once at most."""
+        """Its spans or log records are durable. Called once at most."""
         ...
 
 
 class GroupProbe(Protocol):
     """One commit while it is made."""
 
-    def committed(self, spans: int) -> None:
-        """That many spans are durable. Not called for a group that fails."""
+    def committed(self, *, spans: int, log_records: int) -> None:
+        """So many of each are durable. Not called for a group that fails."""
         ...
 
 
 class ReceiverInstruments(Protocol):
     """What a receiver tells. Must not raise."""
 
-    def request(self, *, transport: str, size: int) -> AbstractContextManager[RequestProbe]:
+    def request(self, *, transport: str, signal: SignalName, size: int) -> AbstractContextManager[RequestProbe]:
         """Around the handling of one export of ``size`` bytes; ``transport`` is ``grpc`` or ``http``."""
         ...
 
@@ -49,15 +52,15 @@ class ReceiverInstruments(Protocol):
 class WriterInstruments(Protocol):
     """What a writer tells. Must not raise."""
 
-    def queued(self, *, spans: int, size: int) -> None:
-        """What waits for a commit now: spans, and bytes of their rows."""
+    def queued(self, *, rows: int, size: int) -> None:
+        """What waits for a commit now: rows, and their bytes."""
         ...
 
     def origin(self) -> object | None:
         """What stands for the request that is being handled, to be given to ``group``; none when nobody wants it."""
         ...
 
-    def group(self, *, spans: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
+    def group(self, *, rows: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
         """Around the writing of one group, up to its commit."""
         ...
 
@@ -100,16 +103,16 @@ class _Silence:
     def accepted(self, receipt: Receipt) -> None:
         """Nobody listens."""
 
-    def committed(self, spans: int) -> None:
+    def committed(self, *, spans: int, log_records: int) -> None:
         """Nobody listens."""
 
-    def request(self, *, transport: str, size: int) -> _Silence:  # noqa: ARG002 - nobody listens
+    def request(self, *, transport: str, signal: SignalName, size: int) -> _Silence:  # noqa: ARG002 - nobody listens
         return self
 
     def refused(self, *, transport: str, code: str) -> None:
         """Nobody listens."""
 
-    def queued(self, *, spans: int, size: int) -> None:
+    def queued(self, *, rows: int, size: int) -> None:
         """Nobody listens."""
 
     def redacted(
@@ -126,7 +129,7 @@ class _Silence:
     def origin(self) -> object | None:
         return None
 
-    def group(self, *, spans: int, origins: Sequence[object]) -> _Silence:  # noqa: ARG002 - nobody listens
+    def group(self, *, rows: int, origins: Sequence[object]) -> _Silence:  # noqa: ARG002 - nobody listens
         return self
 
 

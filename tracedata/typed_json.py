@@ -36,6 +36,19 @@ def encode_attributes(attributes: Attributes) -> bytes:
     return _encode(attributes if type(attributes) is dict else dict(attributes))
 
 
+def encode_value(value: Value) -> bytes:
+    """JSON text of one value, ready for jsonb."""
+    return _encode(value if type(value) in _NATIVE else to_json(value))
+
+
+def decode_value(data: bytes | None) -> Value:
+    """The inverse of ``encode_value``; no data is the empty value."""
+    if data is None:
+        return None
+    found: Value = _decode(data)
+    return from_json(found) if _TAG_MARK in data else found
+
+
 _NATIVE = frozenset((str, int, bool, type(None)))
 
 

@@ -53,8 +53,10 @@ def retention(
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     if older_than is not None:
         settings = _kept_for(settings, older_than)
-    if apply and settings.storage.retention.spans is None:
-        raise CallerError("nothing is too old: give --older-than, or set storage.retention.spans")
+    if apply and not settings.storage.retention.periods:
+        raise CallerError(
+            "nothing is too old: give --older-than, or set storage.retention.spans or storage.retention.log_records"
+        )
     configure_logging("warning")
     answer = asyncio.run(_answer(settings, apply=apply))
     if as_json:
@@ -74,7 +76,7 @@ def _kept_for(settings: Settings, age: str) -> Settings:
         parse_age(age)
     except ValueError as exc:
         raise CallerError(f"--older-than: {exc}") from exc
-    kept = settings.storage.retention.model_copy(update={"spans": age})
+    kept = settings.storage.retention.model_copy(update={"spans": age, "log_records": age})
     return settings.model_copy(update={"storage": settings.storage.model_copy(update={"retention": kept})})
 
 

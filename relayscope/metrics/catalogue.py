@@ -13,7 +13,7 @@ import msgspec
 
 _FAST_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _WAIT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_SPANS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 20_000, 50_000, 100_000)
+_ROWS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 20_000, 50_000, 100_000)
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ _METRICS = (
     Metric(
         name="relayscope_received_bytes_total",
         kind="counter",
-        labels=("transport",),
+        labels=("transport", "signal"),
         help="Bytes of export requests, decompressed.",
     ),
     Metric(
@@ -47,6 +47,18 @@ _METRICS = (
         help="Spans left out of an accepted request, by reason class.",
     ),
     Metric(
+        name="relayscope_log_records_accepted_total",
+        kind="counter",
+        labels=("transport",),
+        help="Log records acknowledged to their senders, after their commit.",
+    ),
+    Metric(
+        name="relayscope_log_records_rejected_total",
+        kind="counter",
+        labels=("reason",),
+        help="Log records left out of an accepted request, by reason class.",
+    ),
+    Metric(
         name="relayscope_requests_refused_total",
         kind="counter",
         labels=("transport", "code"),
@@ -57,7 +69,7 @@ _METRICS = (
         name="relayscope_decode_seconds",
         kind="histogram",
         buckets=_FAST_S,
-        help="Time from the bytes of a request to its spans.",
+        help="Time from the bytes of a request to its spans or log records.",
     ),
     Metric(
         name="relayscope_ingest_lag_seconds",
@@ -71,13 +83,18 @@ _METRICS = (
         kind="counter",
         help="Spans in committed groups, those included that were stored already.",
     ),
+    Metric(
+        name="relayscope_log_records_committed_total",
+        kind="counter",
+        help="Log records in committed groups, those included that were stored already.",
+    ),
     Metric(name="relayscope_commits_total", kind="counter", help="Groups committed."),
     Metric(
         name="relayscope_commit_failures_total",
         kind="counter",
         help="Groups that failed; their senders were told to try again.",
     ),
-    Metric(name="relayscope_group_spans", kind="histogram", buckets=_SPANS, help="Spans a committed group."),
+    Metric(name="relayscope_group_rows", kind="histogram", buckets=_ROWS, help="Rows of all tables a committed group."),
     Metric(
         name="relayscope_commit_seconds",
         kind="histogram",
@@ -89,7 +106,7 @@ _METRICS = (
         kind="gauge",
         help="When a group was last committed, in Unix time.",
     ),
-    Metric(name="relayscope_queue_spans", kind="gauge", help="Spans that wait for a commit."),
+    Metric(name="relayscope_queue_rows", kind="gauge", help="Rows of all tables that wait for a commit."),
     Metric(name="relayscope_queue_bytes", kind="gauge", help="Bytes of the rows that wait for a commit."),
     # Redaction.
     Metric(
@@ -102,7 +119,7 @@ _METRICS = (
         name="relayscope_redaction_seconds",
         kind="histogram",
         buckets=_FAST_S,
-        help="Time to redact the spans of a request, or of a slice of it.",
+        help="Time to redact the spans and log records of a request, or of a slice of it.",
     ),
     Metric(name="relayscope_redaction_cache_hits_total", kind="counter", help="Texts whose redaction was known."),
     Metric(name="relayscope_redaction_cache_misses_total", kind="counter", help="Texts whose redaction was not."),

@@ -62,7 +62,10 @@ class Exposition:
             committed_spans=_total(families, "relayscope_spans_committed_total"),
             refused_requests=_total(families, "relayscope_requests_refused_total"),
             failed_commits=_total(families, "relayscope_commit_failures_total"),
-            queued_spans=_total(families, "relayscope_queue_spans"),
+            accepted_log_records=_total(families, "relayscope_log_records_accepted_total"),
+            rejected_log_records=_total(families, "relayscope_log_records_rejected_total"),
+            committed_log_records=_total(families, "relayscope_log_records_committed_total"),
+            queued_rows=_total(families, "relayscope_queue_rows"),
             queued_bytes=_total(families, "relayscope_queue_bytes"),
         )
 

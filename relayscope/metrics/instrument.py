@@ -10,7 +10,7 @@ from typing import Self
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from relayscope.metrics.catalogue import CATALOGUE
-from tracedata import Batch, Receipt
+from tracedata import Batch, Receipt, SignalName
 
 # More reason classes than we have; beyond it, somebody has made a label of data.
 _MAX_REASONS = 64
@@ -25,20 +25,23 @@ class IngestMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self.accepted = _by_transport(registry, "relayscope_spans_accepted_total")
-        self.received_bytes = _by_transport(registry, "relayscope_received_bytes_total")
-        self.rejected = _counter(registry, "relayscope_spans_rejected_total")
+        self.received_bytes = _counter(registry, "relayscope_received_bytes_total")
+        self.signals: Mapping[SignalName, SignalMetrics] = {
+            "traces": SignalMetrics(registry, "spans"),
+            "logs": SignalMetrics(registry, "log_records"),
+        }
         self.refused_requests = _counter(registry, "relayscope_requests_refused_total")
         self.in_flight = _gauge(registry, "relayscope_requests_in_flight", mode="livesum")
         self.decode_seconds = _histogram(registry, "relayscope_decode_seconds")
         self.lag_seconds = _histogram(registry, "relayscope_ingest_lag_seconds")
         self.committed = _counter(registry, "relayscope_spans_committed_total")
+        self.committed_log_records = _counter(registry, "relayscope_log_records_committed_total")
         self.commits = _counter(registry, "relayscope_commits_total")
         self.commit_failures = _counter(registry, "relayscope_commit_failures_total")
-        self.group_spans = _histogram(registry, "relayscope_group_spans")
+        self.group_rows = _histogram(registry, "relayscope_group_rows")
         self.commit_seconds = _histogram(registry, "relayscope_commit_seconds")
         self.last_commit = _gauge(registry, "relayscope_last_commit_timestamp_seconds", mode="max")
-        self.queue_spans = _gauge(registry, "relayscope_queue_spans", mode="livesum")
+        self.queue_rows = _gauge(registry, "relayscope_queue_rows", mode="livesum")
         self.queue_bytes = _gauge(registry, "relayscope_queue_bytes", mode="livesum")
         self.redactions = _counter(registry, "relayscope_redactions_total")
         self.redaction_seconds = _histogram(registry, "relayscope_redaction_seconds")
@@ -46,18 +49,17 @@ class IngestMetrics:
         self.cache_misses = _counter(registry, "relayscope_redaction_cache_misses_total")
         self.cache_bytes = _gauge(registry, "relayscope_redaction_cache_bytes", mode="livesum")
         self._cache = (0, 0)
-        self._reasons: set[str] = set()
         self._keys: set[str] = set()
 
-    def request(self, *, transport: str, size: int) -> _Request:
-        self.received_bytes[transport].inc(size)
-        return _Request(self, transport)
+    def request(self, *, transport: str, signal: SignalName, size: int) -> _Request:
+        self.received_bytes.labels(transport, signal).inc(size)
+        return _Request(self, transport, self.signals[signal])
 
     def refused(self, *, transport: str, code: str) -> None:
         self.refused_requests.labels(transport, code).inc()
 
-    def queued(self, *, spans: int, size: int) -> None:
-        self.queue_spans.set(spans)
+    def queued(self, *, rows: int, size: int) -> None:
+        self.queue_rows.set(rows)
         self.queue_bytes.set(size)
 
     def redacted(
@@ -84,21 +86,34 @@ class IngestMetrics:
     def origin(self) -> object | None:
         return None
 
-    def group(self, *, spans: int, origins: Sequence[object]) -> _Group:  # noqa: ARG002 - for who follows requests
-        return _Group(self, spans)
+    def group(self, *, rows: int, origins: Sequence[object]) -> _Group:  # noqa: ARG002 - for who follows requests
+        return _Group(self, rows)
+
+
+class SignalMetrics:
+    """What became of the spans, or of the log records, of requests."""
+
+    def __init__(self, registry: CollectorRegistry, name: str) -> None:
+        self._accepted = _counter(registry, f"relayscope_{name}_accepted_total")
+        self._rejected = _counter(registry, f"relayscope_{name}_rejected_total")
+        self._reasons: set[str] = set()
+
+    def accept(self, count: int, *, transport: str) -> None:
+        self._accepted.labels(transport).inc(count)
 
     def reject(self, rejections: Mapping[str, int]) -> None:
         for reason, count in rejections.items():
             if len(self._reasons) < _MAX_REASONS:
                 self._reasons.add(reason)
-            self.rejected.labels(reason if reason in self._reasons else _OTHER).inc(count)
+            self._rejected.labels(reason if reason in self._reasons else _OTHER).inc(count)
 
 
 class _Request:
-    __slots__ = ("_born", "_metrics", "_transport")
+    __slots__ = ("_born", "_metrics", "_signal", "_transport")
 
-    def __init__(self, metrics: IngestMetrics, transport: str) -> None:
+    def __init__(self, metrics: IngestMetrics, transport: str, signal: SignalMetrics) -> None:
         self._metrics = metrics
+        self._signal = signal
         self._transport = transport
         self._born = time.perf_counter()
 
@@ -114,18 +129,18 @@ class _Request:
 
     def accepted(self, receipt: Receipt) -> None:
         if receipt.accepted:
-            self._metrics.accepted[self._transport].inc(receipt.accepted)
+            self._signal.accept(receipt.accepted, transport=self._transport)
             self._metrics.lag_seconds.observe(time.perf_counter() - self._born)
         if receipt.rejections:
-            self._metrics.reject(receipt.rejections)
+            self._signal.reject(receipt.rejections)
 
 
 class _Group:
-    __slots__ = ("_born", "_metrics", "_spans")
+    __slots__ = ("_born", "_metrics", "_rows")
 
-    def __init__(self, metrics: IngestMetrics, spans: int) -> None:
+    def __init__(self, metrics: IngestMetrics, rows: int) -> None:
         self._metrics = metrics
-        self._spans = spans
+        self._rows = rows
         self._born = time.perf_counter()
 
     def __enter__(self) -> Self:
@@ -137,11 +152,12 @@ class _Group:
         if kind is not None:
             self._metrics.commit_failures.inc()
 
-    def committed(self, spans: int) -> None:
+    def committed(self, *, spans: int, log_records: int) -> None:
         metrics = self._metrics
         metrics.committed.inc(spans)
+        metrics.committed_log_records.inc(log_records)
         metrics.commits.inc()
-        metrics.group_spans.observe(self._spans)
+        metrics.group_rows.observe(self._rows)
         metrics.commit_seconds.observe(time.perf_counter() - self._born)
         metrics.last_commit.set(time.time())
 
@@ -179,11 +195,6 @@ class _ApiRequest:
 
     def answered(self, status: int) -> None:
         self._status = status
-
-
-def _by_transport(registry: CollectorRegistry, name: str) -> Mapping[str, Counter]:
-    counter = _counter(registry, name)
-    return {transport: counter.labels(transport) for transport in ("grpc", "http")}
 
 
 def _counter(registry: CollectorRegistry, name: str) -> Counter:

@@ -14,10 +14,11 @@ from psycopg import sql
 from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.error import translated
+from storage.postgres.parcel import SPAN_TABLE, hour_of_span
 from storage.postgres.partition import Partitions
 from storage.postgres.row import encode_row, origin_of
 from storage.postgres.statement import load_statements
-from storage.postgres.writer import copy_rows, hour_of_span
+from storage.postgres.table import copy_rows
 from tracedata import Span
 
 _STATEMENTS = load_statements("ceiling.sql")
@@ -45,7 +46,7 @@ class Ceiling:
                 await Dictionary().ensure(connection, self._entries)
                 start = time.perf_counter()
                 for group in self._groups:
-                    await copy_rows(connection, group)
+                    await copy_rows(connection, {SPAN_TABLE: group})
                 return sum(map(len, self._groups)) / (time.perf_counter() - start)
 
 

@@ -1,7 +1,7 @@
 """Partitions by time: of an hour or of a day, made on demand by writers and ahead by maintenance, within bounds.
 
 ``relayscope.cover_times`` makes them and leaves alone what is covered, so partitions of both widths live side by side.
-A span whose time has no partition goes to the default one, and moves when its partition is made: partitions make reading
+A row whose time has no partition goes to the default one, and moves when its partition is made: partitions make reading
 and retention cheap, and no write ever depends on one.
 """
 
@@ -56,7 +56,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SPANS = Signal(name="spans", catch_alls=("spans_past", "spans_default", "spans_future"))
-SIGNALS = (SPANS,)
+LOG_RECORDS = Signal(name="log_records", catch_alls=("log_records_past", "log_records_default", "log_records_future"))
+SIGNALS = (SPANS, LOG_RECORDS)
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,9 +103,10 @@ def _day(hour: int) -> Unit:
 
 
 class Partitions:
-    """Remembers which times have their partition. One instance per connection; forget it with the connection."""
+    """Remembers which times of a signal have their partition. One instance per connection; forget it with the connection."""
 
-    def __init__(self, *, width: Width = "day", clock: Clock = utc_now) -> None:
+    def __init__(self, signal: Signal = SPANS, *, width: Width = "day", clock: Clock = utc_now) -> None:
+        self._signal = signal
         self._width = width
         self._clock = clock
         self._known: set[Unit] = set()
@@ -114,7 +116,7 @@ class Partitions:
     async def ensure(self, connection: AsyncConnection, hours: Iterable[int]) -> None:
         """Makes the missing partitions for hours since the epoch, each in its own transaction.
 
-        Waits for others a moment at most: a partition that cannot be made now is tried again later, and its spans go
+        Waits for others a moment at most: a partition that cannot be made now is tried again later, and its rows go
         to the default partition for so long.
 
         Raises:
@@ -139,7 +141,7 @@ class Partitions:
             await _cover(
                 connection,
                 unit,
-                signal=SPANS,
+                signal=self._signal,
                 limits=(_WRITER_LOCK_TIMEOUT, _WRITER_STATEMENT_TIMEOUT),
             )
         except psycopg.Error as exc:

@@ -24,10 +24,11 @@ from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
+from storage.postgres.parcel import SPAN_TABLE
 from storage.postgres.reader import configure_reading, decode_resources, decode_scopes, decode_spans
 from storage.postgres.row import encode_row, origin_of
 from storage.postgres.statement import load_statements
-from storage.postgres.writer import insert_rows
+from storage.postgres.table import insert_rows
 from storage.receipt import with_receipts, without_receipt
 from storage.redaction import Application, ApplyProgress, OnApply, ProcessorOf
 from tracedata import Batch, PermanentError, Resource, RetryableError, Scope, Span
@@ -200,7 +201,7 @@ class Reredaction:
             there = await _remove(connection, partition, list(rows))
             # What retention has removed meanwhile, or what has moved to a partition of its own, is not put back.
             if there:
-                await insert_rows(connection, [rows[identity] for identity in there])
+                await insert_rows(connection, {SPAN_TABLE: [rows[identity] for identity in there]})
             counts = Counter[str]()
             for identity in there:
                 counts.update(page.changed[identity].entities)

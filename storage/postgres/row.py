@@ -1,9 +1,6 @@
 """Spans as rows of PostgreSQL's binary COPY format. The hot path: measured by ``make bench``.
 
-``SPAN_COLUMNS`` is the single source for the order of columns. Rows are self-contained byte strings, so a group can be
-joined, split and sent again without encoding anything twice.
-
-Source: https://www.postgresql.org/docs/current/sql-copy.html, section "Binary Format".
+``SPAN_COLUMNS`` is the single source for the order of columns. ``storage.postgres.table`` says where rows go.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from storage.postgres.jsonb import encode_events, encode_links
-from tracedata import Resource, Scope, Span
+from tracedata import LogRecord, Resource, Scope, Span
 from tracedata.typed_json import encode_attributes
 
 SPAN_COLUMNS = (
@@ -43,9 +40,6 @@ SPAN_COLUMNS = (
     "dropped_links_count",
     "redactions",
 )
-COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_TRAILER = b"\xff\xff"
-
 # PostgreSQL counts microseconds from 2000-01-01.
 PG_EPOCH_US = 946_684_800_000_000
 # Long names may not exceed an index entry (2,704 bytes); the resource keeps the whole one.
@@ -55,8 +49,8 @@ _IDENTITY = struct.Struct("!hiii16si8si")
 _MEASURES = struct.Struct("!iqihiqihihiqiq")
 _LENGTH = struct.Struct("!i")
 _BIGINT = struct.Struct("!iq")
-_NULL = b"\xff\xff\xff\xff"
-_NULLS_8 = _NULL * 8
+NULL = b"\xff\xff\xff\xff"
+_NULLS_8 = NULL * 8
 _JSONB = b"\x01"
 _COLUMN_COUNT = len(SPAN_COLUMNS)
 
@@ -66,7 +60,7 @@ _encode_json = msgspec.json.Encoder().encode
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """What all spans of one resource and scope in a batch share: the dictionary ids and the encoded service name."""
+    """What all rows of one resource and scope in a batch share: the dictionary ids and the encoded service name."""
 
     workspace_id: int
     resource_id: int
@@ -83,7 +77,7 @@ def origin_of(resource: Resource, scope: Scope, *, workspace_id: int) -> Origin:
         resource_id=resource_id_of(resource),
         scope_id=scope_id_of(scope),
         service_name=service_name,
-        service_field=_text(service_name),
+        service_field=text_field(service_name),
     )
 
 
@@ -136,18 +130,18 @@ def encode_row(span: Span, origin: Origin) -> bytes:
                 8,
                 origin.scope_id,
             ),
-            _pack_length(8) + parent if parent else _NULL,
+            _pack_length(8) + parent if parent else NULL,
             origin.service_field,
             _pack_length(len(name)),
             name,
-            _pack_length(len(attributes) + 1) + _JSONB + attributes if attributes else _NULL,
+            _pack_length(len(attributes) + 1) + _JSONB + attributes if attributes else NULL,
             _rare_fields(span) if _has_rare_fields(span) else _NULLS_8,
         )
     )
     identity = _IDENTITY.pack(_COLUMN_COUNT, 4, origin.workspace_id, 16, span.trace_id, 8, span.span_id, 8)
     digest = blake2b(identity, digest_size=8)
     digest.update(body)
-    return identity + digest.digest() + body + (_jsonb(_encode_receipt(span)) if span.redactions else _NULL)
+    return identity + digest.digest() + body + (jsonb_field(encode_receipt(span)) if span.redactions else NULL)
 
 
 def _has_rare_fields(span: Span) -> bool:
@@ -166,28 +160,36 @@ def _has_rare_fields(span: Span) -> bool:
 def _rare_fields(span: Span) -> bytes:
     return b"".join(
         (
-            _BIGINT.pack(8, span.flags) if span.flags else _NULL,
-            _text(span.trace_state) if span.trace_state else _NULL,
-            _text(span.status_message) if span.status_message else _NULL,
-            _jsonb(encode_events(span.events)) if span.events else _NULL,
-            _jsonb(encode_links(span.links)) if span.links else _NULL,
-            _BIGINT.pack(8, span.dropped_attributes_count) if span.dropped_attributes_count else _NULL,
-            _BIGINT.pack(8, span.dropped_events_count) if span.dropped_events_count else _NULL,
-            _BIGINT.pack(8, span.dropped_links_count) if span.dropped_links_count else _NULL,
+            bigint_field(span.flags) if span.flags else NULL,
+            text_field(span.trace_state) if span.trace_state else NULL,
+            text_field(span.status_message) if span.status_message else NULL,
+            jsonb_field(encode_events(span.events)) if span.events else NULL,
+            jsonb_field(encode_links(span.links)) if span.links else NULL,
+            bigint_field(span.dropped_attributes_count) if span.dropped_attributes_count else NULL,
+            bigint_field(span.dropped_events_count) if span.dropped_events_count else NULL,
+            bigint_field(span.dropped_links_count) if span.dropped_links_count else NULL,
         )
     )
 
 
-def _encode_receipt(span: Span) -> bytes:
+def encode_receipt(span: Span | LogRecord) -> bytes:
+    """JSON text of what redaction replaced."""
     return _encode_json(
         {"entities": dict(span.redactions), "keys": dict(span.redacted_keys), "policy": span.redaction_policy}
     )
 
 
-def _text(value: str) -> bytes:
+def text_field(value: str) -> bytes:
+    """A value of type text with its length."""
     data = value.encode()
     return _pack_length(len(data)) + data
 
 
-def _jsonb(data: bytes) -> bytes:
+def bigint_field(value: int) -> bytes:
+    """A value of type bigint with its length."""
+    return _BIGINT.pack(8, value)
+
+
+def jsonb_field(data: bytes) -> bytes:
+    """A value of type jsonb, from its text, with its length."""
     return _pack_length(len(data) + 1) + _JSONB + data

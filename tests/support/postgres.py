@@ -26,7 +26,7 @@ _SHARED = "shared_relayscope"
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname),
-           c.relispartition AND c.relname NOT IN ('spans_past', 'spans_default', 'spans_future')
+           c.relispartition AND c.relname !~ '_(past|default|future)$'
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = 'relayscope' AND c.relkind = 'r' AND c.relname NOT IN ('migrations', 'workspaces')
 """

@@ -29,4 +29,4 @@ class RecordingConsumer:
             raise self.error
         self.batches.append(batch)
         self.stored.set()
-        return Receipt(accepted=len(batch.spans), rejections=batch.rejections)
+        return Receipt(accepted=len(batch.spans) + len(batch.log_records), rejections=batch.rejections)

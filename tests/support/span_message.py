@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -26,7 +27,7 @@ def request_of(*spans: Span) -> ExportTraceServiceRequest:
     return request
 
 
-def as_json(request: ExportTraceServiceRequest) -> bytes:
+def as_json(request: Message) -> bytes:
     """The request in OTLP/JSON: protobuf's own mapping, but for ids, which are hexadecimal."""
     return json.dumps(_with_hex_ids(json_format.MessageToDict(request))).encode()
 

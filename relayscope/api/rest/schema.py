@@ -282,7 +282,12 @@ class IngestFigures(_Json, frozen=True, kw_only=True):
     committed_spans: Annotated[int, Meta(description="Spans in committed groups.")]
     refused_requests: Annotated[int, Meta(description="Requests answered with an error.")]
     failed_commits: Annotated[int, Meta(description="Groups whose senders were told to try again.")]
-    queued_spans: Annotated[int, Meta(description="Spans that wait for a commit now.")]
+    accepted_log_records: Annotated[int, Meta(description="Log records acknowledged to their senders.")]
+    rejected_log_records: Annotated[int, Meta(description="Log records left out of accepted requests.")]
+    committed_log_records: Annotated[int, Meta(description="Log records in committed groups.")]
+    queued_rows: Annotated[
+        int, Meta(description="Rows of spans, log records and what is made of them that wait for a commit now.")
+    ]
     queued_bytes: Annotated[int, Meta(description="Bytes that wait for a commit now.")]
 
 

@@ -6,3 +6,6 @@ SELECT relayscope.cover_times(%(signal)s, %(start)s, %(end)s);
 
 -- oldest_stray_of_spans: the oldest span of a time range that waits in the default partition
 SELECT min(start_time) FROM relayscope.spans_default WHERE start_time >= %(start)s AND start_time < %(end)s;
+
+-- oldest_stray_of_log_records: the oldest log record of a time range that waits in the default partition
+SELECT min(time) FROM relayscope.log_records_default WHERE time >= %(start)s AND time < %(end)s;

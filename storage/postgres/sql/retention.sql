@@ -30,3 +30,17 @@ DELETE FROM relayscope.spans_default WHERE ctid = ANY (ARRAY(
 DELETE FROM relayscope.operations WHERE (workspace_id, operation_id) IN (
     SELECT workspace_id, operation_id FROM relayscope.operations
     WHERE last_seen < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED);
+
+-- expired_log_records_past: log records before a time in the partition of the past, counted up to a limit
+SELECT count(*) FROM (SELECT 1 FROM relayscope.log_records_past WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- expired_log_records_default: the same of the default partition
+SELECT count(*) FROM (SELECT 1 FROM relayscope.log_records_default WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- remove_log_records_past: removes some log records before a time from the partition of the past
+DELETE FROM relayscope.log_records_past WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.log_records_past WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- remove_log_records_default: the same from the default partition
+DELETE FROM relayscope.log_records_default WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.log_records_default WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));

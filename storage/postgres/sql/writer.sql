@@ -17,6 +17,3 @@ SELECT * FROM unnest(%(workspace_id)s::integer[], %(id)s::bigint[], %(kind)s::sm
 ON CONFLICT (workspace_id, operation_id) DO UPDATE
 SET first_seen = least(o.first_seen, excluded.first_seen), last_seen = greatest(o.last_seen, excluded.last_seen)
 WHERE excluded.last_seen > o.last_seen OR excluded.first_seen < o.first_seen;
-
--- make_staging: the detour of a group that holds spans which are stored already
-CREATE TEMPORARY TABLE IF NOT EXISTS spans_staging (LIKE relayscope.spans) ON COMMIT DELETE ROWS;

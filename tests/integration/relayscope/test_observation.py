@@ -107,9 +107,9 @@ async def test_figures_agree_with_what_was_sent(shared_postgres_dsn: str) -> Non
     assert found["relayscope_requests_refused_total", "400,http"] == 1
     assert found["relayscope_ingest_lag_seconds_count", ""] == 11
     assert found["relayscope_decode_seconds_count", ""] == 11
-    assert found["relayscope_group_spans_sum", ""] == 25
+    assert found["relayscope_group_rows_sum", ""] == 25
     assert found["relayscope_commits_total", ""] == found["relayscope_commit_seconds_count", ""]
-    for gauge in ("relayscope_requests_in_flight", "relayscope_queue_spans", "relayscope_queue_bytes"):
+    for gauge in ("relayscope_requests_in_flight", "relayscope_queue_rows", "relayscope_queue_bytes"):
         assert found[gauge, ""] == 0
     assert found["relayscope_api_request_seconds_count", "GET,/api/v1/traces/{traceId},4xx"] == 1
     assert found["relayscope_api_request_seconds_count", "GET,other,4xx"] == 1

@@ -12,7 +12,10 @@ from tests.support.database import rows, terminate, until, writing
 from tests.support.factory import batch, span
 
 _NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-_NAMES = "SELECT name FROM relayscope.partitions WHERE isfinite(from_time) AND isfinite(to_time) ORDER BY from_time"
+_NAMES = """
+    SELECT name FROM relayscope.partitions
+    WHERE signal = %(signal)s AND isfinite(from_time) AND isfinite(to_time) ORDER BY from_time
+"""
 _LOCKS = """
     SELECT count(*) FROM pg_locks
     WHERE locktype = 'advisory' AND granted
@@ -59,12 +62,12 @@ async def _running(*candidates: _Candidate) -> AsyncIterator[None]:
             await candidate.maintenance.aclose()
 
 
-async def _names(dsn: str) -> list[str]:
-    return [name for (name,) in await rows(dsn, _NAMES)]
+async def _names(dsn: str, signal: str = "spans") -> list[str]:
+    return [name for (name,) in await rows(dsn, _NAMES, {"signal": signal})]
 
 
-def _day(days: int) -> str:
-    return f"spans_{_NOON + timedelta(days=days):%Y%m%d}"
+def _day(days: int, signal: str = "spans") -> str:
+    return f"{signal}_{_NOON + timedelta(days=days):%Y%m%d}"
 
 
 async def test_partitions_are_made_as_time_goes_on(postgres_dsn: str) -> None:
@@ -75,6 +78,7 @@ async def test_partitions_are_made_as_time_goes_on(postgres_dsn: str) -> None:
         candidate.now += timedelta(days=1)
         await candidate.next_round()
         assert await _names(postgres_dsn) == [_day(0), _day(1), _day(2)]
+        assert await _names(postgres_dsn, "log_records") == [_day(day, "log_records") for day in (0, 1, 2)]
 
 
 async def test_what_is_too_old_goes_on_schedule(postgres_dsn: str) -> None:

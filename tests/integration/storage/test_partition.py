@@ -13,7 +13,8 @@ from psycopg import sql
 
 from storage.postgres.partition import SPANS, Upkeep, Width, keep_ahead
 from storage.postgres.reader import ReaderConfig
-from storage.postgres.row import COPY_HEADER, COPY_TRAILER, SPAN_COLUMNS, encode_row, origin_of
+from storage.postgres.row import SPAN_COLUMNS, encode_row, origin_of
+from storage.postgres.table import COPY_HEADER, COPY_TRAILER
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.canonical import same_spans
 from tests.support.database import reading, rows, transaction, value, writing
@@ -119,7 +120,7 @@ async def test_a_long_query_keeps_no_writer_and_the_partition_is_made_after_it(s
             assert (await writer.consume(batch(_at(now)))).accepted == 1
             assert await rows(shared_postgres_dsn, _PLACES) == [(_DEFAULT, 1)]
         # As once the pause is over.
-        writer._partitions._resume_at.clear()
+        writer._partitions[SPANS]._resume_at.clear()
         assert (await writer.consume(batch(_at(now)))).accepted == 1
     assert await rows(shared_postgres_dsn, _PLACES) == [(_partition(now), 2)]
 
@@ -268,7 +269,7 @@ async def test_nothing_is_lost_while_partitions_are_made_under_writers(shared_po
     async with writing(config) as one, writing(config) as other, asyncio.TaskGroup() as group:
         for writer in (one, other):
             # As a writer that may not make any now: everything goes to the default partition.
-            writer._partitions.ensure = _ensure_nothing  # type: ignore[method-assign]
+            writer._partitions[SPANS].ensure = _ensure_nothing  # type: ignore[method-assign]
             group.create_task(write(writer))
         for hour in range(0, 30, 2):
             moment = _NOON - timedelta(hours=hour)

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 import pytest
 from msgspec.structs import replace
 
+from storage.postgres.parcel import UNSTORABLE
 from storage.postgres.row import SPAN_COLUMNS
-from storage.postgres.writer import UNSTORABLE, PostgresSpanWriter, WriterConfig
+from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.database import rows, terminate, transaction, until_blocked, value, writing
 from tests.support.factory import SpanFields, batch, full_event, full_link, full_span, merged, resent, resource, span
 from tests.support.postgres import Cluster
@@ -233,14 +234,14 @@ async def test_the_columns_of_a_row_are_those_of_the_table(shared_postgres_dsn: 
 class _Indiscreet:
     """Instruments that break their promise not to raise, with data in their words."""
 
-    def queued(self, *, spans: int, size: int) -> None:
+    def queued(self, *, rows: int, size: int) -> None:
         """Nobody listens."""
 
     def origin(self) -> object | None:
         return None
 
-    def group(self, *, spans: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
-        raise ValueError(_CANARY, spans, origins)
+    def group(self, *, rows: int, origins: Sequence[object]) -> AbstractContextManager[GroupProbe]:
+        raise ValueError(_CANARY, rows, origins)
 
 
 async def test_an_unforeseen_error_is_logged_by_its_place(

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
@@ -74,6 +76,25 @@ _RESOURCE_SPANS = st.builds(
     ResourceSpans, resource=_RESOURCES, scope_spans=st.lists(_SCOPE_SPANS, max_size=2), schema_url=_TEXTS
 )
 _REQUESTS = st.builds(ExportTraceServiceRequest, resource_spans=st.lists(_RESOURCE_SPANS, max_size=2))
+_LOG_RECORDS = st.builds(
+    LogRecord,
+    trace_id=_IDS_OF_TRACES,
+    span_id=_IDS_OF_SPANS,
+    flags=_UINT32,
+    time_unix_nano=_UINT64,
+    observed_time_unix_nano=_UINT64,
+    severity_number=st.sampled_from(range(25)),
+    severity_text=_TEXTS,
+    event_name=_TEXTS,
+    body=st.none() | _VALUES,
+    attributes=_ATTRIBUTES,
+    dropped_attributes_count=_UINT32,
+)
+_SCOPE_LOGS = st.builds(ScopeLogs, scope=_SCOPES, log_records=st.lists(_LOG_RECORDS, max_size=2), schema_url=_TEXTS)
+_RESOURCE_LOGS = st.builds(
+    ResourceLogs, resource=_RESOURCES, scope_logs=st.lists(_SCOPE_LOGS, max_size=2), schema_url=_TEXTS
+)
+_LOG_REQUESTS = st.builds(ExportLogsServiceRequest, resource_logs=st.lists(_RESOURCE_LOGS, max_size=2))
 
 
 @settings(deadline=None)
@@ -83,4 +104,13 @@ def test_both_encodings_of_a_request_decode_to_one_batch(request_message: Export
     from_json = otlp_json.decode_traces(as_json(request_message), 1)
 
     # The printed form tells 1 from 1.0 and True, and NaN equals itself in it.
+    assert repr(from_json) == repr(from_protobuf)
+
+
+@settings(deadline=None)
+@given(_LOG_REQUESTS)
+def test_both_encodings_of_a_request_of_logs_decode_to_one_batch(request_message: ExportLogsServiceRequest) -> None:
+    from_protobuf = protobuf.decode_logs(request_message.SerializeToString(), 1)
+    from_json = otlp_json.decode_logs(as_json(request_message), 1)
+
     assert repr(from_json) == repr(from_protobuf)

@@ -15,7 +15,7 @@ def registry() -> CollectorRegistry:
 
 def test_a_request_from_start_to_end(registry: CollectorRegistry) -> None:
     metrics = IngestMetrics(registry)
-    with metrics.request(transport="http", size=100) as request:
+    with metrics.request(transport="http", signal="traces", size=100) as request:
         assert registry.get_sample_value("relayscope_requests_in_flight") == 1
         request.decoded(batch(span()))
         request.accepted(Receipt(accepted=3, rejections={"unstorable": 2}))
@@ -23,7 +23,7 @@ def test_a_request_from_start_to_end(registry: CollectorRegistry) -> None:
         name: registry.get_sample_value(name, labels)
         for name, labels in (
             ("relayscope_requests_in_flight", {}),
-            ("relayscope_received_bytes_total", {"transport": "http"}),
+            ("relayscope_received_bytes_total", {"transport": "http", "signal": "traces"}),
             ("relayscope_spans_accepted_total", {"transport": "http"}),
             ("relayscope_spans_rejected_total", {"reason": "unstorable"}),
             ("relayscope_decode_seconds_count", {}),
@@ -35,7 +35,7 @@ def test_a_request_from_start_to_end(registry: CollectorRegistry) -> None:
 
 def test_a_request_that_fails_is_not_in_flight_any_more(registry: CollectorRegistry) -> None:
     metrics = IngestMetrics(registry)
-    with pytest.raises(RetryableError), metrics.request(transport="grpc", size=1):
+    with pytest.raises(RetryableError), metrics.request(transport="grpc", signal="traces", size=1):
         raise RetryableError("full")
     metrics.refused(transport="grpc", code="UNAVAILABLE")
     refused = {"transport": "grpc", "code": "UNAVAILABLE"}
@@ -46,12 +46,12 @@ def test_a_request_that_fails_is_not_in_flight_any_more(registry: CollectorRegis
 
 def test_groups(registry: CollectorRegistry) -> None:
     metrics = IngestMetrics(registry)
-    metrics.queued(spans=12, size=345)
-    with metrics.group(spans=10, origins=()) as group:
-        group.committed(9)
-    with pytest.raises(RetryableError), metrics.group(spans=2, origins=()):
+    metrics.queued(rows=12, size=345)
+    with metrics.group(rows=10, origins=()) as group:
+        group.committed(spans=9, log_records=0)
+    with pytest.raises(RetryableError), metrics.group(rows=2, origins=()):
         raise RetryableError("gone")
-    names = ("spans_committed_total", "commits_total", "commit_failures_total", "group_spans_sum", "queue_bytes")
+    names = ("spans_committed_total", "commits_total", "commit_failures_total", "group_rows_sum", "queue_bytes")
     assert [registry.get_sample_value(f"relayscope_{name}") for name in names] == [9, 1, 1, 10, 345]
     assert registry.get_sample_value("relayscope_commit_seconds_count") == 1
 
@@ -59,7 +59,7 @@ def test_groups(registry: CollectorRegistry) -> None:
 def test_reasons_are_bounded(registry: CollectorRegistry) -> None:
     metrics = IngestMetrics(registry)
     for number in range(1000):
-        metrics.reject({f"reason_{number}": 1})
+        metrics.signals["traces"].reject({f"reason_{number}": 1})
     samples = [sample for family in registry.collect() for sample in family.samples]
     counted = [sample for sample in samples if sample.name == "relayscope_spans_rejected_total"]
     assert len(counted) == 65

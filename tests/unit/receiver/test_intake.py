@@ -6,13 +6,15 @@ import asyncio
 
 import pytest
 
-from receiver.intake import JSON, PROTOBUF, Encoding, Intake
+from receiver.intake import Intake
+from receiver.signal import TRACES, Encoding
 from tests.support.recording_consumer import RecordingConsumer
 from tests.support.span_message import as_json, request_of, span_message
 from tracedata import RetryableError
 
 _COUNT = 4_500
-_ENCODINGS = [pytest.param(PROTOBUF, id="protobuf"), pytest.param(JSON, id="json")]
+_PROTOBUF, _JSON = TRACES.protobuf, TRACES.json
+_ENCODINGS = [pytest.param(_PROTOBUF, id="protobuf"), pytest.param(_JSON, id="json")]
 
 
 def _request(encoding: Encoding, *, padding: str = "") -> bytes:
@@ -20,7 +22,7 @@ def _request(encoding: Encoding, *, padding: str = "") -> bytes:
     spans[7].span_id = b""
     spans[-1].trace_id = b""
     request = request_of(*spans)
-    return as_json(request) if encoding is JSON else request.SerializeToString()
+    return as_json(request) if encoding is _JSON else request.SerializeToString()
 
 
 def _intake(consumer: RecordingConsumer, decoding: asyncio.Lock | None = None) -> Intake:
@@ -55,10 +57,10 @@ async def test_a_slice_that_fails_fails_the_request(encoding: Encoding) -> None:
 async def test_others_have_their_turn_while_a_large_request_is_decoded() -> None:
     consumer = RecordingConsumer()
     intake = _intake(consumer)
-    large = asyncio.create_task(intake.accept(_request(PROTOBUF, padding="x" * 200), PROTOBUF))
+    large = asyncio.create_task(intake.accept(_request(_PROTOBUF, padding="x" * 200), _PROTOBUF))
     await consumer.stored.wait()
 
-    await intake.accept(request_of(span_message(name="small")).SerializeToString(), PROTOBUF)
+    await intake.accept(request_of(span_message(name="small")).SerializeToString(), _PROTOBUF)
 
     assert not large.done()
     await large
@@ -70,8 +72,8 @@ async def test_large_requests_are_decoded_one_at_a_time() -> None:
     decoding = asyncio.Lock()
     intake = _intake(consumer, decoding)
     async with decoding:
-        large = asyncio.create_task(intake.accept(_request(PROTOBUF, padding="x" * 200), PROTOBUF))
-        await intake.accept(request_of(span_message(name="small")).SerializeToString(), PROTOBUF)
+        large = asyncio.create_task(intake.accept(_request(_PROTOBUF, padding="x" * 200), _PROTOBUF))
+        await intake.accept(request_of(span_message(name="small")).SerializeToString(), _PROTOBUF)
         assert [span.name for span in consumer.spans] == ["small"]
 
     assert (await large).accepted == _COUNT - 2

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from receiver.error import DecodeFailedError
-from receiver.otlp_json import MAX_DEPTH, decode_traces
+from receiver.json_value import MAX_DEPTH
+from receiver.otlp_json import decode_traces
 from tests.support.span_message import SPAN_ID, TRACE_ID
 from tracedata import Batch, Event, Link, Resource, Scope, Span
 

@@ -29,7 +29,7 @@ async def telling(exporter: InMemorySpanExporter, *, ratio: float = 1.0) -> Asyn
 
 def take(instruments: IngestInstruments, taken: Batch) -> object | None:
     """Handles a request; returns what a writer would keep of it."""
-    with instruments.request(transport="grpc", size=10) as request:
+    with instruments.request(transport="grpc", signal="traces", size=10) as request:
         request.decoded(taken)
         origin = instruments.origin()
         request.accepted(Receipt(accepted=len(taken.spans)))
@@ -45,8 +45,8 @@ async def test_a_commit_belongs_to_the_requests_it_made_durable() -> None:
     async with telling(exporter) as telemetry:
         instruments = telemetry.ingest(IngestMetrics())
         origins = [take(instruments, batch(span(), span())) for _ in range(50)]
-        with instruments.group(spans=100, origins=[origin for origin in origins if origin]) as group:
-            group.committed(100)
+        with instruments.group(rows=100, origins=[origin for origin in origins if origin]) as group:
+            group.committed(spans=100, log_records=0)
     finished = exporter.get_finished_spans()
     commit = by_name(exporter)["commit"]
     first = finished[0]
@@ -56,7 +56,8 @@ async def test_a_commit_belongs_to_the_requests_it_made_durable() -> None:
     assert commit.parent is not None
     assert (commit.parent.trace_id, commit.parent.span_id) == (first.context.trace_id, first.context.span_id)
     assert dict(first.attributes or {}) == {
-        "relayscope.transport": "grpc", "relayscope.request.size": 10, "relayscope.spans": 2,
+        "relayscope.transport": "grpc", "relayscope.signal": "traces", "relayscope.request.size": 10, "relayscope.spans": 2,
+        "relayscope.log_records": 0,
         "relayscope.accepted": 2, "relayscope.rejected": 0,
     }  # fmt: skip
     assert dict(first.resource.attributes)[OWN] is True
@@ -69,8 +70,8 @@ async def test_spans_of_our_own_make_no_further_ones() -> None:
         ours = span(resource=resource(attributes={OWN: True}))
         origin = take(instruments, batch(ours, ours))
         assert origin is None
-        with instruments.group(spans=2, origins=()) as group:
-            group.committed(2)
+        with instruments.group(rows=2, origins=()) as group:
+            group.committed(spans=2, log_records=0)
         assert take(instruments, batch(ours, span())) is not None
     assert [found.name for found in exporter.get_finished_spans()] == ["export"]
 
@@ -86,7 +87,7 @@ async def test_an_error_leaves_its_type_alone() -> None:
     exporter = InMemorySpanExporter()
     async with telling(exporter) as telemetry:
         instruments = telemetry.ingest(IngestMetrics())
-        with pytest.raises(ValueError, match="canary"), instruments.request(transport="http", size=1):
+        with pytest.raises(ValueError, match="canary"), instruments.request(transport="http", signal="traces", size=1):
             raise ValueError(_CANARY)
     (failed,) = exporter.get_finished_spans()
     assert dict(failed.attributes or {})["error.type"] == "ValueError"

@@ -10,8 +10,6 @@ import pytest
 from msgspec.structs import replace
 
 from storage.postgres.row import (
-    COPY_HEADER,
-    COPY_TRAILER,
     MAX_SERVICE_NAME_CHARS,
     PG_EPOCH_US,
     SPAN_COLUMNS,
@@ -20,6 +18,7 @@ from storage.postgres.row import (
     resource_id_of,
     scope_id_of,
 )
+from storage.postgres.table import COPY_HEADER, COPY_TRAILER
 from tests.support.factory import (
     BASE_US,
     MAX_UINT64,

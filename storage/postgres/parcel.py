@@ -1,0 +1,117 @@
+"""The encoded rows of one batch, of every table that it goes to. To write another table: a ``Table`` here, and its rows in ``_encode``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from storage.postgres.dictionary import Entries
+from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
+from storage.postgres.partition import LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
+from storage.postgres.table import Rows, Table
+from tracedata import Batch, LogRecord, Receipt, Resource, RetryableError, Scope, Span
+
+SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
+LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
+# In the order in which groups are written.
+TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
+# What senders send, and are told of when it cannot be stored. What is made of that is not among it.
+SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
+UNSTORABLE = "unstorable"
+
+
+class Parcel:
+    """The rows of one batch by table, the hours by signal that need a partition, and the future that its sender waits for."""
+
+    __slots__ = ("entries", "hours", "origin", "outcome", "refused", "rejections", "rows", "size")
+
+    def __init__(self, batch: Batch, *, origin: object | None) -> None:
+        self.origin = origin
+        self.rows: dict[Table, list[bytes]] = {}
+        self.entries = Entries()
+        self.hours: dict[Signal, set[int]] = {}
+        self.rejections: Mapping[str, int] = batch.rejections
+        # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
+        self.refused: Mapping[Table, int] = {}
+        self._encode(batch)
+        self.size = sum(sum(map(len, rows)) for rows in self.rows.values())
+        self.outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    @property
+    def row_count(self) -> int:
+        """Rows of all tables."""
+        return sum(map(len, self.rows.values()))
+
+    def stored(self, table: Table) -> int:
+        """How many rows of a table are stored once the group is."""
+        return len(self.rows.get(table, ())) - self.refused.get(table, 0)
+
+    def _encode(self, batch: Batch) -> None:
+        origins = _Origins(batch.workspace_id, self.entries)
+        if batch.spans:
+            self.rows[SPAN_TABLE] = self._span_rows(batch.spans, origins)
+        if batch.log_records:
+            self.rows[LOG_RECORD_TABLE] = self._log_record_rows(batch.log_records, origins)
+
+    def _span_rows(self, spans: Iterable[Span], origins: _Origins) -> list[bytes]:
+        rows: list[bytes] = []
+        hours = self.hours.setdefault(SPANS, set())
+        resource, scope, origin = None, None, None
+        for span in spans:
+            # Spans of one request share their resource and scope objects, mostly in runs, so identity is the fast key.
+            if origin is None or span.resource is not resource or span.scope is not scope:
+                resource, scope = span.resource, span.scope
+                origin = origins.of(resource, scope)
+            rows.append(encode_row(span, origin))
+            self.entries.add_operation(span, origin)
+            hours.add(hour_of_span(span))
+        return rows
+
+    def _log_record_rows(self, records: Iterable[LogRecord], origins: _Origins) -> list[bytes]:
+        hours = self.hours.setdefault(LOG_RECORDS, set())
+        hours.update(record.moment_unix_nano // NS_PER_HOUR for record in records)
+        return [encode_log_row(record, origins.of(record.resource, record.scope)) for record in records]
+
+    def settle(self) -> None:
+        """Answers the sender, whose rows are stored."""
+        if self.outcome.done():
+            return
+        rejections = self.rejections
+        refused = sum(self.refused.get(table, 0) for table in SENT_TABLES)
+        if refused:
+            rejections = {**rejections, UNSTORABLE: rejections.get(UNSTORABLE, 0) + refused}
+        self.outcome.set_result(Receipt(accepted=sum(map(self.stored, SENT_TABLES)), rejections=rejections))
+
+    def fail(self, message: str) -> None:
+        """Answers the sender, who may try again."""
+        if not self.outcome.done():
+            self.outcome.set_exception(RetryableError(message))
+
+
+class _Origins:
+    """The origin of each resource and scope of a batch, known by identity; the dictionary entries that it needs."""
+
+    def __init__(self, workspace_id: int, entries: Entries) -> None:
+        self._workspace_id = workspace_id
+        self._entries = entries
+        self._known: dict[tuple[int, int], Origin] = {}
+
+    def of(self, resource: Resource, scope: Scope) -> Origin:
+        origin = self._known.get((id(resource), id(scope)))
+        if origin is None:
+            origin = origin_of(resource, scope, workspace_id=self._workspace_id)
+            self._known[id(resource), id(scope)] = origin
+            self._entries.add_origin(resource, scope, origin)
+        return origin
+
+
+def hour_of_span(span: Span) -> int:
+    """The hour in which a span starts, counted from the epoch."""
+    return span.start_time_unix_nano // NS_PER_HOUR
+
+
+def rows_of(group: Sequence[Parcel]) -> Rows:
+    """The rows of a group of parcels, by table."""
+    found = {table: [row for parcel in group for row in parcel.rows.get(table, ())] for table in TABLES}
+    return {table: rows for table, rows in found.items() if rows}
