@@ -1,18 +1,4 @@
-"""Run by `make test-live` only: makes the recordings again, or runs every pair against a system as it is now."""
+"""Real SDKs with real instrumentation against a running system. Only `make test-live` runs this, in its environment.
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import pytest
-
-from tests.support.live_pair import ENVIRONMENT, PAIRS, Pair, perform
-from tests.support.otlp_recording import OtlpRequest
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="relayscope-live-") as name:
-        yield Path(name)
+What they send goes through a recorder, so it can be kept; tests/e2e/test_recordings.py proves the same of what was kept.
+"""

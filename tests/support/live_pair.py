@@ -20,9 +20,7 @@ RECORDINGS = ROOT / "tests" / "fixtures" / "live"
 ENVIRONMENT = ROOT / ".venv-live"
 _PROGRAMS = ROOT / "tests" / "live" / "program"
 _TIMEOUT_S = 180
-_VERSIONS = (
-    "import json, sys; from importlib.metadata import version; print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
-)
+_VERSIONS = "import json, sys; from importlib.metadata import version; print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,7 +69,11 @@ def _failed(call: ModelCall) -> Answer:
     if call.model_requested == SLOW:
         call = msgspec.structs.replace(call, error_class="timeout")
     error = {"type": kind, "message": f"The model {call.model_requested} fails."}
-    return Answer(call=call, body={"type": "error", "error": error, "request_id": call.request_id}, is_slow=call.model_requested == SLOW)
+    return Answer(
+        call=call,
+        body={"type": "error", "error": error, "request_id": call.request_id},
+        is_slow=call.model_requested == SLOW,
+    )
 
 
 def _usage(call: ModelCall) -> Json:
@@ -118,12 +122,14 @@ def _events(call: ModelCall) -> Iterator[bytes]:
         yield _event("content_block_start", {"index": index, "content_block": start})
         text = call.response if is_text else json.dumps(block["input"])
         for half in (text[:6], text[6:]):
-            delta = {"type": "text_delta", "text": half} if is_text else {"type": "input_json_delta", "partial_json": half}
+            delta = (
+                {"type": "text_delta", "text": half} if is_text else {"type": "input_json_delta", "partial_json": half}
+            )
             yield _event("content_block_delta", {"index": index, "delta": delta})
         yield _event("content_block_stop", {"index": index})
-    delta = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    end: Json = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
     # The count here is that of the whole message: adding it to that of the start counts a token twice.
-    yield _event("message_delta", {"delta": delta, "usage": {"output_tokens": call.output}})
+    yield _event("message_delta", {"delta": end, "usage": {"output_tokens": call.output}})
     yield _event("message_stop", {})
 
 

@@ -26,7 +26,7 @@ def answer_chat(request: Json, call: ModelCall) -> Answer:
     messages: list[Json] = request["messages"]
     last = messages[-1]
     has_cache = messages[0]["role"] in ("system", "developer")
-    limit = request.get("max_completion_tokens", request.get("max_tokens", 100))
+    limit: int = request.get("max_completion_tokens") or request.get("max_tokens") or 100
     call = _told(
         msgspec.structs.replace(call, operation="chat", response_id=f"chatcmpl-{uuid4().hex}"),
         prompt=text_of(last["content"]),
@@ -185,7 +185,13 @@ def _chunks(call: ModelCall, *, has_usage: bool) -> Iterator[bytes]:
 
 def _response_output(call: ModelCall) -> list[Json]:
     text = {"type": "output_text", "text": call.response, "annotations": []}
-    message = {"type": "message", "id": f"msg_{uuid4().hex}", "role": "assistant", "status": "completed", "content": [text]}
+    message = {
+        "type": "message",
+        "id": f"msg_{uuid4().hex}",
+        "role": "assistant",
+        "status": "completed",
+        "content": [text],
+    }
     tools = [
         {
             "type": "function_call",
@@ -230,7 +236,9 @@ def _response_events(call: ModelCall) -> Iterator[bytes]:
     events: list[tuple[str, Json]] = [("response.created", {"response": begun})]
     for index, item in enumerate(whole["output"]):
         place = {"output_index": index, "item_id": item["id"]}
-        events.append(("response.output_item.added", {"output_index": index, "item": {**item, "status": "in_progress"}}))
+        events.append(
+            ("response.output_item.added", {"output_index": index, "item": {**item, "status": "in_progress"}})
+        )
         if item["type"] == "message":
             deltas = [word if word == "It" else f" {word}" for word in call.response.split(" ")]
             text = {**place, "content_index": 0, "logprobs": []}

@@ -13,15 +13,15 @@ _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "requir
 _TOOLS = [{"name": "get_weather", "description": "The weather of a city.", "input_schema": _SCHEMA}]
 
 
-def _user(text):
+def _user(text: str) -> dict[str, object]:
     return {"role": "user", "content": text}
 
 
-def _kept(text, ttl):
+def _kept(text: str, ttl: str) -> dict[str, object]:
     return {"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": ttl}}
 
 
-def _messages(client):
+def _messages(client: Anthropic) -> None:
     create = client.messages.create
     create(model=_MODEL, max_tokens=50, stop_sequences=["END"], messages=[_user("Weather in Paris?")])
     create(model=_MODEL, max_tokens=50, system="Be terse.", messages=[_user("Weather out of the cache?")])
@@ -30,7 +30,7 @@ def _messages(client):
     create(model=_MODEL, max_tokens=3, messages=[_user("Say little.")])
 
 
-def _streams(client):
+def _streams(client: Anthropic) -> None:
     create = client.messages.create
     for _ in create(model=_MODEL, max_tokens=50, system="Be terse.", messages=[_user("Stream it.")], stream=True):
         pass
@@ -40,7 +40,7 @@ def _streams(client):
         pass
 
 
-def _tools(client):
+def _tools(client: Anthropic) -> None:
     asked = _user("Weather in Paris, with a tool?")
     answer = client.messages.create(model=_MODEL, max_tokens=50, tools=_TOOLS, messages=[asked])
     said = {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in answer.content]}
@@ -49,7 +49,7 @@ def _tools(client):
     client.messages.create(model=_MODEL, max_tokens=50, tools=_TOOLS, messages=messages)
 
 
-def _failures(client):
+def _failures(client: Anthropic) -> None:
     create = client.messages.create
     failing(lambda: create(model="bad-model", max_tokens=9, messages=[_user("There?")]), anthropic.NotFoundError)
     failing(lambda: create(model="rate-limited", max_tokens=9, messages=[_user("Fast?")]), anthropic.RateLimitError)
@@ -59,7 +59,7 @@ def _failures(client):
     )
 
 
-async def _parallel():
+async def _parallel() -> None:
     client = AsyncAnthropic(base_url=MODEL_URL, api_key="fake", max_retries=0)
     await asyncio.gather(
         *(client.messages.create(model=_MODEL, max_tokens=50, messages=[_user("All at once.")]) for _ in range(4))
@@ -67,7 +67,7 @@ async def _parallel():
     await client.close()
 
 
-def main():
+def main() -> None:
     with telemetry() as tracer:
         client = Anthropic(base_url=MODEL_URL, api_key="fake", max_retries=0)
         _messages(client)
@@ -78,4 +78,5 @@ def main():
             asyncio.run(_parallel())
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -20,15 +20,15 @@ _TOOLS = [{"type": "function", "function": _FUNCTION}]
 _CALLBACK_S = 1.5
 
 
-def _user(text):
+def _user(text: str) -> dict[str, object]:
     return {"role": "user", "content": text}
 
 
-def _system(text):
+def _system(text: str) -> dict[str, object]:
     return {"role": "system", "content": text}
 
 
-def _calls():
+def _calls() -> None:
     chat = litellm.completion
     terse = [_system("Be terse."), _user("Weather in Paris?")]
     chat(model=_MODEL, messages=terse, temperature=0.3, max_tokens=50, user="user-1", **_OPENAI)
@@ -42,8 +42,8 @@ def _calls():
     chat(model="anthropic/claude-haiku-4-5", messages=[_system("Be terse."), _user("And you?")], **_ANTHROPIC)
 
 
-def _failures():
-    def chat(model, **settings):
+def _failures() -> None:
+    def chat(model: str, **settings: float) -> None:
         litellm.completion(model=model, messages=[_user("There?")], **{**_OPENAI, **settings})
 
     failing(lambda: chat("openai/bad-model"), litellm.NotFoundError)
@@ -51,14 +51,14 @@ def _failures():
     failing(lambda: chat("openai/slow-model", timeout=TIMEOUT_S), litellm.Timeout)
 
 
-async def _parallel():
+async def _parallel() -> None:
     await asyncio.gather(
         *(litellm.acompletion(model=_MODEL, messages=[_user("All at once.")], **_OPENAI) for _ in range(4))
     )
     await asyncio.sleep(_CALLBACK_S)
 
 
-def main():
+def main() -> None:
     with telemetry() as tracer:
         litellm.callbacks = [OpenTelemetry(tracer_provider=trace.get_tracer_provider())]
         _calls()
@@ -68,4 +68,5 @@ def main():
         time.sleep(_CALLBACK_S)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -15,13 +15,15 @@ _FUNCTION = {"name": "get_weather", "description": "The weather of a city.", "pa
 _TOOLS = [{"type": "function", "function": _FUNCTION}]
 
 
-def _user(text):
+def _user(text: str) -> dict[str, object]:
     return {"role": "user", "content": text}
 
 
-def _chats(client):
+def _chats(client: OpenAI) -> None:
     chat = client.chat.completions.create
-    chat(model=_MODEL, messages=[_SYSTEM, _user("Weather in Paris?")], temperature=0.3, top_p=0.9, max_tokens=50, seed=7)
+    chat(
+        model=_MODEL, messages=[_SYSTEM, _user("Weather in Paris?")], temperature=0.3, top_p=0.9, max_tokens=50, seed=7
+    )
     chat(model="o4-mini", messages=[_user("Think about Paris.")], reasoning_effort="low")
     chat(model=_MODEL, messages=[_user("Say little.")], max_tokens=3)
     for _ in chat(
@@ -40,7 +42,7 @@ def _chats(client):
         pass
 
 
-def _tools(client):
+def _tools(client: OpenAI) -> None:
     asked = [_user("Weather in Paris, with a tool?")]
     answer = client.chat.completions.create(model=_MODEL, messages=asked, tools=_TOOLS).choices[0].message
     call = answer.tool_calls[0]
@@ -57,7 +59,7 @@ def _tools(client):
         pass
 
 
-def _responses(client):
+def _responses(client: OpenAI) -> None:
     client.responses.create(model=_MODEL, instructions="Be terse.", input="Weather as a response?")
     client.responses.create(model="o4-mini", input="Think of a response.", reasoning={"effort": "low"})
     tool = {"type": "function", **_FUNCTION, "strict": False}
@@ -66,7 +68,7 @@ def _responses(client):
         pass
 
 
-def _failures(client):
+def _failures(client: OpenAI) -> None:
     chat = client.chat.completions.create
     failing(lambda: chat(model="bad-model", messages=[_user("Are you there?")]), openai.NotFoundError)
     failing(lambda: chat(model="rate-limited", messages=[_user("Too fast?")]), openai.RateLimitError)
@@ -74,7 +76,7 @@ def _failures(client):
     failing(lambda: client.embeddings.create(model="bad-model", input="Embed?"), openai.NotFoundError)
 
 
-async def _parallel():
+async def _parallel() -> None:
     client = AsyncOpenAI(base_url=f"{MODEL_URL}/v1", api_key="fake", max_retries=0)
     await asyncio.gather(
         *(client.chat.completions.create(model=_MODEL, messages=[_user("All at once.")]) for _ in range(4))
@@ -82,7 +84,7 @@ async def _parallel():
     await client.close()
 
 
-def main():
+def main() -> None:
     with telemetry() as tracer:
         client = OpenAI(base_url=f"{MODEL_URL}/v1", api_key="fake", max_retries=0)
         _chats(client)
@@ -94,4 +96,5 @@ def main():
             asyncio.run(_parallel())
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from openai import AsyncOpenAI
+from opentelemetry.trace import Tracer
 from pydantic_ai import Agent, Embedder
 from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
 from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
+from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from telemetry import MODEL_URL, TIMEOUT_S, failing, telemetry
@@ -19,18 +21,18 @@ def _get_weather(city: str) -> str:
     return f"rainy in {city}, 57F"
 
 
-def _agent(model, *, name="weather", instructions=None):
+def _agent(model: Model, *, name: str = "weather", instructions: str | None = None) -> Agent:
     agent = Agent(model, name=name, instructions=instructions)
     agent.tool_plain(_get_weather, name="get_weather", description="The weather of a city.")
     return agent
 
 
-async def _stream(model):
+async def _stream(model: Model) -> None:
     async with Agent(model, name="streamer", instructions="Be terse.").run_stream("Stream it.") as result:
         await result.get_output()
 
 
-async def _runs(provider, tracer):
+async def _runs(provider: OpenAIProvider, tracer: Tracer) -> None:
     chat = OpenAIChatModel(_MODEL, provider=provider)
     await _agent(chat, instructions="Be terse.").run("Weather in Paris, with a tool?")
     await Agent(chat, name="plain").run("Weather in Paris?", model_settings={"temperature": 0.3, "max_tokens": 50})
@@ -41,8 +43,8 @@ async def _runs(provider, tracer):
         await asyncio.gather(*(Agent(chat, name="parallel").run("All at once.") for _ in range(4)))
 
 
-def _failures():
-    def run(model, **settings):
+def _failures() -> None:
+    def run(model: str, **settings: float) -> None:
         provider = OpenAIProvider(openai_client=_client())
         Agent(OpenAIChatModel(model, provider=provider), name="failing").run_sync("There?", model_settings=settings)
 
@@ -51,11 +53,11 @@ def _failures():
     failing(lambda: run("slow-model", timeout=TIMEOUT_S), ModelAPIError)
 
 
-def _client():
+def _client() -> AsyncOpenAI:
     return AsyncOpenAI(base_url=f"{MODEL_URL}/v1", api_key="fake", max_retries=0)
 
 
-def main():
+def main() -> None:
     with telemetry() as tracer:
         Agent.instrument_all()
         Embedder.instrument_all()
@@ -63,4 +65,5 @@ def main():
         _failures()
 
 
-main()
+if __name__ == "__main__":
+    main()
