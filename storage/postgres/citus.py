@@ -22,7 +22,15 @@ REFERENCE_TABLES = ("workspaces", "resources", "scopes", "operations")
 # The table and its distribution column.
 DISTRIBUTED_TABLES = {"spans": "trace_id", "log_records": "trace_id", "ai_interactions": "trace_id"}
 # On the coordinator only, which is where the program connects to.
-LOCAL_TABLES = ("migrations", "audit_log", "redaction_runs", "redaction_progress", "ai_arrivals", "ai_waiting")
+LOCAL_TABLES = (
+    "migrations",
+    "audit_log",
+    "redaction_runs",
+    "redaction_progress",
+    "ai_arrivals",
+    "ai_waiting",
+    "ai_progress",
+)
 
 
 async def distribute(dsn: str) -> Sequence[str]:

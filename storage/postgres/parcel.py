@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
 from storage.postgres.dictionary import Entries
+from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
-from storage.postgres.partition import LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.partition import AI_INTERACTIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
 from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.table import Rows, Table
-from tracedata import Batch, LogRecord, Receipt, Resource, RetryableError, Scope, Span
+from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
 
 SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
 LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
+INTERACTION_TABLE = Table("ai_interactions", INTERACTION_COLUMNS, identity=INTERACTION_IDENTITY)
 # In the order in which groups are written.
-TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
+TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, ARRIVAL_TABLE)
 # What senders send, and are told of when it cannot be stored. What is made of that is not among it.
 SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
 UNSTORABLE = "unstorable"
@@ -24,7 +27,19 @@ UNSTORABLE = "unstorable"
 class Parcel:
     """The rows of one batch by table, the hours by signal that need a partition, and the future that its sender waits for."""
 
-    __slots__ = ("entries", "hours", "origin", "outcome", "refused", "rejections", "rows", "size")
+    __slots__ = (
+        "doubtful",
+        "entries",
+        "hours",
+        "origin",
+        "outcome",
+        "refused",
+        "rejections",
+        "rows",
+        "size",
+        "trace_ids",
+        "workspace_id",
+    )
 
     def __init__(self, batch: Batch, *, origin: object | None) -> None:
         self.origin = origin
@@ -32,6 +47,12 @@ class Parcel:
         self.entries = Entries()
         self.hours: dict[Signal, set[int]] = {}
         self.rejections: Mapping[str, int] = batch.rejections
+        self.workspace_id = batch.workspace_id
+        # Of what the sender sent.
+        self.trace_ids: set[bytes] = set()
+        # Arrivals in place of the interactions, for when some of the batch is stored already: what was settled since must
+        # not get rows beside it.
+        self.doubtful: list[bytes] = []
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
         self._encode(batch)
@@ -51,8 +72,14 @@ class Parcel:
         origins = _Origins(batch.workspace_id, self.entries)
         if batch.spans:
             self.rows[SPAN_TABLE] = self._span_rows(batch.spans, origins)
+            self.trace_ids.update([span.trace_id for span in batch.spans])
         if batch.log_records:
             self.rows[LOG_RECORD_TABLE] = self._log_record_rows(batch.log_records, origins)
+            self.trace_ids.update([record.trace_id for record in batch.log_records if record.trace_id])
+        if batch.interactions:
+            self.rows[INTERACTION_TABLE] = self._interaction_rows(batch.interactions)
+        if batch.arrivals:
+            self.rows[ARRIVAL_TABLE] = encode_arrivals(batch.arrivals, workspace_id=batch.workspace_id)
 
     def _span_rows(self, spans: Iterable[Span], origins: _Origins) -> list[bytes]:
         rows: list[bytes] = []
@@ -72,6 +99,18 @@ class Parcel:
         hours = self.hours.setdefault(LOG_RECORDS, set())
         hours.update(record.moment_unix_nano // NS_PER_HOUR for record in records)
         return [encode_log_row(record, origins.of(record.resource, record.scope)) for record in records]
+
+    def _interaction_rows(self, interactions: Iterable[Interaction]) -> list[bytes]:
+        hours = self.hours.setdefault(AI_INTERACTIONS, set())
+        hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
+        self.doubtful = encode_arrivals({one.trace_id for one in interactions}, workspace_id=self.workspace_id)
+        return [encode_interaction(one, workspace_id=self.workspace_id) for one in interactions]
+
+    def rows_again(self) -> Rows:
+        """What to store in place of the rows when some of them are stored already."""
+        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *self.doubtful]
+        sent = {table: rows for table, rows in self.rows.items() if table in SENT_TABLES}
+        return {**sent, ARRIVAL_TABLE: arrivals} if arrivals else sent
 
     def settle(self) -> None:
         """Answers the sender, whose rows are stored."""
@@ -113,5 +152,23 @@ def hour_of_span(span: Span) -> int:
 
 def rows_of(group: Sequence[Parcel]) -> Rows:
     """The rows of a group of parcels, by table."""
-    found = {table: [row for parcel in group for row in parcel.rows.get(table, ())] for table in TABLES}
+    return _joined([parcel.rows for parcel in group])
+
+
+def rows_again_of(group: Sequence[Parcel]) -> Rows:
+    """What to store in place of them when some are stored already."""
+    return _joined([parcel.rows_again() for parcel in group])
+
+
+def traces_of(group: Sequence[Parcel]) -> Mapping[int, set[bytes]]:
+    """The ids of the traces of a group, by workspace."""
+    found: dict[int, set[bytes]] = {}
+    for parcel in group:
+        if parcel.trace_ids:
+            found.setdefault(parcel.workspace_id, set()).update(parcel.trace_ids)
+    return found
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    found = {table: [row for part in parts for row in part.get(table, ())] for table in TABLES}
     return {table: rows for table, rows in found.items() if rows}

@@ -57,7 +57,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
 SPANS = Signal(name="spans", catch_alls=("spans_past", "spans_default", "spans_future"))
 LOG_RECORDS = Signal(name="log_records", catch_alls=("log_records_past", "log_records_default", "log_records_future"))
-SIGNALS = (SPANS, LOG_RECORDS)
+AI_INTERACTIONS = Signal(
+    name="ai_interactions", catch_alls=("ai_interactions_past", "ai_interactions_default", "ai_interactions_future")
+)
+SIGNALS = (SPANS, LOG_RECORDS, AI_INTERACTIONS)
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):

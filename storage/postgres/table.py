@@ -8,7 +8,7 @@ Source: https://www.postgresql.org/docs/current/sql-copy.html, section "Binary F
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from psycopg import AsyncConnection, errors, sql
@@ -61,26 +61,39 @@ class Table:
 
 # By table. Those that come first are written first.
 Rows: TypeAlias = Mapping[Table, Sequence[bytes]]
+# What belongs into the transaction of the rows, after them.
+Ending: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
 
 
-async def copy_rows(connection: AsyncConnection, rows: Rows) -> None:
+async def _nothing_more(_: AsyncConnection) -> None:
+    """The end."""
+
+
+async def copy_rows(connection: AsyncConnection, rows: Rows, *, ending: Ending = _nothing_more) -> None:
     """Stores new rows in one transaction; raises ``UniqueViolation`` when one is stored already."""
     async with connection.transaction():
         for table, ones in rows.items():
             if ones:
                 await table.copy(connection, ones)
+        await ending(connection)
 
 
-async def insert_rows(connection: AsyncConnection, rows: Rows) -> None:
-    """Stores what is not stored yet, in one transaction. The fast path is a plain COPY; the detour is for rows of which some are stored already."""
+async def insert_rows(
+    connection: AsyncConnection, rows: Rows, *, again: Rows | None = None, ending: Ending = _nothing_more
+) -> None:
+    """Stores what is not stored yet, in one transaction. The fast path is a plain COPY; the detour is for rows of which some are stored already.
+
+    ``again`` is what is stored in place of ``rows`` on the detour.
+    """
     try:
-        await copy_rows(connection, rows)
+        await copy_rows(connection, rows, ending=ending)
     except (errors.UniqueViolation, errors.InternalError_):
         # Citus reports what a node refuses in COPY as an internal error. An error of another kind comes up again here.
         async with connection.transaction():
-            for table, ones in rows.items():
+            for table, ones in (rows if again is None else again).items():
                 if ones:
                     await table.merge(connection, ones)
+            await ending(connection)
 
 
 async def insert_all_but_the_bad(connection: AsyncConnection, rows: Rows) -> dict[Table, int]:

@@ -11,16 +11,18 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
+from storage.postgres.arrival import wake_waiting
 from storage.postgres.connection import noticing_silence
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe, place_of
-from storage.postgres.parcel import LOG_RECORD_TABLE, SPAN_TABLE, Parcel, rows_of
+from storage.postgres.parcel import LOG_RECORD_TABLE, SPAN_TABLE, Parcel, rows_again_of, rows_of, traces_of
 from storage.postgres.partition import SIGNALS, Partitions, Signal, Width
 from storage.postgres.table import Table, insert_all_but_the_bad, insert_rows
 from tracedata import UNOBSERVED, Batch, Receipt, RetryableError, WriterInstruments
@@ -75,7 +77,7 @@ class PostgresSpanWriter:
             raise RetryableError("the writer is shutting down")
         if self._queued_rows >= self._config.max_queued_rows or self._queued_bytes >= self._config.max_queued_bytes:
             raise RetryableError("the write queue is full")
-        if not (batch.spans or batch.log_records):
+        if not (batch.spans or batch.log_records or batch.interactions or batch.arrivals):
             return Receipt(accepted=0, rejections=batch.rejections)
         parcel = Parcel(batch, origin=self._instruments.origin())
         # Only the encoded rows are kept while they wait.
@@ -169,7 +171,8 @@ class PostgresSpanWriter:
             entries.merge(parcel.entries)
         try:
             await self._dictionary.ensure(connection, entries)
-            await insert_rows(connection, rows_of(group))
+            wake = partial(wake_waiting, traces=traces_of(group))
+            await insert_rows(connection, rows_of(group), again=rows_again_of(group), ending=wake)
         except ROW_ERRORS as exc:
             _log.warning("a group holds rows that cannot be stored (%s); storing the others", describe(exc))
             for parcel in group:
@@ -182,7 +185,11 @@ class PostgresSpanWriter:
         except ROW_ERRORS:
             # Which of the rows refer to the bad entry is not known any more.
             return {table: len(rows) for table, rows in parcel.rows.items()}
-        return await insert_all_but_the_bad(connection, parcel.rows)
+        refused = await insert_all_but_the_bad(connection, parcel.rows_again())
+        # A sender whose batch is stored, but for this, is told nothing, and sends it again.
+        async with connection.transaction():
+            await wake_waiting(connection, traces_of([parcel]))
+        return refused
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:

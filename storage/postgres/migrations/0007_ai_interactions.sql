@@ -55,8 +55,9 @@ COMMENT ON COLUMN relayscope.ai_interactions.output_tokens IS 'neither reasoning
 COMMENT ON COLUMN relayscope.ai_interactions.model IS 'the model that answered, or that was asked for';
 COMMENT ON COLUMN relayscope.ai_interactions.details IS 'name, sources, parameters, tags, tool calls, error, endpoint, lines of the cost, what was reported';
 
--- The span is the primary one, so a trace has its rows in one place, and the row of a span is never there twice.
-CREATE UNIQUE INDEX ai_interactions_identity_idx ON relayscope.ai_interactions (trace_id, span_id, start_time);
+-- The span is the primary one, so a trace has its rows in one place, and the row of a span is never there twice. Two
+-- workspaces may hold spans with the same ids.
+CREATE UNIQUE INDEX ai_interactions_identity_idx ON relayscope.ai_interactions (trace_id, span_id, start_time, workspace_id);
 CREATE INDEX ai_interactions_time_idx ON relayscope.ai_interactions (workspace_id, start_time);
 CREATE INDEX ai_interactions_response_idx ON relayscope.ai_interactions (workspace_id, response_id) WHERE response_id IS NOT NULL;
 CREATE INDEX ai_interactions_session_idx ON relayscope.ai_interactions (workspace_id, session_id, start_time)

@@ -9,3 +9,6 @@ SELECT min(start_time) FROM relayscope.spans_default WHERE start_time >= %(start
 
 -- oldest_stray_of_log_records: the oldest log record of a time range that waits in the default partition
 SELECT min(time) FROM relayscope.log_records_default WHERE time >= %(start)s AND time < %(end)s;
+
+-- oldest_stray_of_ai_interactions: the oldest interaction of a time range that waits in the default partition
+SELECT min(start_time) FROM relayscope.ai_interactions_default WHERE start_time >= %(start)s AND start_time < %(end)s;

@@ -44,3 +44,21 @@ DELETE FROM relayscope.log_records_past WHERE ctid = ANY (ARRAY(
 -- remove_log_records_default: the same from the default partition
 DELETE FROM relayscope.log_records_default WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM relayscope.log_records_default WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- expired_ai_interactions_past: interactions before a time in the partition of the past, counted up to a limit
+SELECT count(*) FROM (
+    SELECT 1 FROM relayscope.ai_interactions_past WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- expired_ai_interactions_default: interactions before a time in the default partition, counted up to a limit
+SELECT count(*) FROM (
+    SELECT 1 FROM relayscope.ai_interactions_default WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- remove_ai_interactions_past: removes some interactions before a time from the partition of the past
+DELETE FROM relayscope.ai_interactions_past WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.ai_interactions_past
+    WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- remove_ai_interactions_default: removes some interactions before a time from the default partition
+DELETE FROM relayscope.ai_interactions_default WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.ai_interactions_default
+    WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));

@@ -1,0 +1,147 @@
+"""Interactions once they are stored: who makes them anew, and what that tells.
+
+Nothing told here holds a value of a span: names of our own fields, counts, providers and models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from tracedata import Interaction, LogRecord, Span
+from tracedata.interaction import Cost
+
+# Makes the interactions of all that is at hand: of one trace, or of several that tell of the same calls. Pure; the order of
+# what it is given, and duplicates, change nothing. Heavy: it is called beside the event loop.
+MapInteractions: TypeAlias = Callable[[Sequence[Span], Sequence[LogRecord]], Sequence[Interaction]]
+# By workspace, since prices differ.
+MapOf: TypeAlias = Callable[[int], MapInteractions]
+# The cost of a stored interaction; one that was reported stays.
+PriceInteraction: TypeAlias = Callable[[Interaction], Cost]
+PriceOf: TypeAlias = Callable[[int], PriceInteraction]
+
+
+class SettlementInstruments(Protocol):
+    """What settling tells. Must not raise."""
+
+    def settled(self, *, traces: int, failed: int, oversized: int, changed: int) -> None:
+        """So many traces were looked at; of ``failed`` and ``oversized`` ones the rows stay as they were.
+
+        ``changed`` counts rows that were added, removed or replaced.
+        """
+        ...
+
+    def waiting(self, *, traces: int, arrivals: int) -> None:
+        """What there is now: traces of which something is missing, and arrivals that nobody has taken yet."""
+        ...
+
+    def round(self, *, seconds: float) -> None:
+        """A round that found work took so long."""
+        ...
+
+
+class ReprocessProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """After a page. Everything that starts before ``reached`` is done; counts are those of the run so far."""
+
+    workspace_id: int
+    reached: datetime
+    traces: int
+    added: int
+    removed: int
+    changed: int
+
+
+class Reprocessed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a run did, or would do. ``fields`` counts, by field, the interactions in which it differs.
+
+    ``failed`` traces are those that the mapper could not take, ``oversized`` those that are too large to be read as a
+    whole; their rows stay as they were.
+    """
+
+    since: datetime
+    until: datetime
+    is_dry_run: bool
+    traces: int
+    interactions: int
+    added: int
+    removed: int
+    changed: int
+    fields: Mapping[str, int]
+    failed: int
+    oversized: int
+
+
+class UnmappedModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A model for which there is no price, and what was used of it."""
+
+    provider: str
+    model: str
+    calls: int
+    tokens: int
+
+
+class RepriceProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """After a page. Everything that starts before ``reached`` is done; counts are those of the run so far."""
+
+    workspace_id: int
+    reached: datetime
+    interactions: int
+    changed: int
+
+
+class CurrencyTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The sum of the costs in a currency, before and after."""
+
+    currency: str
+    before: float
+    after: float
+
+
+class Repriced(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a run did, or would do. ``unmapped`` has what was used most first."""
+
+    since: datetime
+    until: datetime
+    is_dry_run: bool
+    interactions: int
+    changed: int
+    totals: Sequence[CurrencyTotal]
+    unmapped: Sequence[UnmappedModel]
+
+
+OnReprocess: TypeAlias = Callable[[ReprocessProgress], None]
+OnReprice: TypeAlias = Callable[[RepriceProgress], None]
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True):
+    """From ``since`` on, up to but not including ``until``."""
+
+    since: datetime
+    until: datetime
+
+
+class Reprocessing(Protocol):
+    """Makes the interactions of what is stored anew. What was done stays, whatever stops it."""
+
+    async def reprocess(self, period: Period, *, dry_run: bool, on_progress: OnReprocess | None = None) -> Reprocessed:
+        """Runs the mapper over the traces with a span or log record that starts in the period, the oldest first.
+
+        Raises:
+            RelayscopeError: the database cannot be reached or is too busy.
+        """
+        ...
+
+
+class Repricing(Protocol):
+    """Computes the costs of what is stored anew, without mapping it again."""
+
+    async def reprice(self, period: Period, *, dry_run: bool, on_progress: OnReprice | None = None) -> Repriced:
+        """Asks for the cost of every model call that starts in the period, the oldest first.
+
+        Raises:
+            RelayscopeError: the database cannot be reached or is too busy.
+        """
+        ...
