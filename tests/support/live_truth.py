@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
+
+import msgspec
 
 from tests.support.model_call import ModelCall
 from tracedata.interaction import MODEL_OPERATIONS, NO_USAGE, Conversation, Interaction, Message
@@ -26,23 +27,40 @@ _PARALLEL = "All at once."
 Difference = tuple[str, object, object]
 
 
-def matched(calls: Sequence[ModelCall], interactions: Sequence[Interaction]) -> list[tuple[ModelCall, Interaction]]:
-    """Each call with its interaction; fails unless there is one for each of the other, whichever the ids and times show.
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """``problems`` are sentences about calls that are missing or there more than once, and about counts where none belong.
 
-    Raises:
-        AssertionError: calls are missing, or there more than once, or what is no call counts tokens.
+    ``differences`` are what a field should say and what it says, by the number of the call and the field.
     """
+
+    problems: Sequence[str]
+    differences: Mapping[tuple[int, str], tuple[object, object]]
+
+
+def compare(calls: Sequence[ModelCall], interactions: Sequence[Interaction]) -> Comparison:
+    """Finds the interaction of each call, by its response id or by time, and compares them."""
     told = [one for one in interactions if one.operation in MODEL_OPERATIONS]
-    pairs = [(call, [one for one in told if _is_of(call, one, calls)]) for call in calls]
-    wrong = {
-        f"{call.number} {call.path} {call.model_requested}": len(found) for call, found in pairs if len(found) != 1
-    }
-    assert wrong == {}, f"interactions of calls that are not there once: {wrong}"
-    assert len(told) == len(calls), f"{len(told)} interactions of {len(calls)} calls"
-    assert Counter(one.span_id for _, (one,) in pairs).most_common(1)[0][1] == 1
     context = [one for one in interactions if one.operation not in MODEL_OPERATIONS]
-    assert [one.name for one in context if one.usage != NO_USAGE or one.cost.amount is not None] == []
-    return [(call, found[0]) for call, found in pairs]
+    found = [(call, [one for one in told if _is_of(call, one, calls)]) for call in calls]
+    of_calls = [one for _, ones in found for one in ones]
+    return Comparison(
+        problems=[
+            *(f"call {call.number} has {len(ones)} interactions" for call, ones in found if len(ones) != 1),
+            *(f"{one.name} ({one.convention}) is of no call" for one in told if one not in of_calls),
+            *(f"{one.name} ({one.convention}) is no call, but counts" for one in context if _counts(one)),
+        ],
+        differences={
+            (call.number, field): (expected, actual)
+            for call, ones in found
+            for one in ones[:1]
+            for field, expected, actual in _compared(call, one)
+            if expected != actual
+        },
+    )
+
+
+def _counts(one: Interaction) -> bool:
+    return one.usage != NO_USAGE or one.cost.amount is not None
 
 
 def _is_of(call: ModelCall, one: Interaction, calls: Sequence[ModelCall]) -> bool:
@@ -58,12 +76,8 @@ def _bare(model: str) -> str:
     return model.rpartition("/")[2]
 
 
-def differences(call: ModelCall, one: Interaction) -> dict[str, tuple[object, object]]:
-    """By field, what it should say and what it says. A bucket with nothing in it may be zero or unknown."""
-    return {field: (expected, actual) for field, expected, actual in _compared(call, one) if expected != actual}
-
-
 def _compared(call: ModelCall, one: Interaction) -> Iterator[Difference]:
+    # A bucket with nothing in it may be zero or unknown.
     is_done = not call.error_class
     status = "success" if is_done else "timeout" if call.error_class == "timeout" else "error"
     yield "operation", call.operation, one.operation

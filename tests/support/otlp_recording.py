@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +17,21 @@ import grpc
 import httpx
 import msgspec
 
+from receiver.protobuf import decode_logs, decode_traces
 from relayscope.supervisor import Ready
 from tests.support.model_call import ModelCall
+from tracedata import LogRecord, Span
 
+TRACES, LOGS = "/v1/traces", "/v1/logs"
 _SERVICES = {
-    "/v1/traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-    "/v1/logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 }
 _PATHS = {method: path for path, method in _SERVICES.items()}
-_PASSED_HEADERS = ("Content-Type", "Content-Encoding")
+_ENCODING = "Content-Encoding"
+_PASSED_HEADERS = ("Content-Type", _ENCODING)
+# Ids of responses, requests and calls are written in 32 hexadecimal digits, with or without hyphens.
+_WRITTEN_ID = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])")
 
 
 class OtlpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,16 +45,13 @@ class OtlpRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def message(self) -> bytes:
         """The protobuf message."""
-        return gzip.decompress(self.body) if self.headers.get("Content-Encoding") == "gzip" else self.body
+        return gzip.decompress(self.body) if self.headers.get(_ENCODING) == "gzip" else self.body
 
     def replaced(self, substitutes: Mapping[bytes, bytes]) -> OtlpRequest:
         """The same with other words of the same lengths, so that the lengths within the message stay right."""
-        message = self.message
-        for old, new in substitutes.items():
-            assert len(old) == len(new)
-            message = message.replace(old, new)
-        body = gzip.compress(message) if self.message is not self.body else message
-        return msgspec.structs.replace(self, body=body)
+        assert all(len(old) == len(new) for old, new in substitutes.items())
+        message = re.sub(b"|".join(map(re.escape, substitutes)), lambda found: substitutes[found[0]], self.message)
+        return msgspec.structs.replace(self, body=gzip.compress(message) if self.headers.get(_ENCODING) else message)
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +65,42 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     def read(cls, path: Path) -> Recording:
         return msgspec.json.decode(path.read_bytes(), type=cls)
 
+    @property
+    def evidence(self) -> tuple[list[Span], list[LogRecord]]:
+        """All spans and log records."""
+        spans = [decode_traces(request.message, 1).spans for request in self.requests if request.path == TRACES]
+        records = [decode_logs(request.message, 1).log_records for request in self.requests if request.path == LOGS]
+        return [span for batch in spans for span in batch], [record for batch in records for record in batch]
+
+    @property
+    def trace_ids(self) -> set[bytes]:
+        spans, records = self.evidence
+        return {one.trace_id for one in (*spans, *records)}
+
+    def renamed(self) -> Recording:
+        """The same with other ids everywhere, so that one store takes it more than once."""
+        spans, _ = self.evidence
+        plain = {span.trace_id for span in spans} | {span.span_id for span in spans}
+        written = {found for request in self.requests for found in _WRITTEN_ID.findall(request.message)}
+        substitutes = {old: secrets.token_bytes(len(old)) for old in plain}
+        substitutes |= {old: _other(old) for old in written}
+        calls = [_renamed_call(call, substitutes) for call in self.calls]
+        requests = [request.replaced(substitutes) for request in self.requests]
+        return msgspec.structs.replace(self, calls=calls, requests=requests)
+
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+
+
+def _other(old: bytes) -> bytes:
+    """Another id, written the same way."""
+    return re.sub(rb"[0-9a-f]", lambda _: secrets.choice("0123456789abcdef").encode(), old)
+
+
+def _renamed_call(call: ModelCall, substitutes: Mapping[bytes, bytes]) -> ModelCall:
+    response_id = _WRITTEN_ID.sub(lambda found: substitutes.get(found[0], found[0]), call.response_id.encode())
+    return msgspec.structs.replace(call, response_id=response_id.decode())
 
 
 class OtlpRecorder:
