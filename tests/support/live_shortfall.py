@@ -12,7 +12,7 @@ import msgspec
 
 from tests.support.live_pair import PAIRS, Pair
 from tests.support.live_truth import compare
-from tests.support.model_call import ModelCall
+from tests.support.served_call import ModelCall
 from tracedata import Interaction
 
 

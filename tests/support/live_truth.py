@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from tests.support.model_call import ModelCall
+from tests.support.served_call import ModelCall
 from tracedata.interaction import MODEL_OPERATIONS, NO_USAGE, Conversation, Interaction, Message
 
 # US dollars for a million tokens, from the companies' pages of prices: input, from the cache, into the cache for five

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
-from tests.support.model_call import CITY, FIRST_CHUNK_NS, SLOW, Answer, Json, ModelCall, ToolCall, failure, text_of
+from tests.support.served_call import CITY, FIRST_CHUNK_NS, SLOW, Answer, Json, ModelCall, ToolCall, failure, text_of
 
 _SERVED = {"claude-haiku-4-5": "claude-haiku-4-5-20251001"}
 _CACHED = 64

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from tests.support.model_call import CITY, FIRST_CHUNK_NS, SLOW, Answer, Json, ModelCall, ToolCall, failure, text_of
+from tests.support.served_call import CITY, FIRST_CHUNK_NS, SLOW, Answer, Json, ModelCall, ToolCall, failure, text_of
 
 _SERVED = {
     "gpt-4o-mini": "gpt-4o-mini-2024-07-18",

@@ -1,6 +1,6 @@
 """A fake of OpenAI's and Anthropic's APIs on loopback, which remembers what it was asked and what each answer costs in tokens.
 
-A request says by its model how it wants to fail (see ``tests.support.model_call``); all else follows from what it holds.
+A request says by its model how it wants to fail (see ``tests.support.served_call``); all else follows from what it holds.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Self
 from uuid import uuid4
 
 from tests.support.model_anthropic import answer_messages
-from tests.support.model_call import FIRST_CHUNK_NS, Answer, Json, ModelCall
 from tests.support.model_openai import answer_chat, answer_embeddings, answer_responses
+from tests.support.served_call import FIRST_CHUNK_NS, Answer, Json, ModelCall
 
 _SLOW_S = 20.0
 _Answering = Callable[[Json, ModelCall], Answer]

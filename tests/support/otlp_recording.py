@@ -19,7 +19,7 @@ import msgspec
 
 from receiver.protobuf import decode_logs, decode_traces
 from relayscope.supervisor import Ready
-from tests.support.model_call import ModelCall
+from tests.support.served_call import ModelCall
 from tracedata import LogRecord, Span
 
 TRACES, LOGS = "/v1/traces", "/v1/logs"
