@@ -1,0 +1,65 @@
+"""Who asked, and in which conversation: from the span, else from the nearest span above it that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from processors.ai.convention import CONVENTIONS
+from processors.ai.detection import path_of, plan_for
+from processors.ai.draft import Draft
+from processors.ai.reader import Reader
+from tracedata import Span
+
+FIELDS = ("user_id", "session_id", "organization_id", "agent", "request_id")
+MAX_ANCESTORS = 512
+"""Spans above one that are looked at; what is deeper has no context, and is nobody's part."""
+
+
+def _keys(fields: Iterable[str]) -> frozenset[str]:
+    return frozenset(
+        path_of(key)[0]
+        for convention in CONVENTIONS
+        if not convention.is_private
+        for field in fields
+        for key in getattr(convention, field)
+    )
+
+
+# Keys that only say something of the span itself, or stand on every second span.
+_WEAK = frozenset({"input.value", "output.value", "gen_ai.completion", "resource.name", "model_name"})
+KEYS = _keys(FIELDS) - _WEAK
+_KEYS_BUT_REQUEST = _keys(FIELDS[:-1]) - _WEAK
+
+
+def ancestors(parent_key: bytes, index: Mapping[bytes, Span]) -> Iterator[Span]:
+    """The spans above one, the nearest first, as far as they are at hand."""
+    seen = 0
+    trace_id = parent_key[:16]
+    span = index.get(parent_key)
+    while span is not None and seen < MAX_ANCESTORS:
+        yield span
+        seen += 1
+        parent = span.parent_span_id
+        span = index.get(trace_id + parent) if parent else None
+
+
+def inherit(draft: Draft, above: Iterable[Span], drafts: Mapping[bytes, Draft]) -> None:
+    """Fills what the draft lacks from the spans above it."""
+    missing = [field for field in FIELDS if not getattr(draft, field)]
+    for span in above:
+        if not missing:
+            return
+        keys = KEYS if missing[-1] == "request_id" else _KEYS_BUT_REQUEST
+        attributes = span.attributes
+        if keys.isdisjoint(attributes):
+            continue
+        source = drafts.get(span.trace_id + span.span_id)
+        if source is not None:
+            values = {field: getattr(source, field) for field in missing}
+        else:
+            plan, reader = plan_for(span.scope.name, attributes), Reader(attributes)
+            values = {field: reader.text(getattr(plan, field)) for field in missing}
+        for field, value in values.items():
+            if value:
+                setattr(draft, field, value)
+        missing = [field for field in missing if not values[field]]

@@ -1,0 +1,35 @@
+"""What a span says itself that its call cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from processors.ai.convention.table import CostKeys
+from processors.ai.decoding import as_number
+from processors.ai.detection import Path, Plan, path_of
+from processors.ai.reader import Reader
+from processors.ai.reported import Reported
+
+
+def reported_of(plan: Plan, reader: Reader, *, is_used: bool) -> Reported | None:
+    """The first amount that is reported. Zero counts only where the tokens are known, ``is_used``."""
+    for keys, path in plan.costs:
+        amount = _amount(keys, path, reader)
+        if amount is not None and amount >= 0 and (amount or is_used):
+            return Reported(amount=amount, key=keys.total.partition("#")[0], lines=_lines(keys, reader))
+    return None
+
+
+def _amount(keys: CostKeys, path: Path, reader: Reader) -> float | None:
+    if not keys.is_sum:
+        return as_number(reader.value(path))
+    parts = reader.found(path)
+    if not isinstance(parts, Mapping):
+        return as_number(parts)
+    amounts = [amount for amount in map(as_number, parts.values()) if amount is not None]
+    return sum(amounts) if amounts else None
+
+
+def _lines(keys: CostKeys, reader: Reader) -> dict[str, float]:
+    amounts = ((bucket, as_number(reader.value(path_of(key)))) for bucket, key in keys.parts.items())
+    return {bucket: amount for bucket, amount in amounts if amount is not None}

@@ -1,0 +1,184 @@
+"""Which drafts tell of the same call.
+
+Nested ones do, unless an agent, a tool or the like lies between them, or there are several requests below one. So do those with the
+same id of the response, in whatever traces; but not when one library says twice, beside each other, that it got the same response:
+then ids mean nothing (a cache, or a fake server, answered). What is told of a failed request as it was on the wire, in a trace of
+its own, belongs to the call of the same process within whose time it lies.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from processors.ai.context import ancestors
+from processors.ai.draft import Draft
+from tracedata import Span
+from tracedata.interaction import OperationName
+
+# Inside these, other calls are made.
+_BOUNDARIES: frozenset[OperationName] = frozenset({"tool", "agent", "retriever", "guardrail", "evaluator", "memory"})
+_TEXT_OPERATIONS: frozenset[OperationName] = frozenset({"chat", "completion", "decision"})
+_CLOCK_NS = 2_000_000
+
+
+class Groups:
+    """Sets of drafts, by position, that only grow."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._drafts = drafts
+        self._parents = list(range(len(drafts)))
+        self.ids = [{draft.response_id} if draft.response_id else set[str]() for draft in drafts]
+
+    def find(self, position: int) -> int:
+        while self._parents[position] != position:
+            self._parents[position] = self._parents[self._parents[position]]
+            position = self._parents[position]
+        return position
+
+    def join(self, one: int, other: int) -> int:
+        one, other = self.find(one), self.find(other)
+        if one != other:
+            self._parents[other] = one
+            self.ids[one] |= self.ids[other]
+        return one
+
+    def members(self) -> Sequence[Sequence[int]]:
+        found: dict[int, list[int]] = defaultdict(list)
+        for position in range(len(self._drafts)):
+            found[self.find(position)].append(position)
+        return list(found.values())
+
+
+def call_above(
+    draft: Draft, above: Iterable[Span], positions: Mapping[bytes, int], drafts: Sequence[Draft]
+) -> int | None:
+    """The nearest call of a model above, which the draft may be a part of."""
+    for span in above:
+        position = positions.get(span.trace_id + span.span_id)
+        if position is None:
+            continue
+        operation = drafts[position].operation
+        if drafts[position].is_model:
+            is_same_kind = operation == draft.operation or {operation, draft.operation} <= _TEXT_OPERATIONS
+            return position if is_same_kind else None
+        if operation in _BOUNDARIES:
+            return None
+    return None
+
+
+def join_nested(drafts: Sequence[Draft], above: Mapping[int, int], groups: Groups) -> set[int]:
+    """Joins calls with those around them. Returns those that turn out to be made of several calls: they are none themselves."""
+    parts: dict[int, list[int]] = defaultdict(list)
+    for position, parent in above.items():
+        parts[parent].append(position)
+    calls: dict[int, list[int]] = {}
+    composed: set[int] = set()
+    for position in sorted(parts, key=lambda one: -_level(one, above)):
+        below = _distinct([call for part in parts[position] for call in calls.get(part, [part])], drafts, groups)
+        chosen = below[0] if len(below) == 1 else _chosen(drafts[position], below, drafts, groups)
+        if chosen is None:
+            composed.add(position)
+        else:
+            groups.join(chosen, position)
+        calls[position] = below
+    return composed
+
+
+def _level(position: int, above: Mapping[int, int]) -> int:
+    level, seen = 0, {position}
+    while position in above and above[position] not in seen:
+        position = above[position]
+        seen.add(position)
+        level += 1
+    return level
+
+
+def _distinct(calls: Sequence[int], drafts: Sequence[Draft], groups: Groups) -> list[int]:
+    """Calls without those that are the same by the id of the response, the first one first."""
+    kept: list[int] = []
+    for call in sorted(calls, key=lambda one: _order(drafts[one])):
+        same = next((one for one in kept if groups.ids[groups.find(one)] & groups.ids[groups.find(call)]), None)
+        if same is None:
+            kept.append(call)
+        else:
+            groups.join(same, call)
+    return kept
+
+
+def _chosen(draft: Draft, below: Sequence[int], drafts: Sequence[Draft], groups: Groups) -> int | None:
+    """Of several requests below a call, that which it tells of: the one with its id, or the one that ended it."""
+    for call in below:
+        if draft.response_id and draft.response_id in groups.ids[groups.find(call)]:
+            return call
+    served = [call for call in below if not drafts[call].failure.error_class]
+    if draft.failure.error_class or not served:
+        return max(below, key=lambda one: (drafts[one].end, drafts[one].key))
+    return served[0] if len(served) == 1 else None
+
+
+def join_by_response(drafts: Sequence[Draft], groups: Groups) -> None:
+    """Joins calls that have the same id of the response."""
+    by_id: dict[str, list[int]] = defaultdict(list)
+    for position, draft in enumerate(drafts):
+        if draft.response_id and draft.is_model:
+            by_id[draft.response_id].append(position)
+    for positions in by_id.values():
+        together = {groups.find(position) for position in positions}
+        if len(together) > 1 and not _is_repeated(positions, drafts, groups):
+            joined, *others = sorted(together)
+            for other in others:
+                groups.join(joined, other)
+
+
+def _is_repeated(positions: Sequence[int], drafts: Sequence[Draft], groups: Groups) -> bool:
+    """Whether one library of one service told of several calls with the same id."""
+    tellers: dict[tuple[str, str], int] = {}
+    for position in positions:
+        draft = drafts[position]
+        if tellers.setdefault((draft.service, draft.scope), groups.find(position)) != groups.find(position):
+            return True
+    return False
+
+
+def join_by_time(drafts: Sequence[Draft], groups: Groups) -> None:
+    """Joins failed requests on the wire, which have no id, with the calls within whose time they lie."""
+    lone = [members for members in groups.members() if not groups.ids[groups.find(members[0])]]
+    failed = [members for members in lone if all(drafts[one].is_model and drafts[one].is_span for one in members)]
+    wires = [members[0] for members in failed if all(drafts[one].is_transport for one in members)]
+    if not wires:
+        return
+    calls = [members for members in failed if not any(drafts[one].is_transport for one in members)]
+    taken: set[int] = set()
+    for wire in sorted(wires, key=lambda one: _order(drafts[one])):
+        around = [
+            (drafts[one].end - drafts[one].start, drafts[one].key, one)
+            for members in calls
+            for one in members
+            if groups.find(one) not in taken and _is_around(drafts[one], drafts[wire])
+        ]
+        if around:
+            call = min(around)[2]
+            taken.add(groups.find(call))
+            taken.add(groups.join(call, wire))
+
+
+def _is_around(call: Draft, wire: Draft) -> bool:
+    return (
+        call.service == wire.service
+        and call.model_requested == wire.model_requested
+        and bool(call.failure.error_class) == bool(wire.failure.error_class)
+        and call.start - _CLOCK_NS <= wire.start
+        and wire.end <= call.end + _CLOCK_NS
+    )
+
+
+def _order(draft: Draft) -> tuple[int, int, bytes, bytes]:
+    return draft.start, draft.end, draft.key, draft.span_id
+
+
+def depth_of(draft: Draft, index: Mapping[bytes, Span]) -> int:
+    """How many spans at hand are above."""
+    if not draft.parent_span_id:
+        return 0
+    return sum(1 for _ in ancestors(draft.trace_id + draft.parent_span_id, index))

@@ -1,0 +1,66 @@
+"""Quick tests at ingest: could this be, or describe, an operation of an AI application?
+
+Most spans are none, so what costs nothing comes first. Keys that are nobody's are learned, and a span of which all keys are known to be
+nobody's is passed over at once.
+"""
+
+from __future__ import annotations
+
+from processors.ai.context import KEYS as CONTEXT_KEYS
+from processors.ai.convention import CONVENTIONS
+from processors.ai.detection import convention_of_scope
+from processors.ai.event import MEANINGS
+from processors.ai.record import name_of
+from tracedata import LogRecord, Span
+
+MAX_LEARNED_KEYS = 20_000
+_MARKERS = frozenset(marker for convention in CONVENTIONS for marker in convention.markers)
+_PREFIXES = tuple({prefix for convention in CONVENTIONS for prefix in convention.relevant_prefixes})
+# What a user's conversation, or a prompt's name, has to do with spans that are no operations.
+_CONTEXT_ONLY = CONTEXT_KEYS - _MARKERS
+
+_plain_keys: set[str] = set()
+_scopes: dict[str, bool] = {}
+
+
+def is_relevant(span: Span) -> bool:
+    """Whether the span could be an AI operation: by the name of its scope, or by a key of its attributes."""
+    scope = span.scope.name
+    if _scopes[scope] if scope in _scopes else is_scope_relevant(scope):
+        return True
+    return not _plain_keys.issuperset(span.attributes) and _has_marker(span)
+
+
+def is_scope_relevant(scope: str) -> bool:
+    known = _scopes.get(scope)
+    if known is None:
+        if len(_scopes) >= MAX_LEARNED_KEYS:
+            _scopes.clear()
+        known = _scopes[scope] = convention_of_scope(scope) is not None
+    return known
+
+
+def _has_marker(span: Span) -> bool:
+    for key in span.attributes:
+        if key not in _plain_keys:
+            if is_marker(key):
+                return True
+            if len(_plain_keys) >= MAX_LEARNED_KEYS:
+                _plain_keys.clear()
+            _plain_keys.add(key)
+    return False
+
+
+def is_marker(key: str) -> bool:
+    """Whether a key stands on operations only, or mostly: context is on every span of an application."""
+    return key in _MARKERS or (key.startswith(_PREFIXES) and key not in _CONTEXT_ONLY)
+
+
+def is_relevant_record(record: LogRecord) -> bool:
+    """Whether the record tells of an AI operation: by the name of its event."""
+    return name_of(record) in MEANINGS
+
+
+def carries_context(span: Span) -> bool:
+    """Whether the span says whose, or of which conversation, what is below it is."""
+    return not CONTEXT_KEYS.isdisjoint(span.attributes)

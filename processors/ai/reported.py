@@ -1,0 +1,19 @@
+"""What a sender says that a call cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """An amount as reported in ``currency`` by the attribute ``key``; ``lines`` are amounts of its parts by bucket, as far as told.
+
+    Zero is reported only where the tokens are known: a sender that does not know them says zero too.
+    """
+
+    amount: float
+    currency: str = "USD"
+    key: str = ""
+    lines: Mapping[str, float] = msgspec.field(default_factory=dict[str, float])
