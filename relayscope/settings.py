@@ -13,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -23,10 +22,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from relayscope.settings_file import Tree, read_tree
 from relayscope.settings_problem import ENVIRONMENT, explain, setting_names, suggestion, variable_of
 from tracedata import CallerError
 
-_VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 _PREFIX = "RELAYSCOPE_"
 # Where the tests find what they need, such as another database.
 _TEST_PREFIX = "RELAYSCOPE_TEST_"
@@ -39,9 +38,6 @@ FLAG_VARIABLES = frozenset(
     ).split()
 )
 _LOOPBACK = "127.0.0.1"
-
-# A nested mapping as it comes from YAML or from flags.
-Tree = dict[str, Any]
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
@@ -243,11 +239,21 @@ class RedactionSettings(PolicySettings):
     cache_mb: int = Field(16, ge=0, le=1024, description="Memory of a worker for what it has redacted already.")
 
 
+class AiSettings(_Section):
+    """What is made of spans that tell of AI."""
+
+    enabled: bool = Field(default=True, description="Whether AI interactions are made of spans and log records.")
+    prices: Path | dict[str, Any] | None = Field(
+        None, description="Aliases, prices and discounts of your own: a YAML file, or what would stand in it."
+    )
+
+
 class ProcessorSettings(_Section):
     """What happens to spans. What PostgreSQL could refuse is always repaired, which has no settings."""
 
     limit: LimitSettings = LimitSettings()
     redaction: RedactionSettings = RedactionSettings()
+    ai: AiSettings = AiSettings()
 
 
 class RetentionSettings(_Section):
@@ -370,7 +376,7 @@ def load_settings(*, config: Path | None = None, flags: Tree | None = None) -> S
     Raises:
         CallerError: the file cannot be read, or a value is wrong; the message names the place.
     """
-    file = _read(config) if config else {}
+    file = read_tree(config) if config else {}
     environment = _environment()
     try:
         return Settings(**_merged(_merged(file, environment), flags or {}))
@@ -396,59 +402,6 @@ def _environment() -> Tree:
         raise CallerError(
             f"the environment variable {_PREFIX}{section[1].upper() if section else ''} is not JSON"
         ) from exc
-
-
-def _read(path: Path) -> Tree:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise CallerError(f"cannot read {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise CallerError(f"cannot read {path}: it is not UTF-8") from exc
-    except yaml.YAMLError as exc:
-        raise CallerError(f"{path} is not YAML{_position(exc)}") from exc
-    except (ValueError, RecursionError) as exc:
-        # Such as a date that the calendar does not have.
-        raise CallerError(f"{path} is not YAML that can be read: a value is impossible, or nested too deeply") from exc
-    if not isinstance(tree, dict | None):
-        raise CallerError(f"{path}: expected a mapping at the top")
-    try:
-        expanded: Tree = _expanded(tree or {}, place=str(path))
-    except RecursionError as exc:
-        raise CallerError(f"{path}: an alias contains itself, or values are nested too deeply") from exc
-    return expanded
-
-
-def _position(error: yaml.YAMLError) -> str:
-    """Where the reader gave up. Its own words quote the file, in which a password may stand."""
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-
-
-def _expanded(value: Any, *, place: str) -> Any:  # noqa: ANN401 - whatever YAML holds
-    if isinstance(value, dict):
-        return {_name(key, place=place): _expanded(item, place=f"{place}: {key}") for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expanded(item, place=place) for item in value]
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _variable(match[1], place=place), value)
-    return value
-
-
-def _name(key: object, *, place: str) -> str:
-    if isinstance(key, int) and not isinstance(key, bool):
-        # Workspaces have numbers.
-        return str(key)
-    if not isinstance(key, str):
-        raise CallerError(f"{place}: a key is of type {type(key).__name__}; the names of settings are text")
-    return key
-
-
-def _variable(name: str, *, place: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError as exc:
-        raise CallerError(f"{place}: the environment variable {name} is not set") from exc
 
 
 def _merged(low: Tree, high: Mapping[str, Any]) -> Tree:

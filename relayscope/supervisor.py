@@ -23,6 +23,7 @@ from relayscope.app import (
     migrate_schema,
 )
 from relayscope.metrics import forget_gauges
+from relayscope.price import prepare_prices
 from relayscope.process import Announcement, Role, Specification
 from relayscope.ready_file import ReadyFile
 from relayscope.redaction import prepare_redaction, record_policy
@@ -130,6 +131,7 @@ class Supervisor:
             settings = self._reserve_ports()
             refuse_own_ports(settings)
             prepare_redaction(settings)
+            prepare_prices(settings)
             if not settings.processors.redaction.enabled:
                 _log.warning("redaction is switched off: personal data and secrets are stored as they come")
             if self._database is not None:

@@ -12,7 +12,8 @@ from typing import Annotated, get_type_hints
 
 import typer
 
-from relayscope.settings import Settings, Tree, load_settings, split_endpoint
+from relayscope.settings import Settings, load_settings, split_endpoint
+from relayscope.settings_file import Tree
 
 _DATABASE_URL = "RELAYSCOPE_DATABASE_URL"
 _STORAGE, _NETWORK = "Storage", "Network"

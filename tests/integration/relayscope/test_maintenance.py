@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from relayscope.app import build_api, build_maintenance
-from relayscope.settings import Settings, Tree, load_settings
+from relayscope.settings import Settings, load_settings
+from relayscope.settings_file import Tree
 from storage.postgres.maintenance import Maintenance
 from tests.support.database import until, value
 

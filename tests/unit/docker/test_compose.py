@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from relayscope.settings import Settings, Tree
+from relayscope.settings import Settings
+from relayscope.settings_file import Tree
 from tests.support.flag import long_flags, variables
 from tests.support.repository import ROOT, document
 

@@ -26,6 +26,7 @@ _WORDS = {
     "processors.redaction.ner": "none",
     "processors.redaction.workspaces": "none",
     "processors.redaction.key_file": "`redaction.key` in the data folder",
+    "processors.ai.prices": "none",
     "storage.database_url": "the embedded PostgreSQL",
     "storage.shared_buffers_mb": "from the machine's memory",
     "storage.retention.spans": "everything is kept",

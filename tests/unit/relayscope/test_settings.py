@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from relayscope.cli.option import settings_from
-from relayscope.settings import Settings, Tree, load_settings, parse_age, split_endpoint
+from relayscope.settings import Settings, load_settings, parse_age, split_endpoint
+from relayscope.settings_file import Tree
 from tracedata import CallerError
 
 _SECRET = "hunter2"
