@@ -11,11 +11,12 @@ from processors.ai.decoding import decoded, is_array, printed
 from processors.ai.detection import Path, Plan
 from processors.ai.event import entries_of_events
 from processors.ai.flat import gathered
-from processors.ai.message import Entry, entries, is_system, message_of
+from processors.ai.message import Entry, entries, finish_of_entry, is_system, message_of, plain_text
 from processors.ai.part import texts_of
 from processors.ai.reader import Reader
-from tracedata.interaction import MAX_TEXT_CHARS, Conversation, Message, Part
+from tracedata.interaction import MAX_TEXT_CHARS, MODEL_OPERATIONS, Conversation, Message, OperationName, Part
 
+_NOTHING: tuple[object, ...] = ({}, [])
 _Sources = Sequence[tuple[Source, Path]]
 
 
@@ -32,14 +33,19 @@ class Said(msgspec.Struct, frozen=True):
 NOTHING_SAID = Said()
 
 
-def said(plan: Plan, reader: Reader) -> Said:
-    """What a model's span says."""
+def said(plan: Plan, reader: Reader, operation: OperationName) -> Said:
+    """What a span says that is not a tool's. An embedding's output are numbers."""
     asked = _input(plan, reader)
-    answered = [message_of(entry) for entry in _output(plan, reader)]
-    if not asked and not answered:
+    given = _output(plan, reader) if operation != "embedding" else []
+    if not asked and not given:
         return NOTHING_SAID
+    prompt = _new_text(asked) if operation in MODEL_OPERATIONS else _first_text(asked)
+    if len(given) == 1 and (text := plain_text(given[0])):
+        # Nearly all answers are one text.
+        return Said(prompt, text[:MAX_TEXT_CHARS], (), finish_of_entry(given[0]), True)  # noqa: FBT003 - by position, for speed
+    answered = [message_of(entry) for entry in given]
     return Said(
-        _new_text(asked),
+        prompt,
         _text(answered, is_answer=True),
         tuple(part.name for message in answered for part in message.parts if part.type == "tool_call"),
         next((message.finish_reason for message in answered if message.finish_reason), ""),
@@ -53,14 +59,14 @@ def said_of_tool(plan: Plan, reader: Reader) -> Said:
     return Said(prompt=printed(arguments)[:MAX_TEXT_CHARS], response=printed(result)[:MAX_TEXT_CHARS])
 
 
-def whole(plan: Plan, reader: Reader, *, is_tool: bool) -> Conversation:
+def whole(plan: Plan, reader: Reader, operation: OperationName | None) -> Conversation:
     """All messages and tools."""
     tools = tuple(_tools(plan, reader))
-    if is_tool:
+    if operation == "tool":
         return Conversation(input=_tool_input(plan, reader), output=_tool_output(plan, reader), tools=tools)
     return Conversation(
         input=tuple(message_of(entry) for entry in _input(plan, reader)),
-        output=tuple(message_of(entry) for entry in _output(plan, reader)),
+        output=tuple(message_of(entry) for entry in _output(plan, reader)) if operation != "embedding" else (),
         tools=tools,
     )
 
@@ -110,7 +116,7 @@ def _best(sources: _Sources, reader: Reader, role: str, *, is_output: bool) -> l
     empty: list[Entry] = []
     for source, path in sources:
         found = _entries(source, path, reader, role, is_output=is_output)
-        if found and (not is_output or len(sources) == 1 or any(_says(message_of(entry)) for entry in found)):
+        if found and (not is_output or len(sources) == 1 or any(_is_said(entry) for entry in found)):
             return found
         empty = empty or found
     return empty
@@ -122,11 +128,13 @@ def _entries(source: Source, path: Path, reader: Reader, role: str, *, is_output
     if source.decoder == "events":
         return entries_of_events(reader.found(path), is_output=is_output)
     value = reader.found(path)
-    if value == {} or value == []:
+    if value in _NOTHING:
         return []
-    if role == "assistant" and path[0] == "documents":
-        role = "tool"
     return entries(value, role)
+
+
+def _is_said(entry: Entry) -> bool:
+    return bool(plain_text(entry)) or _says(message_of(entry))
 
 
 def _says(message: Message) -> bool:
@@ -142,6 +150,16 @@ def _new_text(asked: Sequence[Entry]) -> str:
     while begin and asked[begin - 1][0] != "assistant":
         begin -= 1
     new = asked[begin:end] or asked
+    if len(new) == 1 and (text := plain_text(new[0])):
+        return text[:MAX_TEXT_CHARS]
+    heard = [entry for entry in new if not is_system(entry[0])]
+    return _text([message_of(entry) for entry in heard or new])
+
+
+def _first_text(asked: Sequence[Entry]) -> str:
+    """The text of what an agent was asked: what came before its first answer, without instructions as above."""
+    end = next((at for at, (role, _) in enumerate(asked) if role == "assistant"), len(asked))
+    new = asked[:end] or asked
     heard = [entry for entry in new if not is_system(entry[0])]
     return _text([message_of(entry) for entry in heard or new])
 

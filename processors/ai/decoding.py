@@ -95,7 +95,7 @@ def as_text(value: object) -> str:
 def as_count(value: object) -> int | None:
     """A number of tokens: whole, not negative, and one that a column holds; else None."""
     if value.__class__ is int:
-        return int(value) if 0 <= value <= MAX_COUNT else None  # type: ignore[call-overload,operator]  # it is an int
+        return int(value) if 0 <= value <= MAX_COUNT else None
     number = as_number(value)
     if number is None or not 0 <= number <= MAX_COUNT or number != int(number):
         return None

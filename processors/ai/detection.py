@@ -184,8 +184,8 @@ def _made(convention: Convention, known: frozenset[str]) -> Plan:
             (cost, path) for table in tables for cost in table.costs if (path := path_of(cost.total))[0] in known
         ),
         parameters=tuple(_parameters(tables, known)),
-        **texts,
-        **sources,
+        **texts,  # type: ignore[arg-type]  # each has the type of its field; mypy checks them against all
+        **sources,  # type: ignore[arg-type]  # as above
     )
 
 

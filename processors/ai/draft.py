@@ -46,6 +46,7 @@ class Draft(msgspec.Struct):
     service: str
     convention: str
     is_transport: bool
+    is_echo: bool
     is_span: bool
     operation: OperationName
     name: str
@@ -125,7 +126,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
     if operation is None:
         return None
     is_model = operation in MODEL_OPERATIONS
-    words = (said_of_tool if operation == "tool" else said)(plan, reader)
+    words = said_of_tool(plan, reader) if operation == "tool" else said(plan, reader, operation)
     failure = failure_of(
         plan, reader, subject.events, status_code=subject.status_code, status_message=subject.status_message
     )
@@ -148,6 +149,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         subject.service,
         plan.convention.name,
         plan.convention.is_transport,
+        bool(plan.convention.echoes) and subject.name.startswith(plan.convention.echoes),
         subject.is_span,
         operation,
         _name(operation, plan, reader, agent, subject.name),
@@ -187,7 +189,11 @@ def _provider(plan: Plan, reader: Reader, model: str) -> str:
     for text in reader.texts(plan.provider):
         if provider := provider_of(text):
             return provider
-    return (provider_of_model(model) if "/" in model else "") or plan.convention.default_provider
+    if "/" in model and (provider := provider_of_model(model)):
+        return provider
+    # Gateways write whose a model is before its name.
+    prefixes = (provider_of_model(text) for text in reader.texts(plan.model_requested) if "/" in text)
+    return next(filter(None, prefixes), "") or plan.convention.default_provider
 
 
 def _response_id(plan: Plan, reader: Reader) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from processors.ai.context import MAX_ANCESTORS
 from processors.ai.mapper import Mapper, reported_cost
 from processors.ai.merge import Price
-from processors.ai.relevance import is_relevant, is_relevant_record
+from processors.ai.relevance import is_relevant_record, relevant_of
 from tracedata import Batch, Span
 
 
@@ -43,7 +43,7 @@ class Enrich:
 
     def process(self, batch: Batch) -> Batch:
         """The batch itself when nothing in it is of AI applications."""
-        relevant = [span for span in batch.spans if is_relevant(span)]
+        relevant = relevant_of(batch.spans)
         records = [record for record in batch.log_records if is_relevant_record(record)] if batch.log_records else []
         if not relevant and not records:
             return batch

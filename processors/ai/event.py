@@ -6,12 +6,13 @@ Before 1.37, OpenTelemetry's messages were events; content came as events of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from processors.ai.convention import CONVENTIONS
 from processors.ai.convention.table import Event as Meaning
 from processors.ai.decoding import as_text, decoded, is_array
 from processors.ai.message import Entry, entries
-from tracedata import Attributes, Event, Value
+from tracedata import Attributes, Event
 
 MEANINGS: Mapping[str, Meaning] = {
     name: meaning for convention in CONVENTIONS for name, meaning in convention.events.items()
@@ -32,9 +33,9 @@ def overlaid(attributes: Attributes, events: Sequence[Event]) -> Attributes:
 
 
 def _joined(attributes: Attributes, told: Iterable[tuple[str, object, Attributes]]) -> Attributes:
-    joined: dict[str, Value] = {}
-    asked: list[Value] = []
-    answered: list[Value] = []
+    joined: dict[str, object] = {}
+    asked: list[object] = []
+    answered: list[object] = []
     for name, body, said in told:
         meaning = MEANINGS[name]
         if meaning.kind == "overlay":
@@ -47,7 +48,8 @@ def _joined(attributes: Attributes, told: Iterable[tuple[str, object, Attributes
     if answered:
         joined.setdefault(OUTPUT_KEY, answered)
     joined.update(attributes)
-    return joined
+    # All of it was an attribute, a body, or JSON in one of them: those are values.
+    return cast("Attributes", joined)
 
 
 def attributes_of(told: Iterable[tuple[str, object, Attributes]]) -> Attributes:
@@ -55,13 +57,15 @@ def attributes_of(told: Iterable[tuple[str, object, Attributes]]) -> Attributes:
     return _joined({}, told)
 
 
-def _message(meaning: Meaning, body: object, said: Attributes) -> dict[str, Value]:
+def _message(meaning: Meaning, body: object, said: Attributes) -> dict[str, object]:
     """A message of an event: its body, or what stands in its attributes."""
     opened = decoded(body if body is not None else said.get(_CONTENT_KEY))
     if not isinstance(opened, Mapping):
-        rest = {key: value for key, value in said.items() if key not in _META_KEYS and key != _CONTENT_KEY}
+        rest: dict[str, object] = {
+            key: value for key, value in said.items() if key not in _META_KEYS and key != _CONTENT_KEY
+        }
         opened = {**rest, "content": opened} if opened is not None else rest
-    message: dict[str, Value] = {"role": meaning.role}
+    message: dict[str, object] = {"role": meaning.role}
     message.update({str(key): value for key, value in opened.items()})
     # A content that is JSON may be what a tool said; whoever makes parts of it knows better.
     inner = decoded(message.pop("message", None))

@@ -60,11 +60,19 @@ def call_above(
             continue
         operation = drafts[position].operation
         if drafts[position].is_model:
-            is_same_kind = operation == draft.operation or {operation, draft.operation} <= _TEXT_OPERATIONS
-            return position if is_same_kind else None
+            return position if _may_be_part(draft, drafts[position]) else None
         if operation in _BOUNDARIES:
             return None
     return None
+
+
+def _may_be_part(draft: Draft, around: Draft) -> bool:
+    """Whether a call can be told of by the one around it, too. What one library gives two ids are two requests."""
+    if draft.is_echo:
+        return True
+    if draft.scope == around.scope and draft.response_id and around.response_id not in {"", draft.response_id}:
+        return False
+    return draft.operation == around.operation or {draft.operation, around.operation} <= _TEXT_OPERATIONS
 
 
 def join_nested(drafts: Sequence[Draft], above: Mapping[int, int], groups: Groups) -> set[int]:
@@ -124,6 +132,8 @@ def join_by_response(drafts: Sequence[Draft], groups: Groups) -> None:
         if draft.response_id and draft.is_model:
             by_id[draft.response_id].append(position)
     for positions in by_id.values():
+        if len(positions) == 1:
+            continue
         together = {groups.find(position) for position in positions}
         if len(together) > 1 and not _is_repeated(positions, drafts, groups):
             joined, *others = sorted(together)
@@ -132,12 +142,18 @@ def join_by_response(drafts: Sequence[Draft], groups: Groups) -> None:
 
 
 def _is_repeated(positions: Sequence[int], drafts: Sequence[Draft], groups: Groups) -> bool:
-    """Whether one library of one service told of several calls with the same id."""
-    tellers: dict[tuple[str, str], int] = {}
+    """Whether one library told of several calls with the same id: of one service, or in traces that have nothing to do with each other.
+
+    In one trace, it may have told in a service that called a gateway, and in the gateway.
+    """
+    tellers: dict[str, list[int]] = defaultdict(list)
     for position in positions:
         draft = drafts[position]
-        if tellers.setdefault((draft.service, draft.scope), groups.find(position)) != groups.find(position):
-            return True
+        for other in tellers[draft.scope]:
+            is_other_call = groups.find(other) != groups.find(position)
+            if is_other_call and (drafts[other].service == draft.service or drafts[other].trace_id != draft.trace_id):
+                return True
+        tellers[draft.scope].append(position)
     return False
 
 

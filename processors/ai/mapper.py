@@ -163,7 +163,9 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
     join_by_response(drafts, groups)
     join_by_time(drafts, groups)
     _use_aggregates(drafts, containers)
-    return [_joined([drafts[position] for position in members], index) for members in groups.members()]
+    calls = [[drafts[position] for position in members] for members in groups.members()]
+    # What only repeats a call that is not at hand is none by itself.
+    return [_joined(call, index) for call in calls if not all(draft.is_echo for draft in call)]
 
 
 def _joined(drafts: Sequence[Draft], index: Mapping[bytes, Span]) -> list[Draft]:
@@ -197,7 +199,7 @@ def _use_aggregates(drafts: Sequence[Draft], containers: Mapping[int, Sequence[i
 def _said(subject: Subject) -> Conversation:
     plan, reader = plan_for(subject.scope, subject.attributes), Reader(subject.attributes)
     try:
-        return whole(plan, reader, is_tool=operation_of(plan, reader, subject.name) == "tool")
+        return whole(plan, reader, operation_of(plan, reader, subject.name))
     except Exception:  # noqa: BLE001 - what one source wrote does not hide what another did
         return Conversation()
 

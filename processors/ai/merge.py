@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import force_setattr
 
 from processors.ai.draft import Draft
+from processors.ai.failure import Failure
 from processors.ai.model_name import family_of, provider_of_host
 from processors.ai.reported import Reported
 from processors.ai.usage import completed, detail, is_void
@@ -34,7 +35,14 @@ def rank(draft: Draft, depth: int) -> tuple[bool, int, bool, int, bool, bytes]:
     """The greater, the richer: a span before records, one with messages, one with tokens, the deeper one."""
     words = draft.said
     has_messages = bool(words.prompt) + words.has_output
-    return draft.is_span, has_messages, draft.usage != NO_USAGE, depth, not draft.is_transport, draft.key
+    return (
+        draft.is_span and not draft.is_echo,
+        has_messages,
+        draft.usage != NO_USAGE,
+        depth,
+        not draft.is_transport,
+        draft.key,
+    )
 
 
 def merged(drafts: Sequence[tuple[Draft, int]]) -> tuple[Draft, Sequence[Draft]]:
@@ -67,6 +75,9 @@ def _exactness(one: tuple[Draft, int]) -> tuple[bool, bool, bool, int, int, byte
 
 
 def _fill(primary: Draft, other: Draft) -> None:
+    if other.is_echo and other.response_id:
+        # It has the provider's own id, where the call above may have one that was made up.
+        primary.response_id = other.response_id
     for field in _TEXTS:
         if not getattr(primary, field):
             setattr(primary, field, getattr(other, field))
@@ -78,14 +89,18 @@ def _fill(primary: Draft, other: Draft) -> None:
         primary.is_streaming = other.is_streaming
     if primary.reported is None:
         primary.reported = other.reported
-    if not primary.failure.error_class:
-        primary.failure = other.failure if not other.is_span else primary.failure
-    elif primary.failure.error_class == "other" and other.failure.error_class:
-        primary.failure = other.failure
+    primary.failure = _failure(primary, other)
     if not primary.said.prompt and not primary.said.has_output:
         primary.said = other.said
     if other.parameters:
         primary.parameters = {**other.parameters, **primary.parameters}
+
+
+def _failure(primary: Draft, other: Draft) -> Failure:
+    """A call that went well stays so, but for what records say; one that failed may be told of better."""
+    if not primary.failure.error_class:
+        return primary.failure if other.is_span else other.failure
+    return other.failure if primary.failure.error_class == "other" and other.failure.error_class else primary.failure
 
 
 def interaction_of(drafts: Sequence[Draft], *, price: Price, version: int) -> Interaction:

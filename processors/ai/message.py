@@ -17,6 +17,7 @@ from tracedata.interaction import Message, Part
 Entry: TypeAlias = tuple[str, object]
 
 _MAX_DEPTH = 6
+_NOTHING: tuple[object, ...] = ("", [], ())
 _ROLES = {
     "human": "user",
     "humanmessage": "user",
@@ -62,6 +63,7 @@ _CONTAINERS = (
     "message",
     "query",
     "documents",
+    "update",
     "request",
     "response",
     "outputs",
@@ -110,12 +112,19 @@ def _is_pair(item: Sequence[object]) -> bool:
 
 def _is_part(item: Mapping[str, object]) -> bool:
     said = item.get("type")
-    return (
-        isinstance(said, str)
-        and said not in _ITEMS
-        and said not in {"message", "constructor", *_ROLES, *_PLAIN_ROLES}
-        and ("role" not in item and "message" not in item and "function" not in item)
-    )
+    if (
+        not isinstance(said, str)
+        or said in _ITEMS
+        or said in _NO_PARTS
+        or said.lower() in _ROLES
+        or said in _PLAIN_ROLES
+    ):
+        return False
+    return _NO_PART_KEYS.isdisjoint(item)
+
+
+_NO_PARTS = frozenset({"message", "constructor"})
+_NO_PART_KEYS = frozenset({"role", "message", "function", "page_content"})
 
 
 def _of_item(item: object, role: str, depth: int) -> list[Entry]:
@@ -154,11 +163,14 @@ def _of_container(item: Mapping[str, object], role: str, depth: int) -> list[Ent
     places = (item, config) if isinstance(config, Mapping) else (item,)
     system = next((place[key] for place in places for key in _SYSTEM_KEYS if place.get(key)), None)
     before: list[Entry] = [("system", {"content": system})] if system is not None and role == "user" else []
-    if "toolCalls" in item or ("text" in item and "object" in item):
+    if item.get("toolCalls") is not None or ("finishReason" in item and ("text" in item or "object" in item)):
         return [*before, (role, item)]
+    if isinstance(item.get("raw"), str):
+        # CrewAI: the answer, beside everything that led to it.
+        return [(role, item["raw"])]
     for key in _CONTAINERS:
         inner = item.get(key)
-        if inner is not None and inner != "" and inner != [] and (found := entries(inner, role, depth + 1)):
+        if inner is not None and inner not in _NOTHING and (found := entries(inner, role, depth + 1)):
             return [*before, *found]
     return before or [(role, item)]
 
@@ -192,6 +204,30 @@ def message_of(entry: Entry) -> Message:
     if parts and all(part.type == "tool_call_response" for part in parts):
         role = "tool"
     return Message(role=role, parts=parts, name=as_text(raw.get("name")), finish_reason=finish)
+
+
+def plain_text(entry: Entry) -> str:
+    """The text of a message that is one text part and nothing else; empty for any other, of which a message has to be made."""
+    raw = entry[1]
+    if raw.__class__ is not dict or "parts" not in raw or not _PLAIN_KEYS.issuperset(raw):
+        return ""
+    parts = raw["parts"]
+    if parts.__class__ is not list or len(parts) != 1:
+        return ""
+    part = parts[0]
+    if part.__class__ is not dict or part.get("type") != "text":
+        return ""
+    text = part.get("content")
+    return text if text.__class__ is str else ""
+
+
+def finish_of_entry(entry: Entry) -> str:
+    """What a plain message says of its end."""
+    raw = entry[1]
+    return as_text(raw.get("finish_reason")) if isinstance(raw, Mapping) else ""
+
+
+_PLAIN_KEYS = frozenset({"role", "parts", "name", "finish_reason"})
 
 
 def _unwrapped(raw: Mapping[str, object]) -> Mapping[str, object]:
@@ -233,7 +269,7 @@ def _content(raw: Mapping[str, object]) -> object:
     """The content of a message, below the first name for it that has any."""
     for key in ("parts", "contents", "content", "_content", "text", "page_content", "object", "query"):
         content = raw.get(key)
-        if content is not None and content != "" and content != [] and content != ():
+        if content is not None and content not in _NOTHING:
             if key == "contents" and is_array(content):
                 return content
             # Gemini: a content has parts of its own.

@@ -124,11 +124,11 @@ def part_of(item: Mapping[str, object]) -> Part:
 
 def _unwrapped(item: Mapping[str, object]) -> Mapping[str, object]:
     """A flattened part without the name of its kind around it."""
-    for wrapper in ("message_content", "tool_call"):
-        inner = item.get(wrapper)
-        if isinstance(inner, Mapping):
-            return {"type": item["type"], **inner} if "type" in item else inner
-    return item
+    inner = [item[wrapper] for wrapper in ("message_content", "tool_call") if isinstance(item.get(wrapper), Mapping)]
+    if not inner:
+        return item
+    said = {"type": item["type"]} if "type" in item else {}
+    return {**said, **{key: value for one in inner if isinstance(one, Mapping) for key, value in one.items()}}
 
 
 def _text(item: Mapping[str, object], kind: str) -> Part:

@@ -6,6 +6,8 @@ nobody's is passed over at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from processors.ai.context import KEYS as CONTEXT_KEYS
 from processors.ai.convention import CONVENTIONS
 from processors.ai.detection import convention_of_scope
@@ -26,9 +28,26 @@ _scopes: dict[str, bool] = {}
 def is_relevant(span: Span) -> bool:
     """Whether the span could be an AI operation: by the name of its scope, or by a key of its attributes."""
     scope = span.scope.name
-    if _scopes[scope] if scope in _scopes else is_scope_relevant(scope):
-        return True
-    return not _plain_keys.issuperset(span.attributes) and _has_marker(span)
+    return (
+        (not _plain_keys.issuperset(span.attributes) and _has_marker(span))
+        or _scopes.get(scope)
+        or (scope not in _scopes and is_scope_relevant(scope))
+    )
+
+
+def relevant_of(spans: Sequence[Span]) -> list[Span]:
+    """Those of the spans that are relevant; quicker than to ask for each."""
+    found = []
+    # A batch has few scopes, and spans of one stand together.
+    scope, is_known = None, False
+    is_plain = _plain_keys.issuperset
+    for span in spans:
+        if span.scope is not scope:
+            scope = span.scope
+            is_known = is_scope_relevant(scope.name)
+        if is_known or (not is_plain(span.attributes) and _has_marker(span)):
+            found.append(span)
+    return found
 
 
 def is_scope_relevant(scope: str) -> bool:

@@ -99,7 +99,10 @@ def _written(  # noqa: PLR0913, PLR0917 - numbers of one report that only make s
 
 def is_void(usage: Usage) -> bool:
     """Whether only zeros were reported: an answer cannot come of nothing, so its sender did not know (LiteLLM's streams)."""
-    return not usage.total and (usage.reported_input, usage.reported_output) != (None, None)
+    return (
+        not (usage.input or usage.output or usage.cache_read or usage.cache_write or usage.reasoning)
+        and not usage.total
+    )
 
 
 def detail(usage: Usage) -> int:

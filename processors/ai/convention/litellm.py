@@ -33,6 +33,7 @@ CONVENTION = Convention(
         ),
     ),
     names={"litellm_request": "chat", "raw_gen_ai_request": "chat"},
+    echoes=("raw_gen_ai_request",),
     provider=("gen_ai.system", "error.llm_provider"),
     model_requested=("gen_ai.request.model", "litellm.provider.model"),
     # Of what the provider said, the id is better than one that LiteLLM makes up.

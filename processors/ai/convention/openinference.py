@@ -69,7 +69,12 @@ CONVENTION = Convention(
     tool=("tool.name",),
     tool_call_id=("tool.id", "tool_call.id"),
     endpoint=("llm.invocation_parameters#base_url",),
-    finish_reason=("llm.finish_reason", "output.value#choices.0.finish_reason", "output.value#stop_reason"),
+    finish_reason=(
+        "llm.finish_reason",
+        "output.value#choices.0.finish_reason",
+        "output.value#stop_reason",
+        "output.value#status",
+    ),
     tags=("tag.tags",),
     streaming=("llm.invocation_parameters#stream",),
     first_token=(Moment("First Token Stream Event", "event"),),

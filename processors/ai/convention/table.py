@@ -85,6 +85,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
 
     ``names`` are operations by the beginning of the span's name, when no key says one. ``is_private``: its keys are too
     plain to be looked up in spans of others. ``is_transport``: it tells of requests as they are on the wire.
+    ``echoes`` are beginnings of the names of spans that only repeat what the call above them said.
     ``failure`` are keys whose value says that something failed.
     """
 
@@ -97,6 +98,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     names: Mapping[str, OperationName] = msgspec.field(default_factory=dict[str, OperationName])
     is_private: bool = False
     is_transport: bool = False
+    echoes: Keys = ()
 
     default_provider: str = ""
 
