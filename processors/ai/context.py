@@ -55,6 +55,7 @@ def inherit(draft: Draft, above: Iterable[Span], drafts: Mapping[bytes, Draft]) 
             continue
         source = drafts.get(span.trace_id + span.span_id)
         if source is not None:
+            draft.made_up_session = draft.made_up_session or source.made_up_session
             values = {field: getattr(source, field) for field in missing}
         else:
             plan, reader = plan_for(span.scope.name, attributes), Reader(attributes)

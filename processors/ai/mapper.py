@@ -154,6 +154,8 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
                 above[position] = call
         containers[position] = [at for span in line if (at := positions.get(span.trace_id + span.span_id)) is not None]
         inherit(draft, line, by_key)
+    for draft in drafts:
+        draft.session_id = draft.session_id or draft.made_up_session
     groups = Groups(drafts)
     for position, owner in enumerate(owners):
         groups.join(owner, position)
@@ -164,8 +166,10 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
     join_by_time(drafts, groups)
     _use_aggregates(drafts, containers)
     calls = [[drafts[position] for position in members] for members in groups.members()]
-    # What only repeats a call that is not at hand is none by itself.
-    return [_joined(call, index) for call in calls if not all(draft.is_echo for draft in call)]
+    # What only repeats a call that is not at hand is none by itself, unless it tells which it is.
+    return [
+        _joined(call, index) for call in calls if not all(draft.is_echo and not draft.response_id for draft in call)
+    ]
 
 
 def _joined(drafts: Sequence[Draft], index: Mapping[bytes, Span]) -> list[Draft]:
