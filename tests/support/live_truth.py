@@ -23,8 +23,11 @@ _PRICES: Mapping[str, tuple[str, str, str, str, str]] = MappingProxyType(
     }
 )
 # The calls that are made inside a span of the program which says whose they are.
-_PARALLEL = "All at once."
+PARALLEL = "All at once."
 Difference = tuple[str, object, object]
+# What something should say, and what it says.
+Said = tuple[object, object]
+MESSAGE_FIELDS = frozenset({"last input", "tools", "tool ids"})
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +37,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     problems: Sequence[str]
-    differences: Mapping[tuple[int, str], tuple[object, object]]
+    differences: Mapping[tuple[int, str], Said]
 
 
 def compare(calls: Sequence[ModelCall], interactions: Sequence[Interaction]) -> Comparison:
@@ -95,7 +98,7 @@ def _compared(call: ModelCall, one: Interaction) -> Iterator[Difference]:
     yield "prompt", call.prompt, one.prompt
     yield "response", call.response, one.response
     yield "tool calls", [tool.name for tool in call.tool_calls], list(one.tool_calls)
-    if call.prompt == _PARALLEL:
+    if call.prompt == PARALLEL:
         yield "session", "session-1", one.session_id
         yield "user", "user-1", one.user_id
 
@@ -135,15 +138,16 @@ def _cost(call: ModelCall) -> Decimal | None:
     return round(Decimal(amount), 10)
 
 
-def conversation_differences(call: ModelCall, said: Conversation) -> dict[str, tuple[object, object]]:
-    """By part, what a conversation should say, and what it says."""
-    tools = [(tool.id, tool.name, json.loads(tool.arguments)) for tool in call.tool_calls]
+def compare_messages(call: ModelCall, conversation: Conversation) -> Mapping[tuple[int, str], Said]:
+    """The differences between what a call said and what is told of it; see ``MESSAGE_FIELDS``."""
+    told = list(_tools(conversation.output))
     compared: list[Difference] = [
-        ("last input", call.prompt, _text(said.input[-1:])),
-        ("output", call.response, _text(said.output)),
-        ("output tools", tools, list(_tools(said.output))),
+        ("last input", call.prompt, _text(conversation.input[-1:])),
+        ("output", call.response, _text(conversation.output)),
+        ("tools", [(tool.name, json.loads(tool.arguments)) for tool in call.tool_calls], [one[1:] for one in told]),
+        ("tool ids", [tool.id for tool in call.tool_calls], [one[0] for one in told]),
     ]
-    return {part: (expected, actual) for part, expected, actual in compared if expected != actual}
+    return {(call.number, field): (expected, actual) for field, expected, actual in compared if expected != actual}
 
 
 def _text(messages: Sequence[Message]) -> str:

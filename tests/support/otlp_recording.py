@@ -75,7 +75,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def trace_ids(self) -> set[bytes]:
         spans, records = self.evidence
-        return {one.trace_id for one in (*spans, *records)}
+        return {span.trace_id for span in spans} | {record.trace_id for record in records}
 
     def renamed(self) -> Recording:
         """The same with other ids everywhere, so that one store takes it more than once."""

@@ -12,8 +12,8 @@ import pytest
 from processors.ai.mapper import Mapper
 from processors.ai.price import Prices
 from tests.support.live_pair import PAIRS, RECORDINGS, Pair
-from tests.support.live_shortfall import TABLE_HEAD, faults, table
-from tests.support.live_truth import conversation_differences
+from tests.support.live_shortfall import TABLE_HEAD, faults, table, unknown
+from tests.support.live_truth import MESSAGE_FIELDS, Said, compare_messages
 from tests.support.otlp_recording import Recording
 from tests.support.repository import ROOT
 from tracedata import Interaction
@@ -59,17 +59,17 @@ def test_messages_are_those_that_went_over_the_wire(pair: Pair) -> None:
     by_place = {(span.trace_id, span.span_id): span for span in spans}
     calls = {call.response_id: call for call in _recording(pair).calls if call.response_id}
     told = [one for one in _interactions(pair) if one.response_id in calls]
-    found = {}
+    found: dict[tuple[int, str], Said] = {}
     for one in told:
         places = [(source.trace_id, source.span_id) for source in one.sources]
         said = _MAPPER.conversation(
             [by_place[place] for place in places if place in by_place],
             [record for record in records if (record.trace_id, record.span_id) in places],
         )
-        found[one.response_id] = conversation_differences(calls[one.response_id], said)
+        found |= compare_messages(calls[one.response_id], said)
 
-    assert told
-    assert {response_id: said for response_id, said in found.items() if said} == {}
+    assert len(told) == len(calls)
+    assert unknown(pair, _recording(pair).calls, found, MESSAGE_FIELDS) == []
 
 
 def _sorted(interactions: Sequence[Interaction]) -> list[Interaction]:
