@@ -1,7 +1,7 @@
-"""Bounds on one span, so that no sender makes a row, an index or an answer of any size it likes.
+"""Bounds on one span or log record, so that no sender makes a row, an index or an answer of any size it likes.
 
 What exceeds a bound is cut, never refused: counts of what was dropped are raised as OpenTelemetry's own limits raise them,
-and the attribute ``relayscope.truncated`` of the span, or of the resource or scope itself, lists what was cut.
+and the attribute ``relayscope.truncated`` of the span or log record, or of the resource or scope itself, lists what was cut.
 
 Source: https://opentelemetry.io/docs/specs/otel/common/#attribute-limits.
 """
@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from processors.walk import walk
-from tracedata import Attributes, Batch, Event, Link, Resource, Scope, Span, Value
+from processors.walk import Steps, walk
+from tracedata import Attributes, Batch, Event, Link, LogRecord, Resource, Scope, Span, Value
 
 TRUNCATED_KEY = "relayscope.truncated"
 
@@ -24,6 +24,7 @@ VALUE_LENGTH = "value_length"
 EVENT_COUNT = "event_count"
 LINK_COUNT = "link_count"
 SPAN_SIZE = "span_size"
+LOG_RECORD_SIZE = "log_record_size"
 
 # What a number takes, and what a member of an array or a map takes beside its own size.
 _SCALAR_CHARS = 8
@@ -34,7 +35,10 @@ _Part = TypeVar("_Part", Resource, Scope)
 
 
 class LimitConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Attributes count for each span, event, link, resource and scope by itself; sizes are characters of text."""
+    """Attributes count for each span, event, link, resource and scope by itself; sizes are characters of text.
+
+    ``max_span_chars`` bounds a log record, too; its body is a value like any other.
+    """
 
     max_attributes: int = 1024
     max_value_chars: int = 1 << 20
@@ -44,18 +48,25 @@ class LimitConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit:
-    """Looks at every span quickly, and takes apart only one that may be too large."""
+    """Looks at everything quickly, and takes apart only what may be too large."""
 
     def __init__(self, config: LimitConfig) -> None:
         self._config = config
         self._small = min(config.max_value_chars, config.max_span_chars)
+        self._steps = Steps(
+            resource=self._cut_part, scope=self._cut_part, span=self._cut_span, log_record=self._cut_log_record
+        )
 
     def process(self, batch: Batch) -> Batch:
-        """The batch itself when nothing was too large; else a new one that shares every other span."""
-        return walk(batch, of_resource=self._cut_part, of_scope=self._cut_part, of_span=self._cut_span)
+        """The batch itself when nothing was too large; else a new one that shares everything else."""
+        return walk(batch, self._steps)
 
     def _cut_span(self, span: Span) -> Span:
         return span if self._is_small(span) else _cut_span(span, self._config)
+
+    def _cut_log_record(self, record: LogRecord) -> LogRecord:
+        is_small = len(record.attributes) <= self._config.max_attributes and _log_record_size(record) <= self._small
+        return record if is_small else _cut_log_record(record, self._config)
 
     def _is_small(self, span: Span) -> bool:
         """False also for what only might be too large: the sizes are added up and compared once."""
@@ -118,6 +129,25 @@ def _span_size(span: Span) -> int:
     return texts + keys + _size_of(span.attributes) + sum(map(_size_of_part, _parts(span)))
 
 
+def _log_record_size(record: LogRecord) -> int:
+    texts = len(record.event_name) + len(record.severity_text)
+    return texts + sum(map(len, record.attributes)) + _size_of(record.attributes) + _size(record.body)
+
+
+def _cut_log_record(record: LogRecord, config: LimitConfig) -> LogRecord:
+    cut = _Cut(config)
+    kept = cut.log_record(record)
+    limit = config.max_value_chars
+    while _log_record_size(kept) > config.max_span_chars and limit > _SHORTEST_CHARS:
+        cut.classes.add(LOG_RECORD_SIZE)
+        limit //= 2
+        cut.max_chars = limit
+        kept = cut.log_record(kept)
+    if not cut.classes:
+        return record
+    return msgspec.structs.replace(kept, attributes=cut.marked(kept.attributes))
+
+
 def _cut_span(span: Span, config: LimitConfig) -> Span:
     cut = _Cut(config)
     kept = cut.span(span)
@@ -174,6 +204,17 @@ class _Cut:
             dropped_events_count=span.dropped_events_count + len(span.events) - len(events),
             links=[self.link(link) for link in links],
             dropped_links_count=span.dropped_links_count + len(span.links) - len(links),
+        )
+
+    def log_record(self, record: LogRecord) -> LogRecord:
+        attributes, dropped = self.attributes(record.attributes, record.dropped_attributes_count)
+        return msgspec.structs.replace(
+            record,
+            event_name=self.text(record.event_name),
+            severity_text=self.text(record.severity_text),
+            body=self.value(record.body),
+            attributes=attributes,
+            dropped_attributes_count=dropped,
         )
 
     def event(self, event: Event) -> Event:

@@ -1,23 +1,24 @@
 """Removes personal data and secrets from everything a sender can write text into, before anything is stored.
 
-The strings of a whole batch are looked at together, which is fast; only spans in which there may be something are taken
-apart. What a span lost is counted in it, by entity and by attribute key, with the policy that was in force.
+The strings of a whole batch are looked at together, which is fast; only spans and log records in which there may be something
+are taken apart. What one lost is counted in it, by entity and by attribute key, with the policy that was in force.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from processors.redact_names import NameStage
 from processors.redact_rewrite import Rewriting
 from processors.redact_scan import Gathering, Suspicion, everything
+from processors.walk import Item
 from redaction.names import Names
 from redaction.prefilter import Hits
 from redaction.redactor import Redactor
-from tracedata import UNOBSERVED, Batch, RedactionInstruments, Span
+from tracedata import UNOBSERVED, Batch, RedactionInstruments
 
 # A batch can bring any number of keys that nobody sent before.
 _MAX_PLAIN_KEYS = 20_000
@@ -36,13 +37,19 @@ class Redact:
         self._plain: set[str] = set()
 
     def process(self, batch: Batch) -> Batch:
-        """The batch itself when there was nothing to redact; else a new one that shares every clean span."""
+        """The batch itself when there was nothing to redact; else a new one that shares all that is clean."""
         born = time.perf_counter()
         rewriting = Rewriting(self._redactor, self._suspicion(batch))
         is_on = rewriting.suspicion.is_on
-        spans = [_guarded(span, rewriting.span, rewriting) if is_on(span) else span for span in batch.spans]
+        span = _guarded(rewriting.span, rewriting.blanked_span)
+        log_record = _guarded(rewriting.log_record, rewriting.blanked_log_record)
+        spans = [span(one) if is_on(one) else one for one in batch.spans]
+        log_records = [log_record(one) if is_on(one) else one for one in batch.log_records]
         if self._names is not None:
-            spans = _without_names(spans, self._names, rewriting)
+            stage = NameStage(self._names, by=rewriting.by, total=rewriting.total)
+            stage.read(spans, log_records)
+            spans = list(map(_guarded(stage.span, rewriting.blanked_span), spans))
+            log_records = list(map(_guarded(stage.log_record, rewriting.blanked_log_record), log_records))
         cache = self._redactor.cache
         self._instruments.redacted(
             keys=rewriting.total.keys,
@@ -51,19 +58,21 @@ class Redact:
             cache_misses=cache.misses,
             cache_bytes=cache.size,
         )
-        return _replace(batch, spans=spans) if rewriting.total else batch
+        return _replace(batch, spans=spans, log_records=log_records) if rewriting.total else batch
 
     def _suspicion(self, batch: Batch) -> Suspicion:
         """What stage one says of all texts of the batch. When it fails, everything is under suspicion."""
         gathering = Gathering(self._redactor, self._plain)
         try:
-            marks = [gathering.span(span) for span in batch.spans]
+            for span in batch.spans:
+                gathering.span(span)
+            for record in batch.log_records:
+                gathering.log_record(record)
             hits = {gathering.texts[index]: found for index, found in self._redactor.scan(gathering.texts).items()}
         except Exception:  # noqa: BLE001 - whatever it is, each text is looked at by itself, and fails by itself
             return everything()
         self._learn(gathering, hits)
-        marked = {id(span) for span, is_marked in zip(batch.spans, marks, strict=True) if is_marked}
-        return Suspicion(hits, marked=marked | gathering.marked_parts, hit=gathering.owners_of(hits))
+        return Suspicion(hits, marked=gathering.marked, hit=gathering.owners_of(hits))
 
     def _learn(self, gathering: Gathering, hits: Mapping[str, Hits]) -> None:
         if len(self._plain) > _MAX_PLAIN_KEYS:
@@ -82,16 +91,13 @@ class RedactByWorkspace:
         return self._redact_of(batch.workspace_id).process(batch)
 
 
-def _guarded(span: Span, step: Callable[[Span], Span], rewriting: Rewriting) -> Span:
-    try:
-        return step(span)
-    except Exception:  # noqa: BLE001 - whatever it is, the span must not pass as it is
-        return rewriting.blanked(span)
+def _guarded(step: Callable[[Item], Item], blanked: Callable[[Item], Item]) -> Callable[[Item], Item]:
+    """The step; what it fails at is blanked."""
 
+    def guarded(item: Item) -> Item:
+        try:
+            return step(item)
+        except Exception:  # noqa: BLE001 - whatever it is, it must not pass as it is
+            return blanked(item)
 
-def _without_names(spans: Sequence[Span], names: Names, rewriting: Rewriting) -> list[Span]:
-    stage = NameStage(names, by=rewriting.by, total=rewriting.total)
-    for span in spans:
-        stage.note(span)
-    stage.read()
-    return [_guarded(span, stage.span, rewriting) for span in spans]
+    return guarded

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from msgspec.structs import replace
 
+from processors.redact_scan import BODY
+from processors.walk import Item
 from redaction.content import is_structure
 from redaction.names import Names
 from redaction.tally import Redacted, Tally
-from tracedata import Attributes, Span, Value
+from tracedata import Attributes, LogRecord, Span, Value
 
 # What becomes of a text below an attribute key.
 _OnText = Callable[[str, str], Redacted]
 
 
 class NameStage:
-    """One batch: ``note`` every span, ``read`` once, then replace ``span`` by span."""
+    """One batch: ``read`` all of it once, then replace one by one."""
 
     def __init__(self, names: Names, *, by: str, total: Tally) -> None:
         """``by`` is what receipts name; what is replaced is added to ``total``."""
@@ -27,33 +29,46 @@ class NameStage:
         self._by = f"{by}+{names.version}"
         self._total = total
 
-    def note(self, span: Span) -> None:
-        """Takes the texts of a span. What cannot be taken is not read, and will not pass."""
+    def read(self, spans: Iterable[Span], log_records: Iterable[LogRecord]) -> None:
+        """Lets the model look at the texts of all. What cannot be taken is not read, and will not pass."""
 
         def noted(text: str, key: str) -> Redacted:
             self._reading.note(text, key)
             return Redacted(text)
 
-        with suppress(Exception):
-            self._contents(span, noted, Tally())
-
-    def read(self) -> None:
-        """Lets the model look at what was noted."""
+        for span in spans:
+            with suppress(Exception):
+                self._span_contents(span, noted, Tally())
+        for record in log_records:
+            with suppress(Exception):
+                self._log_record_contents(record, noted, Tally())
         self._reading.read()
 
     def span(self, span: Span) -> Span:
-        """The span without names; the span itself when there were none. The receipt adds to that of the patterns."""
+        """The span, which was read, without names; itself when there were none. The receipt adds to that of the patterns."""
+        return self._replaced(span, self._span_contents)
+
+    def log_record(self, record: LogRecord) -> LogRecord:
+        """The same for a log record."""
+        return self._replaced(record, self._log_record_contents)
+
+    def _replaced(self, item: Item, contents: Callable[[Item, _OnText, Tally], Item]) -> Item:
         tally = Tally()
-        after = self._contents(span, self._reading.redacted, tally)
+        after = contents(item, self._reading.redacted, tally)
         if not tally:
-            return span
+            return item
         for key, entities in tally.keys.items():
             self._total.add(key, entities)
-        for key, before in span.redacted_keys.items():
+        for key, before in item.redacted_keys.items():
             tally.add(key, before)
         return replace(after, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self._by)
 
-    def _contents(self, span: Span, on_text: _OnText, tally: Tally) -> Span:
+    def _log_record_contents(self, record: LogRecord, on_text: _OnText, tally: Tally) -> LogRecord:
+        """The body is content, whatever the record is about: what somebody wrote is found nowhere else."""
+        body = _Values(on_text, tally, self._names).value(record.body, BODY, BODY)
+        return replace(record, body=body, attributes=self._attributes(record.attributes, on_text, tally))
+
+    def _span_contents(self, span: Span, on_text: _OnText, tally: Tally) -> Span:
         attributes = self._attributes(span.attributes, on_text, tally)
         events = [
             event

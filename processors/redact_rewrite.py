@@ -1,24 +1,25 @@
-"""Stage two over a batch: takes suspicious spans apart, and puts them together without what has to go."""
+"""Stage two over a batch: takes suspicious spans and log records apart, and puts them together without what has to go."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from processors.redact_scan import Suspicion
+from processors.redact_scan import BODY, Suspicion, body_key
 from processors.redact_value import bytes_of, digits_of, said, text_of
+from processors.walk import Item
 from redaction.operator import REDACTION_ERROR
 from redaction.redactor import Redactor
 from redaction.tally import Tally
-from tracedata import Attributes, Event, Link, Resource, Scope, Span, Value
+from tracedata import Attributes, Event, Link, LogRecord, Resource, Scope, Span, Value
 
 _ERROR = f"<{REDACTION_ERROR}>"
 _replace = msgspec.structs.replace
 
 
 class Rewriting:
-    """Takes suspicious spans apart. A resource or scope is redacted once, and counted in the first span that has it."""
+    """Takes suspicious spans and log records apart. A resource or scope is redacted once, and counted in the first that has it."""
 
     def __init__(self, redactor: Redactor, suspicion: Suspicion) -> None:
         self.total = Tally()
@@ -28,24 +29,34 @@ class Rewriting:
         self.by = f"{redactor.policy_hash}/{redactor.engine_version}"
         self.tally = Tally()
         self._parts: dict[int, Resource | Scope] = {}
-        # A key in the span, its resource or its scope says that its value has to go.
+        # A key in the item, its resource or its scope says that its value has to go.
         self._is_marked = False
 
     def span(self, span: Span) -> Span:
+        """The span without what has to go, and with its receipt; itself when there was nothing."""
+        return self._item(span, self._span)
+
+    def log_record(self, record: LogRecord) -> LogRecord:
+        """The same for a log record."""
+        return self._item(record, self._log_record)
+
+    def _item(self, item: Item, rewrite: Callable[[Item], Item]) -> Item:
         self.tally = tally = Tally()
-        self._is_marked = self.suspicion.is_marked(span)
-        resource, scope = self._resource(span.resource), self._scope(span.scope)
-        span = self._rewritten(span)
-        if resource is not span.resource or scope is not span.scope:
-            span = _replace(span, resource=resource, scope=scope)
+        self._is_marked = self.suspicion.is_marked(item)
+        resource, scope = self._resource(item.resource), self._scope(item.scope)
+        rewritten = rewrite(item)
+        after = rewritten if tally else item
+        # Also where nothing is counted: what a resource lost is counted in the first item that has it.
+        if resource is not item.resource or scope is not item.scope:
+            after = _replace(after, resource=resource, scope=scope)
         if not tally:
-            return span
+            return after
         for key, entities in tally.keys.items():
             self.total.add(key, entities)
-        return _replace(span, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self.by)
+        return _replace(after, redactions=tally.entities, redacted_keys=tally.keys, redaction_policy=self.by)
 
-    def _rewritten(self, span: Span) -> Span:
-        after = _replace(
+    def _span(self, span: Span) -> Span:
+        return _replace(
             span,
             name=self.text(span.name, "name"),
             status_message=self.text(span.status_message, "status_message"),
@@ -54,7 +65,15 @@ class Rewriting:
             events=[self._event(event) for event in span.events],
             links=[self._link(link) for link in span.links],
         )
-        return after if self.tally else span
+
+    def _log_record(self, record: LogRecord) -> LogRecord:
+        return _replace(
+            record,
+            event_name=self.text(record.event_name, "event_name"),
+            severity_text=self.text(record.severity_text, "severity_text"),
+            body=self.value(record.body, body_key(record, self._redactor), BODY),
+            attributes=self.attributes(record.attributes),
+        )
 
     def _event(self, event: Event) -> Event:
         return _replace(event, name=self.text(event.name, "event.name"), attributes=self.attributes(event.attributes))
@@ -170,7 +189,7 @@ class Rewriting:
             names[unique] = None
         return list(names)
 
-    def blanked(self, span: Span) -> Span:
+    def blanked_span(self, span: Span) -> Span:
         """The span without anything that could be personal: what it is a part of, when, and for how long."""
         redactions = {REDACTION_ERROR: 1}
         self.total.add("span", redactions)
@@ -188,5 +207,24 @@ class Rewriting:
             status_code=span.status_code,
             redactions=redactions,
             redacted_keys={"span": redactions},
+            redaction_policy=self.by,
+        )
+
+    def blanked_log_record(self, record: LogRecord) -> LogRecord:
+        """The same for a log record."""
+        redactions = {REDACTION_ERROR: 1}
+        self.total.add("log_record", redactions)
+        return LogRecord(
+            trace_id=record.trace_id,
+            span_id=record.span_id,
+            resource=Resource(),
+            scope=Scope(),
+            flags=record.flags,
+            time_unix_nano=record.time_unix_nano,
+            observed_time_unix_nano=record.observed_time_unix_nano,
+            severity_number=record.severity_number,
+            body=_ERROR,
+            redactions=redactions,
+            redacted_keys={"log_record": redactions},
             redaction_policy=self.by,
         )

@@ -8,11 +8,19 @@ from collections.abc import Set as AbstractSet
 from processors.redact_value import SMALLEST, digits_of, text_of
 from redaction.prefilter import Hits
 from redaction.redactor import Redactor
-from tracedata import Attributes, Resource, Scope, Span, Value
+from tracedata import Attributes, LogRecord, Resource, Scope, Span, Value
+
+BODY = "body"
+
+
+def body_key(record: LogRecord, redactor: Redactor) -> str:
+    """The key by which rules know the body of a record: ``body``, or that of the message that an event of that name brings."""
+    message = f"{record.name}.content"
+    return message if record.name and redactor.verdict(message).whole is not None else BODY
 
 
 class Suspicion:
-    """Which texts stage one wants to be looked at (None: all), and in which spans, resources and scopes there are such.
+    """Which texts stage one wants to be looked at (None: all), and in which parts of the batch there are such.
 
     ``marked`` are those in which a key says that its value has to go, whatever it is.
     """
@@ -22,19 +30,19 @@ class Suspicion:
         self._marked = marked
         self._owners = marked | hit
 
-    def is_on(self, owner: Span | Resource | Scope) -> bool:
-        """Whether to look at a part of the batch; at a span also when its resource or scope is to be looked at."""
+    def is_on(self, owner: Span | LogRecord | Resource | Scope) -> bool:
+        """Whether to look at a part of the batch; at a span or log record also when its resource or scope is."""
         return self.hits is None or _is_in(self._owners, owner)
 
-    def is_marked(self, span: Span) -> bool:
-        """Whether a key decides in a span, its resource or its scope."""
-        return _is_in(self._marked, span)
+    def is_marked(self, item: Span | LogRecord) -> bool:
+        """Whether a key decides in a span or log record, its resource or its scope."""
+        return _is_in(self._marked, item)
 
 
-def _is_in(identities: AbstractSet[int], owner: Span | Resource | Scope) -> bool:
+def _is_in(identities: AbstractSet[int], owner: Span | LogRecord | Resource | Scope) -> bool:
     if id(owner) in identities:
         return True
-    return isinstance(owner, Span) and (id(owner.resource) in identities or id(owner.scope) in identities)
+    return isinstance(owner, (Span, LogRecord)) and (id(owner.resource) in identities or id(owner.scope) in identities)
 
 
 def everything() -> Suspicion:
@@ -51,16 +59,13 @@ class Gathering:
         self.texts: list[str] = []
         self.new_keys: set[str] = set()
         self._owners: dict[int, tuple[int, int]] = {}
-        self.marked_parts: set[int] = set()
+        self.marked: set[int] = set()
+        """Identities of the parts in which a key says that its value has to go."""
         self._is_marked = False
 
-    def span(self, span: Span) -> bool:
-        """Takes its texts; true when a key in it says that its value has to go."""
-        for part in (span.resource, span.scope):
-            if id(part) not in self._owners:
-                self._part(part)
-        start = len(self.texts)
-        self._is_marked = False
+    def span(self, span: Span) -> None:
+        """Takes its texts."""
+        start = self._begin(span)
         texts = self.texts
         texts.append(span.name)
         if span.status_message:
@@ -74,8 +79,29 @@ class Gathering:
         for link in span.links:
             texts.append(link.trace_state)
             self._attributes(link.attributes)
-        self._owners[id(span)] = (start, len(texts))
-        return self._is_marked
+        self._end(span, start)
+
+    def log_record(self, record: LogRecord) -> None:
+        """Takes its texts."""
+        start = self._begin(record)
+        self.texts += (record.event_name, record.severity_text)
+        self._attributes(record.attributes)
+        self._values((record.body,))
+        if record.body is not None and self._redactor.verdict(body_key(record, self._redactor)).whole is not None:
+            self._is_marked = True
+        self._end(record, start)
+
+    def _begin(self, item: Span | LogRecord) -> int:
+        for part in (item.resource, item.scope):
+            if id(part) not in self._owners:
+                self._part(part)
+        self._is_marked = False
+        return len(self.texts)
+
+    def _end(self, owner: Span | LogRecord | Resource | Scope, start: int) -> None:
+        self._owners[id(owner)] = (start, len(self.texts))
+        if self._is_marked:
+            self.marked.add(id(owner))
 
     def _part(self, part: Resource | Scope) -> None:
         start = len(self.texts)
@@ -84,9 +110,7 @@ class Gathering:
         if isinstance(part, Scope):
             self.texts += (part.name, part.version)
         self._attributes(part.attributes)
-        self._owners[id(part)] = (start, len(self.texts))
-        if self._is_marked:
-            self.marked_parts.add(id(part))
+        self._end(part, start)
 
     def _attributes(self, attributes: Attributes) -> None:
         if not attributes.keys() <= self._plain:
@@ -125,7 +149,7 @@ class Gathering:
             self._values(value)
 
     def owners_of(self, hits: Mapping[str, Hits]) -> set[int]:
-        """Identities of the spans, resources and scopes in which a text was hit."""
+        """Identities of the parts in which a text was hit."""
         if not hits:
             return set()
         texts = self.texts

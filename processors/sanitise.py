@@ -2,7 +2,7 @@
 
 Text cannot hold NUL (https://www.postgresql.org/docs/current/datatype-character.html) or lone surrogates, which are not
 UTF-8; numbers have to fit their columns; JSON has to have a bounded depth. What was repaired is told in the attribute
-``relayscope.repaired`` of the span, or of the resource or scope itself: the sorted list of repair classes.
+``relayscope.repaired`` of the span or log record, or of the resource or scope itself: the sorted list of repair classes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from processors.walk import walk
-from tracedata import Attributes, Batch, Event, Link, Resource, Scope, Span, Value
+from processors.walk import Steps, walk
+from tracedata import Attributes, Batch, Event, Link, LogRecord, Resource, Scope, Span, Value
 
 REPAIRED_KEY = "relayscope.repaired"
 
@@ -21,6 +21,7 @@ NUL_CHARACTER = "nul_character"
 LONE_SURROGATE = "lone_surrogate"
 INTEGER_OUT_OF_RANGE = "integer_out_of_range"
 NESTING_TOO_DEEP = "nesting_too_deep"
+SEVERITY_OUT_OF_RANGE = "severity_out_of_range"
 KIND_OUT_OF_RANGE = "kind_out_of_range"
 STATUS_CODE_OUT_OF_RANGE = "status_code_out_of_range"
 TIME_OUT_OF_RANGE = "time_out_of_range"
@@ -43,8 +44,8 @@ class Sanitise:
     """Looks at every batch quickly, and takes apart only what has something wrong in it."""
 
     def process(self, batch: Batch) -> Batch:
-        """The batch itself when nothing is wrong; else a new one that shares every sound span."""
-        return walk(batch, of_resource=_sound_resource, of_scope=_sound_scope, of_span=_sound_span)
+        """The batch itself when nothing is wrong; else a new one that shares all that is sound."""
+        return walk(batch, _STEPS)
 
 
 def _sound_span(span: Span) -> Span:
@@ -72,6 +73,23 @@ def _is_sound(span: Span) -> bool:
         and (not span.links or all(_gather_link(link, texts) for link in span.links))
         and _is_sound_text("".join(texts))
     )
+
+
+def _sound_log_record(record: LogRecord) -> LogRecord:
+    return record if _is_sound_record(record) else _repaired_record(record)
+
+
+def _is_sound_record(record: LogRecord) -> bool:
+    if not (
+        0 <= record.time_unix_nano <= _MAX_UINT64
+        and 0 <= record.observed_time_unix_nano <= _MAX_UINT64
+        and _MIN_INT16 <= record.severity_number <= _MAX_INT16
+        and 0 <= record.flags <= _MAX_UINT32
+        and 0 <= record.dropped_attributes_count <= _MAX_UINT32
+    ):
+        return False
+    texts = [record.severity_text, record.event_name]
+    return _gather(record.attributes, texts) and _gather_value(record.body, texts, 1) and _is_sound_text("".join(texts))
 
 
 def _is_sound_text(text: str) -> bool:
@@ -178,6 +196,26 @@ def _repaired(span: Span) -> Span:
         dropped_links_count=repair.count(span.dropped_links_count),
     )
     return msgspec.structs.replace(sound, attributes=repair.marked(sound.attributes))
+
+
+def _repaired_record(record: LogRecord) -> LogRecord:
+    repair = _Repair()
+    sound = msgspec.structs.replace(
+        record,
+        time_unix_nano=repair.time(record.time_unix_nano),
+        observed_time_unix_nano=repair.time(record.observed_time_unix_nano),
+        severity_number=repair.int16(record.severity_number, SEVERITY_OUT_OF_RANGE),
+        severity_text=repair.text(record.severity_text),
+        event_name=repair.text(record.event_name),
+        flags=repair.flags(record.flags),
+        body=repair.value(record.body, 1),
+        attributes=repair.attributes(record.attributes),
+        dropped_attributes_count=repair.count(record.dropped_attributes_count),
+    )
+    return msgspec.structs.replace(sound, attributes=repair.marked(sound.attributes))
+
+
+_STEPS = Steps(resource=_sound_resource, scope=_sound_scope, span=_sound_span, log_record=_sound_log_record)
 
 
 class _Repair:

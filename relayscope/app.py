@@ -38,7 +38,8 @@ from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
-from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.retention import Retention
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline

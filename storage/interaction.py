@@ -34,12 +34,12 @@ class SettlementInstruments(Protocol):
         """
         ...
 
-    def waiting(self, *, traces: int, arrivals: int) -> None:
-        """What there is now: traces of which something is missing, and arrivals that nobody has taken yet."""
+    def lagged(self, seconds: Sequence[float]) -> None:
+        """How long after they were noted arrivals were settled, each."""
         ...
 
-    def round(self, *, seconds: float) -> None:
-        """A round that found work took so long."""
+    def backlog(self, *, arrivals: int, waiting: int) -> None:
+        """What there is now, counted up to 100,000: arrivals to be settled, and traces of which something is missing."""
         ...
 
 

@@ -1,21 +1,24 @@
-"""Receipts of redaction: what a span says about what was replaced in it, over several redactions."""
+"""Receipts of redaction: what a span or log record says about what was replaced in it, over several redactions."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
-from tracedata import Span
+from tracedata import LogRecord, Span
+
+_Item = TypeVar("_Item", Span, LogRecord)
 
 
-def without_receipt(span: Span) -> Span:
-    """The span as if nothing had been replaced in it."""
-    return msgspec.structs.replace(span, redactions={}, redacted_keys={}, redaction_policy="")
+def without_receipt(item: _Item) -> _Item:
+    """It as if nothing had been replaced in it."""
+    return msgspec.structs.replace(item, redactions={}, redacted_keys={}, redaction_policy="")
 
 
-def with_receipts(after: Span, before: Span) -> Span:
+def with_receipts(after: _Item, before: _Item) -> _Item:
     """``after``, redacted once more, with what ``before`` already told: counts add up."""
     return msgspec.structs.replace(
         after,

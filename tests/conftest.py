@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from query.search import compile_search
-from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.log_reader import PostgresLogReader
+from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.golden import Golden
 from tests.support.name_model import train_name_model
@@ -105,6 +107,6 @@ async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
     reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
-    yield Store(writer=writer, reader=reader)
+    yield Store(writer=writer, reader=reader, logs=PostgresLogReader(reader.pool))
     await reader.aclose()
     await writer.aclose()

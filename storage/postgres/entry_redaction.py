@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from storage.postgres.reader import decode_resources, decode_scopes
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS, resource_id_of, scope_id_of
 from storage.postgres.statement import load_statements
+from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.redaction import ProcessorOf
 from tracedata import Batch, Resource, Scope, Span
 from tracedata.typed_json import encode_attributes

@@ -100,10 +100,12 @@ class Parcel:
         hours.update(record.moment_unix_nano // NS_PER_HOUR for record in records)
         return [encode_log_row(record, origins.of(record.resource, record.scope)) for record in records]
 
-    def _interaction_rows(self, interactions: Iterable[Interaction]) -> list[bytes]:
+    def _interaction_rows(self, interactions: Sequence[Interaction]) -> list[bytes]:
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
-        self.doubtful = encode_arrivals({one.trace_id for one in interactions}, workspace_id=self.workspace_id)
+        told = {source.trace_id for one in interactions for source in one.sources}
+        told.update([one.trace_id for one in interactions])
+        self.doubtful = encode_arrivals(told, workspace_id=self.workspace_id)
         return [encode_interaction(one, workspace_id=self.workspace_id) for one in interactions]
 
     def rows_again(self) -> Rows:

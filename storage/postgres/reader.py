@@ -1,25 +1,13 @@
-"""Reads what is stored: over a pool of its own, in PostgreSQL's binary format."""
+"""Reads the spans that are stored."""
 
 from __future__ import annotations
 
-import asyncio
-import struct
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import groupby
-from types import MappingProxyType
-from typing import Any, LiteralString, ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
-from psycopg.pq import Format
-from psycopg.rows import namedtuple_row
-from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool
 
 from storage.api import (
     MAX_OUTLINE_FAILED,
@@ -40,35 +28,22 @@ from storage.api import (
 )
 from storage.postgres.error import translated
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.row import MAX_SERVICE_NAME_CHARS, PG_EPOCH_US
+from storage.postgres.read_pool import BY_HASH, BY_INDEX, ReaderConfig, ReadPool
+from storage.postgres.row import MAX_SERVICE_NAME_CHARS
 from storage.postgres.statement import load_statements
+from storage.postgres.stored_part import Row, decode_receipt
 from tracedata import Resource, Scope, Span, StatusCode
 from tracedata.typed_json import decode_attributes
 
 _STATEMENTS = load_statements("reader.sql")
-# A partition has no statistics until autovacuum has seen it, and it is the newest one that everybody asks for. What the
-# planner must not guess then is said: few spans are found by an index, and many spans meet their parents in a hash.
-_BY_INDEX = _STATEMENTS["by_index"]
-_BY_HASH = _STATEMENTS["by_hash"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # No span has an id without any byte.
 _BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
-_INT64 = struct.Struct("!q")
 # A page of traces rarely needs more matching spans than this many times its length; when it does, four times more.
 _ROWS_PER_TRACE = 8
 _ROWS_GROWTH = 4
 _MAX_ROWS = 20_000
-_RECONNECT_S = 2.0
 _MAX_OTLP_US = 2**64 // 1000
-
-# So many rows are taken over before the event loop gets its turn: about a millisecond.
-ROWS_AT_ONCE = 200
-
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
-
-# Rows are named tuples whose fields follow from the statement, which the type system cannot see.
-Row = Any
 
 
 class SearchCompiler(Protocol):
@@ -77,73 +52,27 @@ class SearchCompiler(Protocol):
     def __call__(self, search: TraceSearch, *, below: SearchCursor | None = None) -> Statement: ...
 
 
-class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of the reader: connections, and how long a query may take."""
-
-    dsn: str
-    max_connections: int = 8
-    connect_timeout_s: float = 5.0
-    statement_timeout_s: float = 30.0
-    application_name: str = "relayscope-reader"
-
-
-class _MicrosecondLoader(Loader):
-    """Timestamps as Unix microseconds: ``datetime`` would cost more and say less."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> int:
-        return int(_INT64.unpack(data)[0]) + PG_EPOCH_US
-
-
 class PostgresSpanReader:
     """``storage.api.SpanReader`` over a pool of read-only connections."""
 
     def __init__(self, config: ReaderConfig, *, compile_search: SearchCompiler) -> None:
-        self._config = config
+        self._pool = ReadPool(config)
         self._compile_search = compile_search
-        self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
-        # One thread: several would only take the interpreter from the event loop, each for longer.
-        self._decoder: ThreadPoolExecutor | None = None
+
+    @property
+    def pool(self) -> ReadPool:
+        """For readers of other signals, which live as long as this one."""
+        return self._pool
 
     async def start(self) -> None:
         """Opens the pool; the database need not answer yet."""
-        timeout_ms = int(self._config.statement_timeout_s * 1000)
-        self._pool = AsyncConnectionPool(
-            self._config.dsn,
-            kwargs={
-                "autocommit": True,
-                "row_factory": namedtuple_row,
-                "connect_timeout": max(1, int(self._config.connect_timeout_s)),
-                "client_encoding": "utf8",
-                "application_name": self._config.application_name,
-                # A plan must see the values: partitions are pruned and selectivities differ by them.
-                "prepare_threshold": None,
-                "options": f"-c default_transaction_read_only=on -c statement_timeout={timeout_ms}",
-            },
-            configure=configure_reading,
-            check=AsyncConnectionPool.check_connection,
-            min_size=1,
-            max_size=self._config.max_connections,
-            timeout=self._config.connect_timeout_s,
-            # The pool doubles its pauses for as long as this allows; after that, every request makes it try again.
-            # With the pool's own five minutes, reads would stay away for as long as the database was.
-            reconnect_timeout=_RECONNECT_S,
-            open=False,
-        )
-        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="span-decoder")
-        await self._pool.open()
+        await self._pool.start()
 
     async def aclose(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
-        if self._decoder is not None:
-            self._decoder.shutdown(wait=False, cancel_futures=True)
-            self._decoder = None
+        await self._pool.aclose()
 
     async def health(self) -> StoreHealth:
-        (row,) = await self._fetch(_STATEMENTS["health"], {}, action="health")
+        (row,) = await self._pool.fetch(_STATEMENTS["health"], {}, action="health")
         return StoreHealth(
             server_version=row.server_version,
             schema_version=row.schema_version,
@@ -153,12 +82,12 @@ class PostgresSpanReader:
         )
 
     async def services(self, workspace_id: int) -> Sequence[str]:
-        rows = await self._fetch(_STATEMENTS["services"], {"workspace_id": workspace_id}, action="services")
+        rows = await self._pool.fetch(_STATEMENTS["services"], {"workspace_id": workspace_id}, action="services")
         return [row.service_name for row in rows]
 
     async def operations(self, workspace_id: int, *, service: str, kind: int | None = None) -> Sequence[Operation]:
         parameters = {"workspace_id": workspace_id, "service": service[:MAX_SERVICE_NAME_CHARS], "kind": kind}
-        rows = await self._fetch(_STATEMENTS["operations"], parameters, action="operations")
+        rows = await self._pool.fetch(_STATEMENTS["operations"], parameters, action="operations")
         return [Operation(name=row.name, kind=row.kind) for row in rows]
 
     async def find_traces(self, search: TraceSearch) -> TracePage:
@@ -171,8 +100,8 @@ class PostgresSpanReader:
         while len(found) <= search.limit:
             with translated("search"):
                 statement = self._compile_search(search, below=below)
-            rows = await self._fetch(
-                statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search", planning=_BY_INDEX
+            rows = await self._pool.fetch(
+                statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search", planning=BY_INDEX
             )
             for row in rows:
                 found.setdefault(row.trace_id, row.start_time)
@@ -187,9 +116,9 @@ class PostgresSpanReader:
 
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        rows = await self._fetch(_STATEMENTS["spans"], parameters, action="trace", planning=_BY_INDEX)
+        rows = await self._pool.fetch(_STATEMENTS["spans"], parameters, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows)
-        return await self._aside(_by_trace, spans)
+        return await self._pool.aside(_by_trace, spans)
 
     async def trace_spans(
         self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
@@ -206,7 +135,7 @@ class PostgresSpanReader:
             "fingerprint": place.tie,
             "limit": limit + 1,
         }
-        rows = await self._fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=_BY_INDEX)
+        rows = await self._pool.fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows[:limit])
         if len(rows) <= limit:
             return SpanPage(spans=spans)
@@ -221,84 +150,29 @@ class PostgresSpanReader:
     async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
         """See ``SpanReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        totals = await self._fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=_BY_INDEX)
+        totals = await self._pool.fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=BY_INDEX)
         bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
-        rows = await self._fetch(
-            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=_BY_INDEX
+        rows = await self._pool.fetch(
+            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_INDEX
         )
         spans = await self._spans(workspace_id, rows)
-        return await self._aside(_outlines, totals, rows, spans)
+        return await self._pool.aside(_outlines, totals, rows, spans)
 
     async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        rows = await self._fetch(
-            _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=_BY_HASH
+        rows = await self._pool.fetch(
+            _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=BY_HASH
         )
         return [ServiceNode(service=row.service_name, spans=row.spans, statistics=_statistics(row)) for row in rows]
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        rows = await self._fetch(
-            _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=_BY_HASH
+        rows = await self._pool.fetch(
+            _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=BY_HASH
         )
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
 
     async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
-        resource_ids, scope_ids = await self._aside(origins_of, rows)
-        resources = await self._resources(workspace_id, resource_ids)
-        scopes = await self._scopes(workspace_id, scope_ids)
-        return await self._aside(decode_spans, rows, resources=resources, scopes=scopes)
-
-    async def _aside(
-        self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
-    ) -> _Result:
-        """Does heavy work beside the event loop."""
-        assert self._decoder is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
-        return await asyncio.get_running_loop().run_in_executor(self._decoder, partial(work, *args, **kwargs))
-
-    async def _resources(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Resource]:
-        rows = await self._fetch(_STATEMENTS["resources"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
-        return decode_resources(rows)
-
-    async def _scopes(self, workspace_id: int, ids: Sequence[int]) -> dict[int, Scope]:
-        rows = await self._fetch(_STATEMENTS["scopes"], {"workspace_id": workspace_id, "ids": ids}, action="trace")
-        return decode_scopes(rows)
-
-    async def _fetch(
-        self,
-        statement: LiteralString | bytes,
-        parameters: Mapping[str, object],
-        *,
-        action: str,
-        planning: LiteralString | None = None,
-    ) -> Sequence[Row]:
-        """Runs one statement; ``planning`` is a setting for it, sent along without a round trip of its own."""
-        assert self._pool is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
-        with translated(action):
-            async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
-                if planning is not None:
-                    await connection.execute(planning)
-                cursor = connection.cursor(binary=True)
-                await cursor.execute(statement, parameters)
-                return await _rows_in_turns(cursor)
-
-
-async def _rows_in_turns(cursor: AsyncCursor[Row]) -> Sequence[Row]:
-    """All rows; other tasks have their turn between some and some."""
-    rows: list[Row] = []
-    while len(part := await cursor.fetchmany(ROWS_AT_ONCE)) == ROWS_AT_ONCE:
-        rows += part
-        await asyncio.sleep(0)
-    return rows + part
-
-
-async def configure_reading(connection: AsyncConnection[Row]) -> None:
-    """Lets a session give times as Unix microseconds and jsonb as its text, as decoding here expects."""
-    set_json_loads(_undecoded, connection)
-    connection.adapters.register_loader("timestamptz", _MicrosecondLoader)
-
-
-def _undecoded(data: str | bytes) -> bytes:
-    """The text of a jsonb value, whose types only we know."""
-    return data.encode() if isinstance(data, str) else data
+        resources, scopes = await self._pool.origins(workspace_id, rows)
+        return await self._pool.aside(decode_spans, rows, resources=resources, scopes=scopes)
 
 
 def _window_parameters(window: Window) -> Mapping[str, object]:
@@ -312,37 +186,6 @@ def _window_parameters(window: Window) -> Mapping[str, object]:
 def _statistics(row: Row) -> CallStatistics:
     p50, p95, p99 = row.percentiles or (0.0, 0.0, 0.0)
     return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
-
-
-def origins_of(rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[int]]:
-    """The ids of resources and scopes that rows refer to, each once."""
-    return list({row.resource_id for row in rows}), list({row.scope_id for row in rows})
-
-
-def decode_resources(rows: Sequence[Row]) -> dict[int, Resource]:
-    """Entries of the dictionary by id."""
-    return {
-        row.resource_id: Resource(
-            attributes=decode_attributes(row.attributes),
-            dropped_attributes_count=row.dropped_attributes_count or 0,
-            schema_url=row.schema_url or "",
-        )
-        for row in rows
-    }
-
-
-def decode_scopes(rows: Sequence[Row]) -> dict[int, Scope]:
-    """Entries of the dictionary by id."""
-    return {
-        row.scope_id: Scope(
-            name=row.name,
-            version=row.version,
-            attributes=decode_attributes(row.attributes),
-            dropped_attributes_count=row.dropped_attributes_count or 0,
-            schema_url=row.schema_url or "",
-        )
-        for row in rows
-    }
 
 
 def decode_spans(
@@ -379,21 +222,9 @@ def _outline(total: Row, notable: Sequence[tuple[Row, Span]]) -> TraceOutline:
     )
 
 
-class _RedactionReceipt(msgspec.Struct, frozen=True):
-    """The column ``redactions``."""
-
-    entities: Mapping[str, int] = MappingProxyType({})
-    keys: Mapping[str, Mapping[str, int]] = MappingProxyType({})
-    policy: str = ""
-
-
-_NOTHING_REDACTED = _RedactionReceipt()
-_decode_receipt = msgspec.json.Decoder(_RedactionReceipt).decode
-
-
 def _span(row: Row, *, resource: Resource, scope: Scope) -> Span:
     start = row.start_time * 1000 + row.start_time_ns
-    receipt = _decode_receipt(row.redactions) if row.redactions else _NOTHING_REDACTED
+    receipt = decode_receipt(row.redactions)
     return Span(
         trace_id=row.trace_id,
         span_id=row.span_id,

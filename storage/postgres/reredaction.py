@@ -25,9 +25,11 @@ from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
 from storage.postgres.parcel import SPAN_TABLE
-from storage.postgres.reader import configure_reading, decode_resources, decode_scopes, decode_spans
+from storage.postgres.read_pool import configure_reading
+from storage.postgres.reader import decode_spans
 from storage.postgres.row import encode_row, origin_of
 from storage.postgres.statement import load_statements
+from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.postgres.table import insert_rows
 from storage.receipt import with_receipts, without_receipt
 from storage.redaction import Application, ApplyProgress, OnApply, ProcessorOf

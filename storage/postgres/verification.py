@@ -13,7 +13,7 @@ from psycopg.rows import namedtuple_row
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
-from storage.postgres.reader import configure_reading
+from storage.postgres.read_pool import configure_reading
 from storage.postgres.stored_text import StoredRow, StoredTable, dumped_rows, schema_texts, stored_rows, stored_tables
 from storage.redaction import Finder, FinderOf, OnVerify, Place, Verification, VerifyProgress
 from tracedata import Attributes, Value

@@ -10,7 +10,8 @@ from typing import Any, LiteralString
 import psycopg
 
 from query.search import compile_search
-from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 
 _PATIENCE_S = 20.0

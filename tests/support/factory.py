@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 from msgspec.structs import replace
 
 from storage.api import DEFAULT_WORKSPACE_ID, SearchCursor, Tag, TraceSearch, Window
-from tracedata import Attributes, Batch, Event, Link, Resource, Scope, Span, SpanKind, Value
+from tracedata import Attributes, Batch, Event, Link, LogRecord, Resource, Scope, Span, SpanKind, Value
 
 # 2026-01-15T12:00:00Z: every span starts here unless told otherwise.
 BASE_US = 1_768_478_400_000_000
@@ -44,6 +44,27 @@ class SpanFields(TypedDict, total=False):
     dropped_links_count: int
     status_code: int
     status_message: str
+    redactions: Mapping[str, int]
+    redacted_keys: Mapping[str, Mapping[str, int]]
+    redaction_policy: str
+
+
+class LogRecordFields(TypedDict, total=False):
+    """The fields of ``LogRecord``, none required."""
+
+    trace_id: bytes
+    span_id: bytes
+    resource: Resource
+    scope: Scope
+    flags: int
+    time_unix_nano: int
+    observed_time_unix_nano: int
+    severity_number: int
+    severity_text: str
+    event_name: str
+    body: Value
+    attributes: Attributes
+    dropped_attributes_count: int
     redactions: Mapping[str, int]
     redacted_keys: Mapping[str, Mapping[str, int]]
     redaction_policy: str
@@ -100,6 +121,41 @@ def span(
         kind=SpanKind.SERVER,
         start_time_unix_nano=start,
         end_time_unix_nano=start + lasting_ns,
+    )
+    return replace(made, **fields)
+
+
+def log_record(*, service: str = "checkout", at_us: int = 0, **fields: Unpack[LogRecordFields]) -> LogRecord:
+    """A record of ``service``, of a fresh span, that was written ``at_us`` microseconds after ``BASE_US``."""
+    made = LogRecord(
+        trace_id=trace_id(),
+        span_id=span_id(),
+        resource=resource(service),
+        scope=Scope(name="tests.logger"),
+        time_unix_nano=(BASE_US + at_us) * 1_000,
+        severity_number=9,
+        body="the cart was opened",
+    )
+    return replace(made, **fields)
+
+
+def full_log_record(**fields: Unpack[LogRecordFields]) -> LogRecord:
+    """A record on which every field holds something other than its default."""
+    made = log_record(
+        flags=1,
+        time_unix_nano=BASE_US * 1_000 + 123,
+        observed_time_unix_nano=BASE_US * 1_000 + 456_789,
+        severity_number=17,
+        severity_text="ERROR",
+        event_name="gen_ai.choice",
+        body={"message": {"role": "assistant", "content": "Paris"}, "index": 0},
+        attributes={"gen_ai.system": "openai", "score": 1.0},
+        dropped_attributes_count=1,
+        redactions={"EMAIL_ADDRESS": 2},
+        redacted_keys={"body": {"EMAIL_ADDRESS": 2}},
+        redaction_policy="0123456789abcdef/1",
+        resource=full_resource(),
+        scope=full_scope(),
     )
     return replace(made, **fields)
 
@@ -189,6 +245,11 @@ def full_scope() -> Scope:
 def batch(*spans: Span, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Batch:
     """The spans as one batch."""
     return Batch(workspace_id=workspace_id, spans=spans)
+
+
+def log_batch(*records: LogRecord, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Batch:
+    """The records as one batch."""
+    return Batch(workspace_id=workspace_id, log_records=records)
 
 
 def search(**fields: Unpack[SearchFields]) -> TraceSearch:

@@ -23,6 +23,7 @@ from storage.api import (
     Window,
 )
 from tests.support.canonical import canonical
+from tests.support.memory_log_store import MemoryLogStore
 from tests.support.outline import outline_of, page_of
 from tracedata import Attributes, Batch, Receipt, Span, SpanKind, StatusCode, Value
 from tracedata.printed import printed, printed_json
@@ -32,11 +33,12 @@ _US_PER_DAY = 86_400_000_000
 
 
 class MemoryStore:
-    """Implements ``SpanWriter`` and ``SpanReader``."""
+    """Implements ``SpanWriter`` and ``SpanReader``; ``logs`` reads what else was written."""
 
     def __init__(self) -> None:
         # Keyed by workspace and content, so that what is sent again finds its own place taken.
         self._spans: dict[tuple[int, object], Span] = {}
+        self.logs = MemoryLogStore()
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -47,7 +49,8 @@ class MemoryStore:
     async def consume(self, batch: Batch) -> Receipt:
         for span in batch.spans:
             self._spans.setdefault((batch.workspace_id, canonical(span)), span)
-        return Receipt(accepted=len(batch.spans), rejections=batch.rejections)
+        self.logs.keep(batch.workspace_id, batch.log_records)
+        return Receipt(accepted=len(batch.spans) + len(batch.log_records), rejections=batch.rejections)
 
     async def health(self) -> StoreHealth:
         return StoreHealth(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from storage.api import DEFAULT_WORKSPACE_ID, SpanReader, SpanWriter, TraceSearch
-from tests.support.factory import batch, replaced_search
-from tracedata import Receipt, Span
+from storage.log_record import LogReader, LogSearch
+from tests.support.factory import batch, log_batch, replaced_search
+from tracedata import LogRecord, Receipt, Span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +19,7 @@ class Store:
 
     writer: SpanWriter
     reader: SpanReader
+    logs: LogReader
 
     async def put(self, *spans: Span, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Receipt:
         """Stores the spans as one batch."""
@@ -42,3 +46,18 @@ class Store:
                 return pages
             assert len(page.trace_ids) == search.limit, "a page that is not full is the last"
             search = replaced_search(search, after=page.cursor)
+
+    async def log(self, *records: LogRecord, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Receipt:
+        """Stores the records as one batch."""
+        return await self.writer.consume(log_batch(*records, workspace_id=workspace_id))
+
+    async def logged(self, search: LogSearch) -> Sequence[LogRecord]:
+        """The records of all pages, each of which but the last is full."""
+        found: list[LogRecord] = []
+        while True:
+            page = await self.logs.find_log_records(search)
+            found += page.records
+            if page.cursor is None:
+                return found
+            assert len(page.records) == search.limit, "a page that is not full is the last"
+            search = replace(search, after=page.cursor)

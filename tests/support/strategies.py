@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.support.factory import MAX_INT64, MAX_UINT32, MAX_UINT64, MIN_INT64
-from tracedata import Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value
+from tracedata import Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanKind, StatusCode, Value
 
 _AWKWARD_TEXT = ("", " ", "$bytes", "\\", "\\N", '"', "\t\r\n", "%s", "é", "e\u0301", "\U0001f600", "\uffff", "null")
 _AWKWARD_KEYS = ("", "$bytes", "$double", "$int", "$map", "__proto__", "a.b", "A.b", "service.name", "\U0001f511")
@@ -161,4 +161,24 @@ def spans(draw: st.DrawFn, *, allow_nan: bool = False) -> Span:
         dropped_links_count=draw(counts()),
         status_code=draw(st.sampled_from(StatusCode)),
         status_message=draw(texts()),
+    )
+
+
+@st.composite
+def log_records(draw: st.DrawFn, *, allow_nan: bool = False) -> LogRecord:
+    """Whole log records as a sender could have sent them, with and without a trace."""
+    return LogRecord(
+        trace_id=draw(st.just(b"") | st.binary(min_size=16, max_size=16).filter(any)),
+        span_id=draw(st.just(b"") | st.binary(min_size=8, max_size=8).filter(any)),
+        resource=draw(resources(allow_nan=allow_nan)),
+        scope=draw(scopes(allow_nan=allow_nan)),
+        flags=draw(counts()),
+        time_unix_nano=draw(times()),
+        observed_time_unix_nano=draw(times()),
+        severity_number=draw(st.integers(0, 24)),
+        severity_text=draw(texts()),
+        event_name=draw(texts()),
+        body=draw(values(allow_nan=allow_nan)),
+        attributes=draw(attributes(allow_nan=allow_nan)),
+        dropped_attributes_count=draw(counts()),
     )

@@ -9,6 +9,13 @@ CREATE TABLE relayscope.ai_progress (
     arrival_id bigint NOT NULL
 );
 
+-- How late settling is.
+ALTER TABLE relayscope.ai_arrivals ADD COLUMN arrived_at timestamptz NOT NULL DEFAULT clock_timestamp();
+
+-- Rows come and go here without end, and few are there at a time.
+ALTER TABLE relayscope.ai_arrivals SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+ALTER TABLE relayscope.ai_waiting SET (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 5000);
+
 -- Those that are looked at once more by themselves, and those that are forgotten.
 CREATE INDEX ai_waiting_recheck_idx ON relayscope.ai_waiting (recheck_at) WHERE recheck_at IS NOT NULL;
 CREATE INDEX ai_waiting_since_idx ON relayscope.ai_waiting (since);

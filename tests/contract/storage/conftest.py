@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from query.search import compile_search
-from storage.postgres.reader import PostgresSpanReader, ReaderConfig
+from storage.postgres.log_reader import PostgresLogReader
+from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.citus import citus_url, has_citus, prepare
 from tests.support.memory_store import MemoryStore
@@ -22,7 +24,7 @@ IMPLEMENTATIONS = ("memory", "postgres", *(("citus",) if has_citus() else ()))
 async def memory_store() -> Store:
     """The double, empty."""
     double = MemoryStore()
-    return Store(writer=double, reader=double)
+    return Store(writer=double, reader=double, logs=double.logs)
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ async def citus_store() -> AsyncIterator[Store]:
     reader = PostgresSpanReader(ReaderConfig(dsn=dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
-    yield Store(writer=writer, reader=reader)
+    yield Store(writer=writer, reader=reader, logs=PostgresLogReader(reader.pool))
     await reader.aclose()
     await writer.aclose()
 
@@ -43,4 +45,4 @@ async def citus_store() -> AsyncIterator[Store]:
 def store(request: pytest.FixtureRequest) -> Store:
     """Each implementation in turn, empty."""
     made = request.getfixturevalue(f"{request.param}_store")
-    return Store(writer=made.writer, reader=made.reader)
+    return Store(writer=made.writer, reader=made.reader, logs=made.logs)

@@ -244,7 +244,7 @@ def latencies(found: Found) -> list[float]:
 async def test_any_map_agrees_with_the_double(store: Store, sent: list[Span], start_us: int, end_us: int) -> None:
     asked = window(workspace_id=workspace(), start_us=start_us, end_us=end_us)
     double = MemoryStore()
-    for one in (store, Store(writer=double, reader=double)):
+    for one in (store, Store(writer=double, reader=double, logs=double.logs)):
         await one.put(*sent, workspace_id=asked.workspace_id)
     for found, expected in (
         (await store.reader.service_nodes(asked), await double.service_nodes(asked)),

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from storage.postgres.partition import SPANS, Upkeep, Width, keep_ahead
-from storage.postgres.reader import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.row import SPAN_COLUMNS, encode_row, origin_of
 from storage.postgres.table import COPY_HEADER, COPY_TRAILER
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig

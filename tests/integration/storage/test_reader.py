@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from storage.api import SearchCursor, Tag, Window
-from storage.postgres.reader import ROWS_AT_ONCE, PostgresSpanReader, ReaderConfig
+from storage.postgres.read_pool import ROWS_AT_ONCE, ReaderConfig
+from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.writer import WriterConfig
 from tests.support.database import reading, terminate, transaction, writing
 from tests.support.factory import BASE_US, HOUR_US, SearchFields, batch, search, span, trace_id, window
@@ -148,8 +149,8 @@ async def test_more_questions_than_connections_wait_for_their_turn(shared_postgr
 
 async def test_connections_can_only_read(shared_postgres_dsn: str) -> None:
     async with reading(ReaderConfig(dsn=shared_postgres_dsn)) as reader:
-        assert reader._pool is not None
-        async with reader._pool.connection() as connection:
+        assert reader.pool._pool is not None
+        async with reader.pool._pool.connection() as connection:
             with pytest.raises(Exception, match="read-only transaction"):
                 await connection.execute("DELETE FROM relayscope.spans")
 

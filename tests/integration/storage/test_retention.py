@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from storage.postgres.partition import SPANS, Upkeep, Width, keep_ahead
-from storage.postgres.reader import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.retention import Retention, remove, survey
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from storage.retention import Removal, StoredPartition

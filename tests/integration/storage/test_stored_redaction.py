@@ -15,7 +15,7 @@ from redaction.policy import default_policy
 from redaction.redactor import Redactor
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN
 from storage.postgres.audit import PostgresAudit
-from storage.postgres.reader import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.stored_text import unescaped
 from storage.postgres.verification import verify

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig, Round
 from storage.postgres.migration import migrate
-from storage.postgres.reader import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.writer import WriterConfig
 from tests.support.canonical import same_spans

@@ -1,0 +1,153 @@
+"""Traces read whole, spans and log records, within bounds: what interactions are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from storage.postgres.reader import decode_resources, decode_scopes, decode_spans, origins_of
+from storage.postgres.statement import load_statements
+from tracedata import LogRecord, Resource, Scope, Span
+from tracedata.typed_json import decode_attributes, decode_value
+
+_STATEMENTS = load_statements("settlement.sql")
+_READING = load_statements("reader.sql")
+
+# Rows are named tuples whose fields follow from the statement, which the type system cannot see.
+Row = Any
+Connection = AsyncConnection[Any]
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is read at a time: spans and log records together, and bytes of their attributes, events and bodies."""
+
+    rows: int = 20_000
+    size: int = 48 << 20
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of one trace."""
+
+    spans: Sequence[Span] = ()
+    log_records: Sequence[LogRecord] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every span is there that others name: as their parent, or as where a log record belongs."""
+        there = {span.span_id for span in self.spans}
+        named = {span.parent_span_id for span in self.spans} | {record.span_id for record in self.log_records}
+        return named - {b""} <= there
+
+
+class TooLargeError(Exception):
+    """There is more than the bounds allow."""
+
+
+class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database holds of some traces. Decoding it takes a while and needs no database: ``traces`` does it."""
+
+    span_rows: Sequence[Row]
+    log_rows: Sequence[Row]
+    resource_rows: Sequence[Row]
+    scope_rows: Sequence[Row]
+
+    @property
+    def rows(self) -> int:
+        """Spans and log records together."""
+        return len(self.span_rows) + len(self.log_rows)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what can be large in them."""
+        return sum(map(_size_of, self.span_rows)) + sum(map(_size_of, self.log_rows))
+
+    def traces(self) -> Mapping[bytes, Evidence]:
+        """By trace id. What refers to a resource or scope that is not stored cannot be read, and is left out."""
+        resources: dict[int, Resource] = decode_resources(self.resource_rows)
+        scopes: dict[int, Scope] = decode_scopes(self.scope_rows)
+        known = [row for row in self.span_rows if row.resource_id in resources and row.scope_id in scopes]
+        spans: dict[bytes, list[Span]] = {}
+        for span in decode_spans(known, resources=resources, scopes=scopes):
+            spans.setdefault(span.trace_id, []).append(span)
+        records: dict[bytes, list[LogRecord]] = {}
+        for row in self.log_rows:
+            if row.resource_id in resources and row.scope_id in scopes:
+                record = _log_record(row, resource=resources[row.resource_id], scope=scopes[row.scope_id])
+                records.setdefault(record.trace_id, []).append(record)
+        return {
+            trace_id: Evidence(spans=spans.get(trace_id, ()), log_records=records.get(trace_id, ()))
+            for trace_id in spans.keys() | records.keys()
+        }
+
+
+async def read_evidence(
+    connection: Connection, workspace_id: int, trace_ids: Sequence[bytes], *, bounds: Bounds
+) -> StoredEvidence:
+    """What is stored of some traces. Needs a transaction, ``configure_reading``, and rows that are named tuples.
+
+    Raises:
+        TooLargeError: it is more than the bounds allow; no more than that was read.
+        psycopg.Error: the database does not answer.
+    """
+    parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
+    found: dict[str, list[Row]] = {"spans": [], "log_records": []}
+    count = size = 0
+    for name in found:
+        # By hand: an end in the middle, such as a lost connection, leaves nothing that would have to be tidied up.
+        await connection.execute(_STATEMENTS[name], parameters)
+        while part := await _fetched(connection):
+            found[name] += part
+            count += len(part)
+            size += sum(map(_size_of, part))
+            if count > bounds.rows or size > bounds.size:
+                await connection.execute(_STATEMENTS["close"])
+                raise TooLargeError
+        await connection.execute(_STATEMENTS["close"])
+    resource_ids, scope_ids = origins_of([*found["spans"], *found["log_records"]])
+    return StoredEvidence(
+        span_rows=found["spans"],
+        log_rows=found["log_records"],
+        resource_rows=await _entries(connection, "resources", workspace_id, resource_ids),
+        scope_rows=await _entries(connection, "scopes", workspace_id, scope_ids),
+    )
+
+
+async def _fetched(connection: Connection) -> Sequence[Row]:
+    cursor = connection.cursor(binary=True)
+    return await (await cursor.execute(_STATEMENTS["fetch"])).fetchall()
+
+
+def _size_of(row: Row) -> int:
+    parts = (row.attributes, row.events, row.links) if hasattr(row, "events") else (row.attributes, row.body)
+    return sum(len(part) for part in parts if part)
+
+
+async def _entries(connection: Connection, name: str, workspace_id: int, ids: Sequence[int]) -> Sequence[Row]:
+    if not ids:
+        return []
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_READING[name], {"workspace_id": workspace_id, "ids": list(ids)})
+    return await cursor.fetchall()
+
+
+def _log_record(row: Row, *, resource: Resource, scope: Scope) -> LogRecord:
+    time = row.time * 1_000 + row.time_ns
+    observed = 0 if row.observed_time is None else row.observed_time * 1_000 + row.observed_time_ns
+    return LogRecord(
+        resource=resource,
+        scope=scope,
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        flags=row.flags or 0,
+        time_unix_nano=time if row.has_time else 0,
+        observed_time_unix_nano=observed if row.has_time else time,
+        severity_number=row.severity_number,
+        severity_text=row.severity_text or "",
+        event_name=row.event_name,
+        body=decode_value(row.body),
+        attributes=decode_attributes(row.attributes),
+        dropped_attributes_count=row.dropped_attributes_count or 0,
+    )

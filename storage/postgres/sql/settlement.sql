@@ -1,0 +1,105 @@
+-- try_to_lead: whether this session settles the interactions of the database from now on
+SELECT pg_try_advisory_lock(hashtext('relayscope.settlement'));
+
+-- arrivals: the oldest arrivals but those of some traces; parallel arrays
+SELECT a.arrival_id, a.workspace_id, a.trace_id, extract(epoch FROM clock_timestamp() - a.arrived_at)::float8 AS age_s
+FROM relayscope.ai_arrivals AS a
+WHERE (a.workspace_id, a.trace_id) NOT IN (
+    SELECT * FROM unnest(%(workspace_ids)s::integer[], %(trace_ids)s::bytea[]))
+ORDER BY a.arrival_id LIMIT %(limit)s;
+
+-- newest_arrival: the number of the newest arrival that is there
+SELECT coalesce(max(arrival_id), 0) FROM relayscope.ai_arrivals;
+
+-- any_arrival: a row when an arrival up to a number is there
+SELECT FROM relayscope.ai_arrivals WHERE arrival_id <= %(up_to)s LIMIT 1;
+
+-- take_arrivals: removes arrivals that are settled, in the transaction that settles them
+DELETE FROM relayscope.ai_arrivals WHERE arrival_id = ANY(%(ids)s);
+
+-- rechecks: waiting traces that are looked at once more, since writers may not have seen that they wait; once those have ended
+SELECT w.workspace_id, w.trace_id FROM relayscope.ai_waiting AS w
+WHERE w.recheck_at <= now() AND w.recheck_at <= (
+    SELECT coalesce(min(a.xact_start), now()) FROM pg_stat_activity AS a
+    WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid())
+ORDER BY w.recheck_at LIMIT %(limit)s;
+
+-- wait: notes that something is missing of some traces of a workspace; what waits already goes on waiting
+INSERT INTO relayscope.ai_waiting (workspace_id, trace_id, recheck_at)
+SELECT %(workspace_id)s, given.trace_id, now() + %(recheck_s)s * interval '1 second'
+FROM unnest(%(trace_ids)s::bytea[]) AS given (trace_id)
+ON CONFLICT DO NOTHING;
+
+-- rechecked: notes that traces were looked at once more
+UPDATE relayscope.ai_waiting SET recheck_at = NULL WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
+
+-- end_waiting: notes that nothing is missing of some traces any more
+DELETE FROM relayscope.ai_waiting WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
+
+-- forget: removes traces that have waited for too long; how many
+DELETE FROM relayscope.ai_waiting WHERE since < now() - %(patience_s)s * interval '1 second';
+
+-- backlog: what there is to do, counted up to a limit
+SELECT (SELECT count(*) FROM (SELECT FROM relayscope.ai_arrivals LIMIT %(limit)s) AS counted) AS arrivals,
+       (SELECT count(*) FROM (SELECT FROM relayscope.ai_waiting LIMIT %(limit)s) AS counted) AS waiting;
+
+-- newest_row: the number of the newest row of an interaction, be it committed or not
+SELECT last_value FROM relayscope.ai_interactions_arrival_id_seq;
+
+-- transactions: the oldest transaction that is not over, and the next one that begins
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next;
+
+-- progress: up to which row calls that several traces tell of were looked for
+SELECT coalesce(max(arrival_id), 0) FROM relayscope.ai_progress;
+
+-- advance: notes that
+INSERT INTO relayscope.ai_progress (arrival_id) VALUES (%(arrival_id)s)
+ON CONFLICT (is_only) DO UPDATE SET arrival_id = excluded.arrival_id;
+
+-- new_rows: interactions with a response id after some row
+SELECT arrival_id, workspace_id, trace_id, response_id, start_time FROM relayscope.ai_interactions
+WHERE arrival_id > %(after)s AND response_id IS NOT NULL
+ORDER BY arrival_id LIMIT %(limit)s;
+
+-- begin: what a transaction that changes rows begins with. Others wait behind us while we wait; settling, reprocessing and
+-- repricing never change rows at the same time; no partition is being made meanwhile, so that no row moves out of our
+-- sight; few rows are found among many
+SELECT set_config('lock_timeout', '2s', true) AS patience, set_config('enable_seqscan', 'off', true) AS planning,
+       pg_advisory_xact_lock(hashtext('relayscope.interactions')) AS alone,
+       pg_advisory_xact_lock_shared(hashtext('relayscope.cover_times')) AS partitions;
+
+-- spans: all spans of some traces, to be fetched
+DECLARE evidence NO SCROLL CURSOR FOR
+SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
+       s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
+       s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id
+FROM relayscope.spans AS s
+WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = ANY(%(trace_ids)s);
+
+-- log_records: all log records of some traces, to be fetched
+DECLARE evidence NO SCROLL CURSOR FOR
+SELECT r.trace_id, r.span_id, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.flags,
+       r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count,
+       r.resource_id, r.scope_id
+FROM relayscope.log_records AS r
+WHERE r.workspace_id = %(workspace_id)s AND r.trace_id = ANY(%(trace_ids)s);
+
+-- fetch: the next ones
+FETCH 200 FROM evidence;
+
+-- close: no more of them
+CLOSE evidence;
+
+-- sharing: rows that tell some response ids, in a range of time
+SELECT i.trace_id, i.response_id, i.start_time FROM relayscope.ai_interactions AS i
+WHERE i.workspace_id = %(workspace_id)s AND i.response_id = ANY(%(response_ids)s)
+  AND i.start_time BETWEEN %(start)s AND %(end)s
+LIMIT %(limit)s;
+
+-- remove: rows by their identity; parallel arrays
+DELETE FROM relayscope.ai_interactions AS i
+USING unnest(%(trace_ids)s::bytea[], %(span_ids)s::bytea[], %(starts)s::timestamptz[])
+      AS old (trace_id, span_id, start_time)
+WHERE i.trace_id = old.trace_id AND i.span_id = old.span_id AND i.start_time = old.start_time
+  AND i.workspace_id = %(workspace_id)s;

@@ -1,0 +1,78 @@
+"""Settling in tests: until nothing is left to do, and what is stored then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import sql
+
+from storage.interaction import MapInteractions
+from storage.postgres.evidence import Bounds
+from storage.postgres.interaction_row import INTERACTION_COLUMNS, interaction_of
+from storage.postgres.remapping import Remapper
+from storage.postgres.settlement import Unobserved, settling_connection
+from storage.postgres.settling import Settler
+from tests.support.simple_mapper import simple_interactions
+from tracedata import Interaction
+
+_STORED = sql.SQL(
+    "SELECT {} FROM relayscope.ai_interactions WHERE workspace_id = %(workspace_id)s ORDER BY trace_id, span_id"
+).format(sql.SQL(", ").join(map(sql.Identifier, INTERACTION_COLUMNS)))
+
+
+class Count(Unobserved):
+    """What settling told, added up."""
+
+    def __init__(self) -> None:
+        self.traces = self.failed = self.oversized = self.changed = 0
+        self.lags: list[float] = []
+
+    def settled(self, *, traces: int, failed: int, oversized: int, changed: int) -> None:
+        self.traces += traces
+        self.failed += failed
+        self.oversized += oversized
+        self.changed += changed
+
+    def lagged(self, seconds: Sequence[float]) -> None:
+        self.lags += seconds
+
+
+@asynccontextmanager
+async def settling(
+    dsn: str,
+    map_all: MapInteractions = simple_interactions,
+    *,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+) -> AsyncIterator[tuple[Any, Settler, Count]]:
+    """A connection, a settler that works over it and looks at once again at what waits, and what it tells."""
+    count = Count()
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        async with settling_connection(dsn, connect_timeout_s=5, application_name="test-settling") as connection:
+            settler = Settler(
+                Remapper(lambda _: map_all, executor=executor, bounds=bounds),
+                instruments=count,
+                partition_width="day",
+                recheck_s=0.0,
+                patience_s=86_400.0,
+            )
+            yield connection, settler, count
+
+
+async def settle(dsn: str, map_all: MapInteractions = simple_interactions) -> Count:
+    """Settles until nothing is left to do."""
+    async with settling(dsn, map_all) as (connection, settler, count):
+        while await settler.round(connection):
+            pass
+        return count
+
+
+async def stored_interactions(dsn: str, workspace_id: int = 1) -> list[Interaction]:
+    """All of a workspace, by their ids."""
+    async with settling_connection(dsn, connect_timeout_s=5, application_name="test-reading") as connection:
+        cursor = connection.cursor(binary=True)
+        parameters: Mapping[str, object] = {"workspace_id": workspace_id}
+        await cursor.execute(_STORED, parameters)
+        return [interaction_of(row) for row in await cursor.fetchall()]
