@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import namedtuple_row
 
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, interaction_of
-from storage.postgres.reader import configure_reading
+from storage.postgres.read_pool import configure_reading
 from tracedata import Interaction
 
 _ROWS = sql.SQL("SELECT {} FROM relayscope.ai_interactions WHERE trace_id = ANY(%s) ORDER BY start_time").format(
