@@ -14,12 +14,13 @@ import pytest
 
 from tests.support.live_pair import ENVIRONMENT, PAIRS, Pair, perform
 from tests.support.live_shortfall import faults
-from tests.support.otlp_recording import sender
+from tests.support.otlp_recording import sending
 from tests.support.stored_interaction import stored_interactions
 from tests.support.system import System
 from tests.support.waiting import wait_until
 
-_SETTLED_S = 15.0
+# As in tests/e2e/test_recordings.py.
+_SETTLED_S = 30.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,14 +44,15 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 def test_every_call_is_one_row(system: System, folder: Path, pair: Pair, request: pytest.FixtureRequest) -> None:
-    recording = perform(pair, folder, sender(system.ready))
+    with sending(system.ready) as send:
+        recording = perform(pair, folder, send)
     if request.config.getoption("--record"):
         recording.write(pair.recording)
 
     def faults_now() -> list[str]:
         return faults(pair, recording.calls, stored_interactions(system.ready.database_url, recording.trace_ids))
 
-    # Parts of a trace are settled within a second or so; what stays wrong is told.
+    # What stays wrong is told.
     with suppress(AssertionError):
         wait_until(lambda: not faults_now(), "the rows are those of the calls", timeout_s=_SETTLED_S)
     assert faults_now() == []

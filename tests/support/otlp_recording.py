@@ -6,8 +6,9 @@ import gzip
 import re
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -189,25 +190,23 @@ class _GrpcHandler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has 
         return grpc.unary_unary_rpc_method_handler(export)
 
 
-def sender(ready: Ready) -> Callable[[OtlpRequest], None]:
-    """Sends requests to a running system, as they came; fails unless all of each was accepted."""
+@contextmanager
+def sending(ready: Ready) -> Iterator[Callable[[OtlpRequest], None]]:
+    """Sends requests to a running system, as they came; fails unless all of each was accepted. Any thread may send."""
+    with (
+        httpx.Client(base_url=f"http://127.0.0.1:{ready.otlp_http}", trust_env=False, timeout=30.0) as client,
+        grpc.insecure_channel(f"127.0.0.1:{ready.otlp_grpc}") as channel,
+    ):
+        methods = {path: channel.unary_unary(method) for path, method in _SERVICES.items()}
 
-    def send(request: OtlpRequest) -> None:
-        answer = _send_grpc(ready, request) if request.is_grpc else _send_http(ready, request)
-        # An answer without a word says that everything was taken.
-        assert answer == b"", f"{request.path}: {answer!r}"
+        def send(request: OtlpRequest) -> None:
+            if request.is_grpc:
+                answer: bytes = methods[request.path](request.body, timeout=30.0)
+            else:
+                response = client.post(request.path, content=request.body, headers=dict(request.headers))
+                assert response.status_code == 200, f"{request.path}: {response.status_code} {response.text}"
+                answer = response.content
+            # An answer without a word says that everything was taken.
+            assert answer == b"", f"{request.path}: {answer!r}"
 
-    return send
-
-
-def _send_http(ready: Ready, request: OtlpRequest) -> bytes:
-    url = f"http://127.0.0.1:{ready.otlp_http}{request.path}"
-    response = httpx.post(url, content=request.body, headers=dict(request.headers), trust_env=False, timeout=30.0)
-    assert response.status_code == 200, f"{request.path}: {response.status_code} {response.text}"
-    return response.content
-
-
-def _send_grpc(ready: Ready, request: OtlpRequest) -> bytes:
-    with grpc.insecure_channel(f"127.0.0.1:{ready.otlp_grpc}") as channel:
-        answer: bytes = channel.unary_unary(_SERVICES[request.path])(request.body, timeout=30.0)
-        return answer
+        yield send

@@ -26,5 +26,5 @@ def stored_interactions(dsn: str, trace_ids: Collection[bytes]) -> Sequence[Inte
 async def _stored(dsn: str, trace_ids: Collection[bytes]) -> Sequence[Interaction]:
     async with await psycopg.AsyncConnection.connect(dsn, row_factory=namedtuple_row) as connection:
         await configure_reading(connection)
-        cursor = await connection.execute(_ROWS, (list(trace_ids),))
+        cursor = await connection.execute(_ROWS, (list(trace_ids),), binary=True)
         return [interaction_of(row) for row in await cursor.fetchall()]
