@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from processors.ai.convention import CONVENTIONS
 from processors.ai.detection import path_of, plan_for
@@ -31,29 +31,31 @@ KEYS = _keys(FIELDS) - _WEAK
 _KEYS_BUT_REQUEST = _keys(FIELDS[:-1]) - _WEAK
 
 
-def ancestors(parent_key: bytes, index: Mapping[bytes, Span]) -> Iterator[Span]:
-    """The spans above one, the nearest first, as far as they are at hand."""
-    seen = 0
-    trace_id = parent_key[:16]
-    span = index.get(parent_key)
-    while span is not None and seen < MAX_ANCESTORS:
-        yield span
-        seen += 1
+def ancestors(draft: Draft, index: Mapping[bytes, Span]) -> list[tuple[bytes, Span]]:
+    """The spans above what a draft tells of, with their keys, the nearest first, as far as they are at hand."""
+    found: list[tuple[bytes, Span]] = []
+    trace_id, parent = draft.trace_id, draft.parent_span_id
+    while parent and len(found) < MAX_ANCESTORS:
+        key = trace_id + parent
+        span = index.get(key)
+        if span is None:
+            break
+        found.append((key, span))
         parent = span.parent_span_id
-        span = index.get(trace_id + parent) if parent else None
+    return found
 
 
-def inherit(draft: Draft, above: Iterable[Span], drafts: Mapping[bytes, Draft]) -> None:
+def inherit(draft: Draft, above: Iterable[tuple[bytes, Span]], drafts: Mapping[bytes, Draft]) -> None:
     """Fills what the draft lacks from the spans above it."""
     missing = [field for field in FIELDS if not getattr(draft, field)]
-    for span in above:
-        if not missing:
-            return
-        keys = KEYS if missing[-1] == "request_id" else _KEYS_BUT_REQUEST
+    if not missing:
+        return
+    keys = KEYS if not draft.request_id else _KEYS_BUT_REQUEST
+    for key, span in above:
         attributes = span.attributes
         if keys.isdisjoint(attributes):
             continue
-        source = drafts.get(span.trace_id + span.span_id)
+        source = drafts.get(key)
         if source is not None:
             draft.made_up_session = draft.made_up_session or source.made_up_session
             values = {field: getattr(source, field) for field in missing}
@@ -64,3 +66,7 @@ def inherit(draft: Draft, above: Iterable[Span], drafts: Mapping[bytes, Draft]) 
             if value:
                 setattr(draft, field, value)
         missing = [field for field in missing if not values[field]]
+        if not missing:
+            return
+        if draft.request_id:
+            keys = _KEYS_BUT_REQUEST

@@ -20,7 +20,7 @@ _NOTHING: tuple[object, ...] = ({}, [])
 _Sources = Sequence[tuple[Source, Path]]
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """What a row keeps of messages: the new part of the input, the output, and the names of the tools that were called."""
 
     prompt: str = ""
@@ -56,14 +56,17 @@ def said(plan: Plan, reader: Reader, operation: OperationName) -> Said:
 def said_of_tool(plan: Plan, reader: Reader) -> Said:
     """What the span of a tool says: its arguments and its result."""
     arguments, result = _first_found(reader, plan.arguments), _first_found(reader, plan.result)
+    if arguments is None and result is None:
+        # Some tell of a tool in messages, as of a model.
+        return said(plan, reader, "tool")
     return Said(prompt=printed(arguments)[:MAX_TEXT_CHARS], response=printed(result)[:MAX_TEXT_CHARS])
 
 
 def whole(plan: Plan, reader: Reader, operation: OperationName | None) -> Conversation:
     """All messages and tools."""
     tools = tuple(_tools(plan, reader))
-    if operation == "tool":
-        return Conversation(input=_tool_input(plan, reader), output=_tool_output(plan, reader), tools=tools)
+    if operation == "tool" and (asked := _tool_input(plan, reader)):
+        return Conversation(input=asked, output=_tool_output(plan, reader), tools=tools)
     return Conversation(
         input=tuple(message_of(entry) for entry in _input(plan, reader)),
         output=tuple(message_of(entry) for entry in _output(plan, reader)) if operation != "embedding" else (),
@@ -95,7 +98,8 @@ def _first_found(reader: Reader, paths: Sequence[Path]) -> object:
     for path in paths:
         value = reader.value(path)
         if value is not None and value not in ("", "{}", "null"):
-            return value
+            is_quoted = isinstance(value, str) and value[:1] == '"'
+            return decoded(value) if is_quoted else value
     return None
 
 

@@ -64,7 +64,7 @@ def inside(value: object, steps: Sequence[str]) -> object:
     for step in steps:
         if isinstance(value, str):
             value = decoded(value)
-        if isinstance(value, Mapping):
+        if is_map(value):
             value = value.get(step)
         elif is_array(value) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
@@ -75,6 +75,11 @@ def inside(value: object, steps: Sequence[str]) -> object:
 
 def is_array(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, list | tuple)
+
+
+def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether ``value`` has keys; nearly all that do are plain dicts, which are known quicker than all mappings are."""
+    return value.__class__ is dict or isinstance(value, Mapping)
 
 
 def as_text(value: object) -> str:

@@ -33,7 +33,7 @@ _NO_PARAMETERS = frozenset(
 _MADE_UP_IDS = ("__", "lc_run", "run-")
 
 
-class Draft(msgspec.Struct):
+class Draft(msgspec.Struct, gc=False):
     """The fields of ``Interaction`` as one source tells them, and where it stands. Mutable: joining changes it.
 
     ``is_echo``: it repeats what the call above it says. ``is_borrowed``: a library that has spans of its own wrote on another's.
@@ -81,7 +81,7 @@ class Draft(msgspec.Struct):
         return self.operation in MODEL_OPERATIONS
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True, gc=False):
     """What is read: a span, or records that tell of one. ``key`` is the trace's id and the span's."""
 
     key: bytes
@@ -159,7 +159,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         subject.is_span,
         operation,
         _name(operation, plan, reader, agent, subject.name),
-        _provider(plan, reader, requested or served),
+        _provider(plan, reader, requested or served, is_model=is_model),
         requested,
         served,
         _response_id(plan, reader) if is_model else "",
@@ -202,11 +202,13 @@ def _name(operation: OperationName, plan: Plan, reader: Reader, agent: str, name
     return name[:_MAX_NAME_CHARS]
 
 
-def _provider(plan: Plan, reader: Reader, model: str) -> str:
+def _provider(plan: Plan, reader: Reader, model: str, *, is_model: bool) -> str:
     for text in reader.texts(plan.provider):
         if provider := provider_of(text):
             return provider
-    if "/" in model and (provider := provider_of_model(model)):
+    if not is_model:
+        return ""
+    if model and (provider := provider_of_model(model)):
         return provider
     # Gateways write whose a model is before its name.
     prefixes = (provider_of_model(text) for text in reader.texts(plan.model_requested) if "/" in text)

@@ -72,6 +72,8 @@ def failure_of(
     """How the call of a span failed, if it did."""
     error_type = reader.text(plan.error_type) if plan.error_type else ""
     has_failed = status_code == StatusCode.ERROR or bool(error_type)
+    code = reader.number(plan.error_code) if plan.error_code else None
+    has_failed = has_failed or (code is not None and code >= 400)
     if not has_failed and plan.failure:
         has_failed = any(str(reader.value(path)).strip('"').lower() in _FAILURES for path in plan.failure)
     if not has_failed:
@@ -80,7 +82,7 @@ def failure_of(
     message = status_message or reader.text(plan.error_message) or told
     error_type = error_type or raised
     return Failure(
-        _class(reader.number(plan.error_code), error_type, message or told, raised),
+        _class(code, error_type, message or told, raised),
         error_type,
         message.partition("Traceback (most recent call last)")[0].strip()[:MAX_MESSAGE_CHARS],
     )

@@ -50,18 +50,13 @@ class Groups:
         return list(found.values())
 
 
-def call_above(
-    draft: Draft, above: Iterable[Span], positions: Mapping[bytes, int], drafts: Sequence[Draft]
-) -> int | None:
-    """The nearest call of a model above, which the draft may be a part of."""
-    for span in above:
-        position = positions.get(span.trace_id + span.span_id)
-        if position is None:
-            continue
-        operation = drafts[position].operation
-        if drafts[position].is_model:
-            return position if _may_be_part(draft, drafts[position]) else None
-        if operation in _BOUNDARIES:
+def call_above(draft: Draft, containers: Iterable[int], drafts: Sequence[Draft]) -> int | None:
+    """The nearest call of a model above, which the draft may be a part of; ``containers`` are the drafts above, by position."""
+    for position in containers:
+        around = drafts[position]
+        if around.is_model:
+            return position if _may_be_part(draft, around) else None
+        if around.operation in _BOUNDARIES:
             return None
     return None
 
@@ -195,6 +190,4 @@ def _order(draft: Draft) -> tuple[int, int, bytes, bytes]:
 
 def depth_of(draft: Draft, index: Mapping[bytes, Span]) -> int:
     """How many spans at hand are above."""
-    if not draft.parent_span_id:
-        return 0
-    return sum(1 for _ in ancestors(draft.trace_id + draft.parent_span_id, index))
+    return len(ancestors(draft, index))

@@ -145,15 +145,16 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
     for position, draft in enumerate(drafts):
         if not draft.parent_span_id:
             continue
-        line = list(ancestors(draft.trace_id + draft.parent_span_id, index))
-        if not line:
-            continue
-        if draft.is_model and owners[position] == position:
-            call = call_above(draft, line, positions, drafts)
-            if call is not None and draft.is_span:
-                above[position] = call
-        containers[position] = [at for span in line if (at := positions.get(span.trace_id + span.span_id)) is not None]
+        line = ancestors(draft, index)
         inherit(draft, line, by_key)
+        around = [positions[key] for key, _ in line if key in positions]
+        if around:
+            containers[position] = around
+            if draft.is_model and draft.is_span and (call := call_above(draft, around, drafts)) is not None:
+                above[position] = call
+    for position, call in above.items():
+        # What stands on a borrowed span may be another call's, so this one is told of by itself.
+        drafts[position].is_echo &= not (drafts[call].is_borrowed and drafts[position].response_id)
     for draft in drafts:
         draft.session_id = draft.session_id or draft.made_up_session
     groups = Groups(drafts)
@@ -166,10 +167,8 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
     join_by_time(drafts, groups)
     _use_aggregates(drafts, containers)
     calls = [[drafts[position] for position in members] for members in groups.members()]
-    # What only repeats a call that is not at hand is none by itself, unless it tells which it is.
-    return [
-        _joined(call, index) for call in calls if not all(draft.is_echo and not draft.response_id for draft in call)
-    ]
+    # What only repeats a call that is not at hand is none by itself.
+    return [_joined(call, index) for call in calls if not all(draft.is_echo for draft in call)]
 
 
 def _joined(drafts: Sequence[Draft], index: Mapping[bytes, Span]) -> list[Draft]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from processors.ai.decoding import as_text, decoded, is_array, printed
-from processors.ai.part import first, parts_of, tool_call
+from processors.ai.decoding import as_text, decoded, is_array, is_map, printed
+from processors.ai.part import first, parts_of, tool_call, without_blobs
 from tracedata.interaction import Message, Part
 
 # Whose a message is, and the message as it came.
@@ -33,6 +33,7 @@ _ROLES = {
     "tool_result": "tool",
 }
 _PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "human", "ai", "model", "function"})
+_OUR_ROLES = frozenset({"system", "user", "assistant", "tool"})
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 # Items of OpenAI's Responses API that are no messages.
 _ITEMS = {
@@ -84,7 +85,7 @@ def entries(value: object, role: str, depth: int = 0) -> list[Entry]:
         return []
     if isinstance(value, str):
         return [(role, value)]
-    if is_array(value):
+    if value.__class__ is list or is_array(value):
         return _of_list(value, role, depth)
     if isinstance(value, Mapping):
         return _of_map(value, role, depth) if value else []
@@ -93,9 +94,9 @@ def entries(value: object, role: str, depth: int = 0) -> list[Entry]:
 
 def _of_list(items: Sequence[object], role: str, depth: int) -> list[Entry]:
     head = items[0] if items else None
-    if isinstance(head, Mapping):
+    if is_map(head):
         if "role" in head or "parts" in head:
-            return [entry for item in items for entry in _of_item(item, role, depth)]
+            return _of_messages(items, role, depth)
         if _is_part(head):
             return [(role, {"parts": items})]
     elif isinstance(head, str) and len(items) == 2 and head.lower() in _PLAIN_ROLES and depth:
@@ -104,6 +105,17 @@ def _of_list(items: Sequence[object], role: str, depth: int) -> list[Entry]:
         # One prompt for each answer that was asked for: LangChain calls models with several.
         items = items[:1]
     return [entry for item in items for entry in _of_item(item, role, depth)]
+
+
+def _of_messages(items: Sequence[object], role: str, depth: int) -> list[Entry]:
+    found: list[Entry] = []
+    for item in items:
+        said = item.get("role") if is_map(item) else None
+        if said is not None:
+            found.append((role_of(said, role), item))
+        else:
+            found.extend(_of_item(item, role, depth))
+    return found
 
 
 def _is_pair(item: Sequence[object]) -> bool:
@@ -129,7 +141,7 @@ _NO_PART_KEYS = frozenset({"role", "message", "function", "page_content"})
 
 def _of_item(item: object, role: str, depth: int) -> list[Entry]:
     if isinstance(item, str):
-        return entries(item, role, depth + 1) if item[:1] in {"{", "["} else ([(role, item)] if item else [])
+        return entries(item, role, depth + 1) if item[:1] in {"{", "[", '"'} else ([(role, item)] if item else [])
     if isinstance(item, Mapping):
         return _of_map(item, role, depth)
     return entries(item, role, depth + 1)
@@ -180,6 +192,8 @@ def role_of(said: object, otherwise: str) -> str:
     if said.__class__ is not str or not said:
         return otherwise
     text = str(said)
+    if text in _OUR_ROLES:
+        return text
     return _ROLES.get(text.lower(), text)
 
 
@@ -224,7 +238,7 @@ def plain_text(entry: Entry) -> str:
 def finish_of_entry(entry: Entry) -> str:
     """What a plain message says of its end."""
     raw = entry[1]
-    return as_text(raw.get("finish_reason")) if isinstance(raw, Mapping) else ""
+    return as_text(raw.get("finish_reason")) if is_map(raw) else ""
 
 
 _PLAIN_KEYS = frozenset({"role", "parts", "name", "finish_reason"})
@@ -275,7 +289,7 @@ def _content(raw: Mapping[str, object]) -> object:
             # Gemini: a content has parts of its own.
             inner = content.get("parts") if isinstance(content, Mapping) else None
             return inner if inner is not None else content
-    return None if any(key in raw for key in _KNOWN_KEYS) else printed(raw)
+    return None if any(key in raw for key in _KNOWN_KEYS) else printed(without_blobs(raw))
 
 
 _KNOWN_KEYS = frozenset(

@@ -115,7 +115,9 @@ def provider_of_host(endpoint: str) -> str:
 
 @lru_cache(2_048)
 def provider_of_model(model: str) -> str:
-    """Who serves a model whose name begins with that, as gateways write it."""
+    """Who serves a model whose name begins with that, as gateways write it; a region stands before names of Bedrock only."""
+    if _REGION.match(model[:_MAX_CHARS].lower()):
+        return "aws.bedrock"
     head, slash, _ = model[:_MAX_CHARS].lower().partition("/")
     if not slash or head in {"models", "projects", "publishers", "accounts"}:
         return ""

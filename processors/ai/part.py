@@ -116,7 +116,11 @@ def part_of(item: Mapping[str, object]) -> Part:
     kind = _TYPES.get(said.lower().replace("-", "_")) if said else None
     if kind is None and not said:
         kind = next((_KEYS[key] for key in item if key in _KEYS and item[key] is not None), None)
-        if kind is None and "name" in item and ("arguments" in item or "args" in item or "input" in item):
+        if (
+            kind is None
+            and ("name" in item or "tool_name" in item)
+            and ("arguments" in item or "args" in item or "input" in item)
+        ):
             kind = "tool_call"
     maker = _MAKERS.get(kind or "")
     return maker(item, kind or "") if maker else _other(item, said or "unknown")
@@ -188,7 +192,9 @@ def text_of(result: object) -> str:
         texts = [part.text for part in parts_of(result)]
         if all(texts):
             return "\n".join(texts)
-    return printed(without_blobs(result) if isinstance(result, Mapping) else result)
+    return printed(
+        without_blobs({"result": result})["result"] if is_array(result) or isinstance(result, Mapping) else result
+    )
 
 
 def _media(item: Mapping[str, object], kind: str) -> Part:

@@ -132,7 +132,7 @@ def prompts(told: Sequence[Told]) -> Mapping[str, Sequence[tuple[int, str]]]:
 
 
 def _session(one: Told) -> str:
-    plan = plan_for(_scope_of(one), one.record.attributes)
+    plan = plan_for(scope_of(one), one.record.attributes)
     return Reader(one.record.attributes).text(plan.session_id)
 
 
@@ -165,7 +165,7 @@ def _subject(together: Sequence[Told]) -> Subject:
         parent_span_id=record.span_id,
         start=_start(record, min(moments)) if is_alone else min(moments),
         end=max(moments),
-        scope=_scope_of(together[0]),
+        scope=scope_of(together[0]),
         service=record.resource.service_name,
         name=together[0].name,
         attributes=record.attributes
@@ -185,6 +185,6 @@ def _start(record: LogRecord, end: int) -> int:
     return max(end - round(duration * _NS_PER_MS), 0) if duration and 0 < duration < _MAX_DURATION_MS else end
 
 
-def _scope_of(one: Told) -> str:
+def scope_of(one: Told) -> str:
     """Records come through loggers of any name: what tells by itself is known by the name of the event."""
     return scope_of_event(one.name) or one.record.scope.name

@@ -71,5 +71,11 @@ CONVENTION = Convention(
         "traceloop.entity.input#inputs",
         "traceloop.entity.input",
     ),
-    result=("gen_ai.tool.call.result", "traceloop.entity.output"),
+    result=(
+        "gen_ai.tool.call.result",
+        "traceloop.entity.output#output.kwargs.content",
+        "traceloop.entity.output#output.content",
+        "traceloop.entity.output#output",
+        "traceloop.entity.output",
+    ),
 )
