@@ -134,7 +134,8 @@ class Rewriting:
                 unique, number = f"{name}#{number}", number + 1
             # A key that was redacted itself is not told where its value is counted.
             place = prefix + key if name == key else f"{prefix}{name}"
-            after[unique] = self.value(value, key, place)
+            # Whoever reads what is stored knows the key as it is now.
+            after[unique] = self.value(value, name, place)
         return after
 
     def _is_any_suspicious(self, attributes: Attributes) -> bool:
@@ -174,8 +175,8 @@ class Rewriting:
             return value if after == text else bytes_of(after, value)
         if isinstance(value, Mapping):
             return {
-                name: self.value(item, self._redactor.keys.below(key, inner), f"{place}.{name}")
-                for (inner, item), name in zip(value.items(), self._names(value), strict=True)
+                name: self.value(item, self._redactor.keys.below(key, name), f"{place}.{name}")
+                for item, name in zip(value.values(), self._names(value), strict=True)
             }
         return [self.value(item, key, place) for item in value]
 

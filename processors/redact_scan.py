@@ -142,8 +142,8 @@ class Gathering:
         if isinstance(value, bytes):
             self.texts.append(text_of(value))
         elif isinstance(value, Mapping):
-            # Rules know a member by the keys around it, too.
-            self._is_marked = self._is_marked or self._redactor.keys.has_rules
+            # What is denied may be so by the keys around it.
+            self._is_marked = self._is_marked or self._redactor.keys.has_paths
             self._attributes(value)
         elif isinstance(value, Sequence):
             self._values(value)

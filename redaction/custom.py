@@ -52,11 +52,29 @@ def _checked(pattern: str, place: str) -> bytes:
         raise ValueError(f"{place}: matches the empty text, so it would match everywhere")
     if not pattern.isascii():
         raise ValueError(f"{place}: only ASCII characters can stand in a pattern")
+    trigger = _trigger(pattern).encode()
     try:
-        hyperscan.Database().compile(expressions=[pattern.encode()], ids=[0], elements=1, flags=[0])
+        hyperscan.Database().compile(expressions=[trigger], ids=[0], elements=1, flags=[0])
     except hyperscan.error as exc:
         raise ValueError(f"{place}: only what needs no backtracking: no look-around, no back-references") from exc
-    return pattern.encode()
+    return trigger
+
+
+_PIECE = regex.compile(r"\\.|[\[\]]|[^\\\[\]]+", regex.DOTALL)
+
+
+def _trigger(pattern: str) -> str:
+    """The pattern as stage one sees texts: what is not ASCII is a question mark there, and may be of a word."""
+    parts: list[str] = []
+    is_class = False
+    for piece in _PIECE.findall(pattern):
+        if piece in "[]":
+            is_class = piece == "["
+        if piece == r"\w":
+            parts.append(r"\w?" if is_class else r"[\w?]")
+        elif piece not in (r"\b", r"\B") or is_class:
+            parts.append(piece)
+    return "".join(parts)
 
 
 def _is_luhn(value: str) -> bool:

@@ -9,16 +9,19 @@ SECRET_VALUE = "SECRET_VALUE"  # noqa: S105 - the name of an entity
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 # What redaction wrote itself says nothing about what stands beside it. Tags such as <PHONE> do, so a name has two parts here.
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9]*_[A-Z0-9_]+(?::[^<>\s]*)?>")
-# How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none.
+# How a key ends whose value is a secret. Words, so that token counts, tokenizers, authors and session ids are none; a word
+# "token" alone is none either, since models' outputs are full of them.
 _SECRET = re.compile(
-    r"(?:^| )(?:password|passwd|passphrase|pwd|secret|client secret|secret key|secret access key|api key|apikey|access key"
-    r"|private key|encryption key|authorization|proxy authorization|access token|refresh token|id token|auth token|bearer token"
-    r"|session token|csrf token|xsrf token|credential|credentials|cookie|set cookie|bearer)$"
+    r"(?:^| )(?<!has )(?<!is )(?:[a-z]*(?:passwords?|passwd|passphrases?)|pwd|(?:db|database|user|admin|root|pg|smtp) pass|[a-z]*secrets?"
+    r"|(?:[a-z]* )?(?:api|access|private|encryption|secret) ?keys?|(?:proxy )?authorization|(?:access|refresh|id|auth|bearer|session|csrf|xsrf) ?tokens?"
+    r"|credentials?|(?:set )?cookies?|bearer)(?: value| hash)?(?: [0-9]+)?$"
 )
-# The same as a Hyperscan expression: the end of such a key of a member of JSON, in strings in JSON too.
+# The same as a Hyperscan expression, and more: the end of such a key of a member of JSON, in strings in JSON too.
 SECRET_MEMBER = (
-    rb"(?i)(?:password|passwd|passphrase|pwd|secret|(?:secret|api|access|private|encryption)[^a-z\"]{0,3}key|authorization"
-    rb"|(?:access|refresh|id|auth|bearer|session|csrf|xsrf)[^a-z\"]{0,3}token|credentials?|cookie|bearer)[_\-. ]{0,3}\\*\"\s*:"
+    rb"(?i)(?:passwords?|passwd|passphrases?|pwd|(?:db|database|user|admin|root|pg|smtp)[^a-z\"]{0,20}pass|secrets?"
+    rb"|(?:secret|api|access|private|encryption)[^a-z\"]{0,20}keys?|authorization"
+    rb"|(?:access|refresh|id|auth|bearer|session|csrf|xsrf)[^a-z\"]{0,20}tokens?|credentials?|cookies?|bearer)"
+    rb"(?:[^a-z\"]{0,5}(?:value|hash))?[^a-z\"]{0,20}\\*\"\s*:"
 )
 _PROMPTS = re.compile(
     r"gen_ai\.(?:input\.messages|system_instructions|prompt(?:\.\d+\..*)?)|input\.value|llm\.input_messages\..*|llm\.prompts?(?:\..*)?"

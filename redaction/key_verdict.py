@@ -38,7 +38,9 @@ class KeyRules:
         self._deny = [(_glob(rule.keys), rule.entity) for rule in policy.deny]
         self._allow = [(_glob(rule.keys), frozenset(rule.entities)) for rule in policy.allow]
         self._known: dict[str, KeyVerdict] = {}
-        self.has_rules = bool(self._deny or self._allow)
+        # Kept whole, a value is a text like any other.
+        self._kept = {entity for entity, rule in policy.entities.items() if rule.operator == "keep"}
+        self.has_paths = bool(self._deny)
 
     @property
     def triggers(self) -> Sequence[bytes]:
@@ -48,8 +50,11 @@ class KeyRules:
         return (SECRET_MEMBER,) if self._has_secrets else ()
 
     def below(self, key: str, name: str) -> str:
-        """The key of a member of the map, or the JSON object, that stands below a key; rules know it by either name."""
-        return f"{key}{_BELOW}{name}" if self.has_rules and key else name
+        """The key of a member of the map, or the JSON object, that stands below a key.
+
+        What is denied is known by the way to it as well, what is allowed by its own name only: nothing passes by accident.
+        """
+        return f"{key}{_BELOW}{name}" if self.has_paths and key else name
 
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)
@@ -66,10 +71,13 @@ class KeyRules:
         names = key.split(_BELOW)[-_MAX_NAMES:]
         words = words_of(names[-1])
         keys = [".".join(names[first:]) for first in range(len(names))]
-        rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys)]
+        rules = [entities for pattern, entities in self._allow if _is_one(pattern, keys[-1:])]
         is_free = any(not entities for entities in rules)
+        exempt = frozenset().union(*rules)
         whole = None if is_free else self._whole(keys, words)
-        return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=frozenset().union(*rules))
+        if whole in exempt or whole in self._kept:
+            whole = None
+        return KeyVerdict(words=words, whole=whole, is_free=is_free, exempt=exempt)
 
     def _whole(self, keys: Sequence[str], words: str) -> str | None:
         for pattern, entity in self._deny:

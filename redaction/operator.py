@@ -102,15 +102,19 @@ def _associated(entity: str, workspace_id: int) -> list[bytes]:
 
 
 def _masked(value: str, keep_last: int) -> str:
-    """Letters and digits become ``*`` but for the last ones; at least half of them do."""
-    total = sum(map(str.isalnum, value))
+    """Letters and digits become ``*`` but for the last ones; at least half of them do. A mask stays as it is."""
+    total = sum(map(_is_maskable, value))
     hidden = total - min(keep_last, total // 2)
     masked: list[str] = []
     for character in value:
-        is_hidden = character.isalnum() and hidden > 0
+        is_hidden = _is_maskable(character) and hidden > 0
         hidden -= is_hidden
         masked.append("*" if is_hidden else character)
     return "".join(masked)
+
+
+def _is_maskable(character: str) -> bool:
+    return character.isalnum() or character == "*"
 
 
 def _normalised(entity: str, value: str) -> str:

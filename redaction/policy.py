@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -83,7 +82,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     default rule; ``allow`` and ``deny`` are looked up by attribute key; ``drop_content`` removes model content whole.
     """
 
-    entities: Mapping[str, EntityRule] = MappingProxyType({})
+    entities: Mapping[str, EntityRule] = msgspec.field(default_factory=dict[str, EntityRule])
     countries: Sequence[str] = ()
     secrets: bool = True
     allow: Sequence[KeyRule] = ()

@@ -118,7 +118,9 @@ class Redactor:
         """The text replaced whole, unless there is nothing in it, or redaction did that before."""
         if not text or PLACEHOLDER.fullmatch(text) or self._operators.is_kept(entity):
             return Redacted(text)
-        return Redacted(self._operators.apply(entity, text), {entity: 1})
+        after = self._operators.apply(entity, text)
+        # A mask of before stays as it is.
+        return Redacted(text) if after == text else Redacted(after, {entity: 1})
 
     def _redacted(self, text: str, verdict: KeyVerdict, key: str, hits: Hits | None) -> Redacted:
         if verdict.is_free:
@@ -264,10 +266,10 @@ class _Work:
                 start, end = _outside(start, end, done)
                 if start >= end:
                     continue
-            parts += [
-                text[position:start],
-                self._redactor.replacement(finding.entity, folded.text[finding.start : finding.end]),
-            ]
+            after = self._redactor.replacement(finding.entity, folded.text[finding.start : finding.end])
+            if after == text[start:end]:
+                continue
+            parts += [text[position:start], after]
             position = end
             self._count({finding.entity: 1})
         return "".join([*parts, text[position:]]) if parts else text

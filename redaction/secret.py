@@ -22,7 +22,10 @@ _TIMEOUT_S = 0.5
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character), or that ``is_one`` denies, are none."""
+    """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character), or that ``is_one`` denies, are none.
+
+    ``is_run``: what goes on behind a long secret in the same characters is a part of it, however long.
+    """
 
     entity: str
     triggers: Sequence[bytes]
@@ -31,6 +34,7 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     entropy: float = 0.0
     flags: int = 0
     is_one: Callable[[str], bool] | None = None
+    is_run: bool = True
 
 
 def _token(entity: str, *prefixes: str, body: str, entropy: float = 3.0) -> _Rule:
@@ -50,7 +54,9 @@ _NAMES = (
     r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:key|access[_-]?key))?|client[_-]?secret|api[_-]?key|apikey|x-api-key|access[_-]?key"
     r"|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|private[_-]?key|encryption[_-]?key"
 )
-_BARE = r"[^\s\"',;&<>(){}\[\]$]"
+_BARE = r"[^\s\"',;&<>(){}\[\]]"
+# Names of headers, of which the whole value counts.
+_QUOTE = r"\\{0,3}[\"']"
 _NAME_TRIGGERS = (
     rb"(?i)pass(?:word|wd|phrase)[^a-z]",
     rb"(?i)pwd[^a-z]",
@@ -58,17 +64,36 @@ _NAME_TRIGGERS = (
     rb"(?i)(?:api|access|private|encryption)[_\-]?key[^a-z]",
     rb"(?i)(?:auth|access|refresh|id|session)[_\-]?token[^a-z]",
 )
+# From here on a secret may be cut by a bound of its rule.
+_LONG = 64
+_RUN = regex.compile(r"[A-Za-z0-9_\-+/=.~%]*")
 
 # Names of variables, types and placeholders.
 _NO_SECRET = regex.compile(
     r"(?:none|null|true|false|undefined|redacted|hidden|required|string|str|bool|int|optional|[*x.•-]+|<.*>|\$\{?.*|%\(?.*|\{\{?.*|\[.*)"
-    r"|[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)[a-z_]*|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?",
+    r"|[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)[a-z_]*|[a-z_.]+\.[a-z_.]+(?:\(.*)?|[a-z_]+\(.*|os\.environ.*|process\.env.*|(?:str|bytes|int|bool|String|Optional)(?:\b.*)?|~?(?:/[\w.\-]+)+/?|x:[0-9].*",
     regex.IGNORECASE,
 )
 
 
 def _is_secret_value(value: str) -> bool:
     return _NO_SECRET.fullmatch(value) is None
+
+
+def _is_token(value: str) -> bool:
+    """Whether it is no word or name: there are digits in it, or both cases."""
+    return any(map(str.isdigit, value)) or not (value.islower() or value.isupper() or value.istitle())
+
+
+_SESSION = regex.compile(
+    r"(?:^|[;\s])[\w.\-]*(?:sess|sid|auth|token|jwt|csrf|xsrf|remember|login|key)[\w.\-]*=.|=(?=[^;]{12})[^;]*[0-9]",
+    regex.IGNORECASE,
+)
+
+
+def _is_session(cookies: str) -> bool:
+    """Whether one of them may let somebody in, by its name or by how it looks; languages and themes may not."""
+    return _SESSION.search(cookies) is not None
 
 
 def _is_credentials(value: str) -> bool:
@@ -156,10 +181,11 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         entity="SECRET_BEARER",
         triggers=[rb"(?i)bearer[ :=]"],
-        pattern=r"\bbearer[ :=]{1,3}(?P<secret>[A-Za-z0-9_\-.~+/]{16,4000}={0,2})",
+        pattern=r"\bbearer[ :=]{1,3}(?P<secret>[A-Za-z0-9_\-.~+/]{10,4000}={0,2})",
         reach=4100,
         entropy=2.5,
         flags=regex.IGNORECASE,
+        is_one=_is_token,
     ),
     _Rule(
         entity="SECRET_BEARER",
@@ -172,9 +198,10 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         entity="SECRET_URL_PASSWORD",
         triggers=[rb"://[^\s/@:]{0,100}:[^\s@]"],
-        pattern=r"[a-z][a-z0-9+.\-]{1,30}://[^\s/@:\"']{0,100}:(?P<secret>[^\s@/\"'<>]{1,200})@",
+        pattern=r"[a-z][a-z0-9+.\-]{1,30}://[^\s/@:\"']{0,100}:(?P<secret>[^\s/\"'<>]{1,200})@",
         reach=460,
         flags=regex.IGNORECASE,
+        is_run=False,
     ),
     _Rule(
         entity="SECRET_PRIVATE_KEY",
@@ -182,15 +209,42 @@ _RULES: Sequence[_Rule] = (
         pattern=r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s:,.\\\-]{0,8000}?-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]{0,8000})"
         r"|AGE-SECRET-KEY-1[A-Z0-9]{58}|PuTTY-User-Key-File[^\0]{0,8000}",
         reach=8300,
+        is_run=False,
+    ),
+    # Headers, wherever they are written down.
+    _Rule(
+        entity="SECRET_BEARER",
+        triggers=[rb"(?i)authorization\\{0,3}[\"']?\s{0,3}[:=]"],
+        pattern=rf"\bauthorization(?:{_QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?(?:[a-z][a-z\-]{{2,20}}\s{{1,2}})?(?P<secret>[^\s\"'\\,;()]{{8,4000}}+)(?!\()",
+        reach=4100,
+        flags=regex.IGNORECASE,
+        is_one=_is_token,
+    ),
+    _Rule(
+        entity="SECRET_COOKIE",
+        triggers=[rb"(?i)cookie\\{0,3}[\"']?\s{0,3}[:=]"],
+        pattern=rf"\b(?:set-)?cookie(?:{_QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?(?P<secret>[\w.\-]{{1,100}}=[^\r\n\"'\\]{{1,4000}})",
+        reach=4200,
+        flags=regex.IGNORECASE,
+        is_one=_is_session,
+    ),
+    _Rule(
+        entity="SECRET_VALUE",
+        triggers=[rb"(?i)[?&]token="],
+        pattern=r"[?&]token=(?P<secret>[A-Za-z0-9_\-.~%+/]{8,4000})",
+        reach=4100,
+        flags=regex.IGNORECASE,
+        is_one=_is_token,
     ),
     # Values that are called secrets.
     _Rule(
         entity="SECRET_PASSWORD",
         triggers=_NAME_TRIGGERS,
-        pattern=rf"(?:{_NAMES})[\"']?\s{{0,3}}(?::|=>|=)(?:\s{{0,3}}(?:\"(?P<secret>[^\"\s]{{4,300}})\"|'(?P<secret>[^'\s]{{4,300}})')"
-        # Without quotes behind a space there are names, calls and words, too, which have letters only.
-        rf"|(?P<secret>{_BARE}{{6,300}}+)(?![(\[])|\s{{1,3}}(?=[A-Za-z_.]*[^\sA-Za-z_.\"',;&<>(){{}}\[\]$])(?P<secret>{_BARE}{{6,300}}+)(?![(\[]))",
-        reach=340,
+        pattern=rf"(?:{_NAMES})(?:{_QUOTE})?\s{{0,3}}(?::|=>|=)(?:\s{{0,3}}\\{{1,3}}\"(?P<secret>[^\"\\\s]{{4,4000}})(?:\\|\Z)|\s{{0,3}}(?:\"(?P<secret>(?:[^\"\\\s]|\\[^\s]){{4,4000}}+)(?:\"|\Z)|'(?P<secret>(?:[^'\\\s]|\\[^\s]){{4,4000}}+)(?:'|\Z))"
+        # Without quotes behind a space there are names, calls and words, too, which have letters only; behind a dollar, variables.
+        rf"|(?!\$)(?P<secret>{_BARE}{{6,4000}}+)(?![(\[])|\s{{1,3}}(?=[A-Za-z_.]*[^\sA-Za-z_.\"',;&<>(){{}}\[\]$])(?P<secret>{_BARE}{{6,4000}}+)(?![(\[]))"
+        rf"|<(?:{_NAMES})>(?P<secret>[^<>\s]{{4,4000}})</",
+        reach=4100,
         flags=regex.IGNORECASE,
         is_one=_is_secret_value,
     ),
@@ -210,6 +264,7 @@ class _SecretDetector:
         self._pattern = regex.compile(rule.pattern, rule.flags)
         self._entropy = rule.entropy
         self._is_one = rule.is_one
+        self._is_run = rule.is_run
         self.entity = rule.entity
         self.triggers = rule.triggers
         self.reach = rule.reach
@@ -229,7 +284,11 @@ class _SecretDetector:
                 continue
             if self._entropy and _entropy(value) < self._entropy:
                 continue
-            yield Finding(start=match.start(group), end=match.end(group), entity=self.entity, score=1.0)
+            stop = match.end(group)
+            if self._is_run and len(value) >= _LONG:
+                run = _RUN.match(text, stop)
+                stop = run.end() if run else stop
+            yield Finding(start=match.start(group), end=stop, entity=self.entity, score=1.0)
 
 
 def _entropy(value: str) -> float:

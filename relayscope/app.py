@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from processors.ai.mapper import Mapper
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search
@@ -23,12 +24,13 @@ from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
-from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics
+from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.interaction import MapOf, SettlementInstruments
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
 from storage.postgres.durability import unsafe_settings
@@ -41,6 +43,7 @@ from storage.postgres.partition import Upkeep
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.retention import Retention
+from storage.postgres.settlement import Settlement, SettlementConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline
 
@@ -142,6 +145,18 @@ def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
             retention_interval_s=storage.retention.interval_s,
         )
     )
+
+
+def build_map_of() -> MapOf:
+    """What makes interactions of spans and log records, by workspace."""
+    mapper = Mapper()
+    return lambda _: mapper.interactions
+
+
+def build_settlement(settings: Settings, dsn: str, *, instruments: SettlementInstruments | None = None) -> Settlement:
+    """What settles interactions of traces that come in parts. Every API process brings it, and one at a time leads."""
+    config = SettlementConfig(dsn=dsn, partition_width=settings.storage.partition_width)
+    return Settlement(config, build_map_of(), instruments=instruments)
 
 
 def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
@@ -252,4 +267,6 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
     app = create_app(reader, system=system, instruments=instruments, redacted=redacted)
     server = GuestServer(config, app)
-    return [*([telemetry] if telemetry else []), reader, build_maintenance(settings, dsn), server, grpc]
+    settlement = build_settlement(settings, dsn, instruments=SettlementMetrics())
+    components: list[Component] = [reader, build_maintenance(settings, dsn), settlement, server, grpc]
+    return [*([telemetry] if telemetry else []), *components]

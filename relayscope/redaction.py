@@ -6,11 +6,12 @@ needs them is imported where it is made.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from processors.redact import Redact
     from redaction.names import NameFinder, Names
     from redaction.redactor import Redactor
+
+_log = logging.getLogger(__name__)
 
 _PLACE = "processors.redaction"
 _OFF = "off"
@@ -70,9 +73,9 @@ def _workspaces(settings: Settings) -> Sequence[int]:
 
 def _hash_of_all(settings: Settings) -> str:
     """What names the policies of all workspaces together: the hash of the only one, when there are no others."""
-    hashes = {number: policy_hash(build_policy(settings, number)) for number in _workspaces(settings)}
+    hashes = {str(number): policy_hash(build_policy(settings, number)) for number in _workspaces(settings)}
     if len(hashes) == 1:
-        return hashes[DEFAULT_WORKSPACE_ID]
+        return hashes[str(DEFAULT_WORKSPACE_ID)]
     return blake2b(msgspec.json.encode(hashes, order="sorted"), digest_size=8).hexdigest()
 
 
@@ -88,6 +91,10 @@ def build_keys(settings: Settings) -> KeyRing:
         CallerError: there are none, or others can read them.
     """
     path = key_path(settings)
+    if not path.exists():
+        raise CallerError(
+            f"there is no key file {path}: the first start with a policy that needs one makes it, and so does redact rotate"
+        )
     try:
         return parse_keys(read_key_file(path))
     except ValueError as exc:
@@ -120,14 +127,23 @@ def prepare_redaction(settings: Settings) -> None:
 
 
 async def record_policy(settings: Settings, dsn: str, *, actor: str) -> None:
-    """Writes to the audit log which policies are others than at the last start."""
+    """Writes to the audit log which policies, or keys, are others than at the last start; warns of a key that is gone."""
     audit = PostgresAudit(dsn)
     for number in _workspaces(settings):
         now = effective_policy(settings, number)
+        keys = build_keys(settings) if now.is_enabled and needs_keys(build_policy(settings, number)) else None
         last = await audit.entries(number, limit=1, action=POLICY_CHANGED)
-        before = last[0].detail["to"] if last else None
-        if before != now.policy_hash:
-            detail = {"from": before, "to": now.policy_hash, "policy": now.tree}
+        before: Mapping[str, Any] = last[0].detail if last else {}
+        key = before.get("key") if keys is None else keys.active
+        if keys is not None and before.get("key") is not None and before["key"] not in keys.ids:
+            _log.warning(
+                "the key file %s does not hold the key %s, which was in use before: what it encrypted cannot be read, and hashes"
+                " of before and after do not join",
+                key_path(settings),
+                before["key"],
+            )
+        if (before.get("to"), before.get("key")) != (now.policy_hash, key):
+            detail = {"from": before.get("to"), "to": now.policy_hash, "key": key, "policy": now.tree}
             await audit.record(actor=actor, action=POLICY_CHANGED, workspace_id=number, detail=detail)
 
 
@@ -201,7 +217,12 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def try_on_text(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
-    """What the policy makes of a text, line by line; of a JSON document, as a whole."""
+    """What the policy makes of a text, line by line; of a JSON document, as a whole.
+
+    Raises:
+        CallerError: redaction is switched off, or a policy, of any workspace, is wrong.
+    """
+    _check_policies(settings)
     redactor = build_redactor(settings, workspace_id)
     lines = [text] if text.lstrip().startswith(("{", "[")) else text.splitlines()
     texts: list[TriedText] = []
@@ -216,7 +237,12 @@ def try_on_text(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKS
 
 
 def try_on_spans(settings: Settings, spans: Sequence[Span], workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
-    """What the policy makes of spans, as if they were sent now; the texts are the names of those that lose something."""
+    """What the policy makes of spans, as if they were sent now; the texts are the names of those that lose something.
+
+    Raises:
+        CallerError: see ``try_on_text``.
+    """
+    _check_policies(settings)
     redact = _redact_of(settings)(workspace_id)
     after = redact.process(Batch(workspace_id=workspace_id, spans=spans)).spans
     lossy = [span for span in after if span.redactions]
@@ -226,6 +252,11 @@ def try_on_spans(settings: Settings, spans: Sequence[Span], workspace_id: int = 
             total[entity] = total.get(entity, 0) + count
     texts = [TriedText(text=span.name, entities=span.redactions) for span in lossy]
     return Trial(policy_hash=policy_hash(build_policy(settings, workspace_id)), texts=texts, entities=total)
+
+
+def without_personal_data(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKSPACE_ID) -> str:
+    """A text that somebody typed, as it may be kept."""
+    return build_redactor(settings, workspace_id).redact_text(text).text
 
 
 def revealed(token: str, keys: KeyRing, workspace_id: int = DEFAULT_WORKSPACE_ID) -> tuple[str, str]:
@@ -271,6 +302,12 @@ def build_reredaction(settings: Settings, dsn: str, *, actor: str) -> Reredactio
     _check_enabled(settings)
     config = ApplyConfig(dsn=dsn, policy=_hash_of_all(settings), actor=actor)
     return Reredaction(config, _redact_of(settings), build_audit(dsn))
+
+
+def _check_policies(settings: Settings) -> None:
+    _check_enabled(settings)
+    for number in _workspaces(settings):
+        build_policy(settings, number)
 
 
 def _check_enabled(settings: Settings) -> None:

@@ -13,7 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationError,
+    field_serializer,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -173,14 +181,14 @@ class EntityRuleSettings(_Section):
 class KeyRuleSettings(_Section):
     """Entities that are not looked for below keys of a form."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entities: list[str] = []
 
 
 class DenyRuleSettings(_Section):
     """Keys of which every value goes."""
 
-    keys: str
+    keys: str = Field(min_length=1)
     entity: str = Field("DENIED", pattern=_ENTITY)
 
 
@@ -238,6 +246,13 @@ class RedactionSettings(PolicySettings):
     )
     cache_mb: int = Field(16, ge=0, le=1024, description="Memory of a worker for what it has redacted already.")
 
+    @field_serializer("workspaces")
+    def _only_what_is_named(
+        self, workspaces: dict[int, PolicySettings], info: FieldSerializationInfo
+    ) -> dict[int, dict[str, Any]]:
+        # What a workspace does not name must stay so on the way to the processes that work by it.
+        return {number: policy.model_dump(mode=info.mode, exclude_unset=True) for number, policy in workspaces.items()}
+
 
 class AiSettings(_Section):
     """What is made of spans that tell of AI."""
@@ -261,12 +276,17 @@ class RetentionSettings(_Section):
 
     spans: Age | None = Field(None, description="Spans that started longer ago go, such as `30d`, `12h` or `8w`.")
     log_records: Age | None = Field(None, description="The same for log records, by their time.")
+    ai_interactions: Age | None = Field(None, description="The same for AI interactions; by default as long as spans.")
     interval_s: float = Field(3600.0, ge=1, description="How often what is too old is removed.")
 
     @property
     def periods(self) -> dict[str, timedelta]:
         """How long each signal is kept, by the name of its table; those that are kept for ever are missing."""
-        ages = {"spans": self.spans, "log_records": self.log_records}
+        ages = {
+            "spans": self.spans,
+            "log_records": self.log_records,
+            "ai_interactions": self.ai_interactions or self.spans,
+        }
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 

@@ -74,9 +74,10 @@ def _place(path: _Path, *, sources: Mapping[str, Mapping[str, Any]], prefix: str
 
 def _has(tree: object, path: _Path) -> bool:
     for key in path:
-        if not isinstance(tree, Mapping) or key not in tree:
+        items = dict(enumerate(tree)) if isinstance(tree, list) else tree
+        if not isinstance(items, Mapping) or key not in items:
             return False
-        tree = tree[key]
+        tree = items[key]
     return True
 
 

@@ -44,10 +44,9 @@ class SettlementInstruments(Protocol):
 
 
 class ReprocessProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """After a page. Everything that starts before ``reached`` is done; counts are those of the run so far."""
+    """After a page. Everything before ``done_until`` is done: a run can go on from there. Counts are those of the run so far."""
 
-    workspace_id: int
-    reached: datetime
+    done_until: datetime
     traces: int
     added: int
     removed: int
@@ -84,10 +83,9 @@ class UnmappedModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RepriceProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """After a page. Everything that starts before ``reached`` is done; counts are those of the run so far."""
+    """After a page. Everything before ``done_until`` is done: a run can go on from there. Counts are those of the run so far."""
 
-    workspace_id: int
-    reached: datetime
+    done_until: datetime
     interactions: int
     changed: int
 

@@ -29,6 +29,7 @@ from relayscope.redaction import (
     rotate_key,
     try_on_spans,
     try_on_text,
+    without_personal_data,
 )
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import REVEALED
@@ -118,7 +119,10 @@ def _draw(trial: Trial, *, is_shown: bool) -> None:
         made.add_row(entity, f"{count:,}")
     if trial.entities:
         console.print(made)
-    said = "nothing would be redacted" if not trial.entities else "values would be redacted"
+    count = sum(trial.entities.values())
+    said = (
+        f"{count:,} {'value' if count == 1 else 'values'} would be redacted" if count else "nothing would be redacted"
+    )
     console.print(note(f"{said}; policy {trial.policy_hash}"))
 
 
@@ -166,7 +170,7 @@ def reveal(
 
     async def record() -> None:
         async with database_of(settings) as dsn:
-            detail = {"entities": counts, "reason": reason}
+            detail = {"entities": counts, "reason": without_personal_data(settings, reason, workspace)}
             await build_audit(dsn).record(actor=actor(), action=REVEALED, workspace_id=workspace, detail=detail)
 
     asyncio.run(record())

@@ -75,6 +75,7 @@ def apply(
     with _bar() as tell:
         done = run_until_stopped(_application(settings, tell=tell, as_json=as_json))
     if done is None:
+        typer.echo("Stopped. What was done stays; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED)
     if as_json:
         typer.echo(msgspec.json.encode(done))

@@ -70,6 +70,9 @@ def _show_summary(console: Console, summary: DemoSummary, *, as_json: bool) -> N
     table.add_row("spans stored", f"{summary.spans_stored:,}")
     table.add_row("services, edges", f"{summary.services}, {summary.edges}")
     table.add_row("spans with errors", f"{summary.errors:,}, on purpose")
+    redacted = summary.values_redacted
+    entities = ", ".join(f"{count:,} {entity}" for entity, count in sorted(redacted.items(), key=lambda one: -one[1]))
+    table.add_row("values redacted", f"{sum(redacted.values()):,} ({entities})" if redacted else "0")
     table.add_row("seconds", f"{summary.seconds:.1f}")
     console.print(table)
     if summary.complete:

@@ -33,7 +33,8 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``spans_sent`` counts every span that ended. ``spans_unacknowledged`` of them were not confirmed by the receiver;
     ``spans_stored`` of the confirmed ones came back from the API and ``spans_missing`` did not. ``services_missing``
-    names services that sent confirmed spans and are not listed. ``errors`` counts spans sent with error status.
+    names services that sent confirmed spans and are not listed. ``errors`` counts spans sent with error status,
+    ``values_redacted`` what never reached the store, by entity.
     """
 
     spans_sent: int
@@ -46,6 +47,7 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     services_missing: list[str]
     edges: int
     errors: int
+    values_redacted: dict[str, int]
     seconds: float
     example_trace_id: str | None
 
@@ -86,7 +88,9 @@ def run_once(
             on_trace = _step(progress, "checking", len({key.trace_id for key in account.acknowledged}))
             missing = missing_spans(api, account.acknowledged, on_trace=on_trace)
             services = api.services()
-            edges = api.edges(Period(start=now - _SPREAD - _MARGIN, end=now))
+            period = Period(start=now - _SPREAD - _MARGIN, end=now)
+            edges = api.edges(period)
+            redactions = api.redactions(period)
     return DemoSummary(
         spans_sent=len(account.sent),
         spans_acknowledged=len(account.acknowledged),
@@ -98,6 +102,7 @@ def run_once(
         services_missing=sorted(account.services_acknowledged - services),
         edges=len(edges),
         errors=account.errors,
+        values_redacted=redactions,
         seconds=round(time.monotonic() - begun, 3),
         example_trace_id=_largest_trace(account.acknowledged),
     )

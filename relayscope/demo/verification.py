@@ -18,6 +18,8 @@ from tracedata import PermanentError, RetryableError
 _ATTEMPTS = 4
 _FIRST_WAIT_S = 0.25
 _TIMEOUT_S = 30.0
+# The demo's values stand in a few dozen places.
+_MAX_REDACTIONS = 1000
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 _Answer = TypeVar("_Answer")
@@ -47,6 +49,15 @@ class _Edge(msgspec.Struct):
 
 class _ServiceMap(msgspec.Struct):
     edges: list[_Edge]
+
+
+class _Redaction(msgspec.Struct):
+    entity: str
+    values: int
+
+
+class _Redactions(msgspec.Struct):
+    items: list[_Redaction]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,14 @@ class TraceApi:
         parameters = {"start": period.start.isoformat(), "end": period.end.isoformat()}
         answer = _decode(self._get("/api/v1/traces/services", parameters), _ServiceMap)
         return frozenset((edge.source, edge.target) for edge in answer.edges)
+
+    def redactions(self, period: Period) -> dict[str, int]:
+        """How many values were redacted in spans of ``period``, by entity."""
+        parameters = {"start": period.start.isoformat(), "end": period.end.isoformat(), "limit": str(_MAX_REDACTIONS)}
+        counts: dict[str, int] = {}
+        for found in _decode(self._get("/api/v1/redaction/stats", parameters), _Redactions).items:
+            counts[found.entity] = counts.get(found.entity, 0) + found.values
+        return counts
 
     def _get(self, path: str, parameters: dict[str, str]) -> httpx.Response:
         for attempt in range(_ATTEMPTS):

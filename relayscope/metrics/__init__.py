@@ -5,7 +5,7 @@ The one room that knows ``prometheus_client``.
 
 from relayscope.metrics.catalogue import CATALOGUE, Metric
 from relayscope.metrics.exposition import Exposition
-from relayscope.metrics.instrument import ApiMetrics, IngestMetrics
+from relayscope.metrics.instrument import ApiMetrics, IngestMetrics, SettlementMetrics
 from relayscope.metrics.share import forget_gauges, share
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Exposition",
     "IngestMetrics",
     "Metric",
+    "SettlementMetrics",
     "forget_gauges",
     "share",
 ]

@@ -124,6 +124,30 @@ _METRICS = (
     Metric(name="relayscope_redaction_cache_hits_total", kind="counter", help="Texts whose redaction was known."),
     Metric(name="relayscope_redaction_cache_misses_total", kind="counter", help="Texts whose redaction was not."),
     Metric(name="relayscope_redaction_cache_bytes", kind="gauge", help="Size of the redacted texts that are known."),
+    # Settling of interactions.
+    Metric(
+        name="relayscope_ai_traces_settled_total",
+        kind="counter",
+        labels=("outcome",),
+        help="Traces whose interactions were looked at again, by outcome: settled, failed, oversized.",
+    ),
+    Metric(
+        name="relayscope_ai_rows_changed_total",
+        kind="counter",
+        help="Interactions that were added, removed or replaced by that.",
+    ),
+    Metric(
+        name="relayscope_ai_settlement_lag_seconds",
+        kind="histogram",
+        buckets=_WAIT_S,
+        help="Time from when a part of a trace was stored until its interactions were settled.",
+    ),
+    Metric(name="relayscope_ai_arrivals", kind="gauge", help="Parts of traces that wait to be settled, up to 100,000."),
+    Metric(
+        name="relayscope_ai_waiting_traces",
+        kind="gauge",
+        help="Traces with AI in them of which a span is missing, up to 100,000.",
+    ),
     # API.
     Metric(
         name="relayscope_api_request_seconds",

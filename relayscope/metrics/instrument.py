@@ -162,6 +162,32 @@ class _Group:
         metrics.last_commit.set(time.time())
 
 
+class SettlementMetrics:
+    """``storage.interaction.SettlementInstruments`` as metrics. One instance a registry; by default one of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self.traces = _counter(registry, "relayscope_ai_traces_settled_total")
+        self.changed = _counter(registry, "relayscope_ai_rows_changed_total")
+        self.lag_seconds = _histogram(registry, "relayscope_ai_settlement_lag_seconds")
+        # Only the process that leads knows them.
+        self.arrivals = _gauge(registry, "relayscope_ai_arrivals", mode="livemostrecent")
+        self.waiting_traces = _gauge(registry, "relayscope_ai_waiting_traces", mode="livemostrecent")
+
+    def settled(self, *, traces: int, failed: int, oversized: int, changed: int) -> None:
+        for outcome, count in (("settled", traces), ("failed", failed), ("oversized", oversized)):
+            self.traces.labels(outcome).inc(count)
+        self.changed.inc(changed)
+
+    def lagged(self, seconds: Sequence[float]) -> None:
+        for one in seconds:
+            self.lag_seconds.observe(one)
+
+    def backlog(self, *, arrivals: int, waiting: int) -> None:
+        self.arrivals.set(arrivals)
+        self.waiting_traces.set(waiting)
+
+
 class ApiMetrics:
     """``relayscope.api.observation.ApiInstruments`` as metrics. One instance a registry; by default one of its own."""
 

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from storage.postgres.reader import decode_resources, decode_scopes, decode_spans, origins_of
+from storage.postgres.log_reader import decode_log_records
+from storage.postgres.reader import decode_spans
 from storage.postgres.statement import load_statements
+from storage.postgres.stored_part import decode_resources, decode_scopes, origins_of
 from tracedata import LogRecord, Resource, Scope, Span
-from tracedata.typed_json import decode_attributes, decode_value
 
 _STATEMENTS = load_statements("settlement.sql")
 _READING = load_statements("reader.sql")
@@ -73,10 +74,9 @@ class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True):
         for span in decode_spans(known, resources=resources, scopes=scopes):
             spans.setdefault(span.trace_id, []).append(span)
         records: dict[bytes, list[LogRecord]] = {}
-        for row in self.log_rows:
-            if row.resource_id in resources and row.scope_id in scopes:
-                record = _log_record(row, resource=resources[row.resource_id], scope=scopes[row.scope_id])
-                records.setdefault(record.trace_id, []).append(record)
+        readable = [row for row in self.log_rows if row.resource_id in resources and row.scope_id in scopes]
+        for record in decode_log_records(readable, resources=resources, scopes=scopes):
+            records.setdefault(record.trace_id, []).append(record)
         return {
             trace_id: Evidence(spans=spans.get(trace_id, ()), log_records=records.get(trace_id, ()))
             for trace_id in spans.keys() | records.keys()
@@ -131,23 +131,3 @@ async def _entries(connection: Connection, name: str, workspace_id: int, ids: Se
     cursor = connection.cursor(binary=True)
     await cursor.execute(_READING[name], {"workspace_id": workspace_id, "ids": list(ids)})
     return await cursor.fetchall()
-
-
-def _log_record(row: Row, *, resource: Resource, scope: Scope) -> LogRecord:
-    time = row.time * 1_000 + row.time_ns
-    observed = 0 if row.observed_time is None else row.observed_time * 1_000 + row.observed_time_ns
-    return LogRecord(
-        resource=resource,
-        scope=scope,
-        trace_id=row.trace_id,
-        span_id=row.span_id,
-        flags=row.flags or 0,
-        time_unix_nano=time if row.has_time else 0,
-        observed_time_unix_nano=observed if row.has_time else time,
-        severity_number=row.severity_number,
-        severity_text=row.severity_text or "",
-        event_name=row.event_name,
-        body=decode_value(row.body),
-        attributes=decode_attributes(row.attributes),
-        dropped_attributes_count=row.dropped_attributes_count or 0,
-    )

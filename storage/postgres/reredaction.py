@@ -110,7 +110,7 @@ class Reredaction:
 
     async def _run(self, connection: Connection, on_progress: OnApply | None) -> Application:
         run, is_resumed = await self._begin(connection)
-        await self._record(APPLYING_AGAIN, {"run": run, "policy": self._config.policy, "resumed": is_resumed})
+        await self._record(APPLYING_AGAIN, {"runId": run, "policy": self._config.policy, "isResumed": is_resumed})
         expected = int((await _row(connection, "expected", {}))[0])
         # Asked again and again: partitions come, go, and take rows from the default one meanwhile.
         while found := await _rows(connection, "partitions", {"run": run}):

@@ -25,7 +25,7 @@ from storage.postgres.connection import write_times_plainly
 from storage.postgres.error import describe, place_of, translated
 from storage.postgres.evidence import Bounds
 from storage.postgres.partition import Width
-from storage.postgres.reader import configure_reading
+from storage.postgres.read_pool import configure_reading
 from storage.postgres.remapping import Remapper
 from storage.postgres.settling import Settler
 from storage.postgres.statement import load_statements

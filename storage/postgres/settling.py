@@ -5,31 +5,28 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection
 
 from storage.interaction import SettlementInstruments
-from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.evidence import TooLargeError
-from storage.postgres.partition import AI_INTERACTIONS, NS_PER_HOUR, Partitions, Width
-from storage.postgres.remapping import MAX_SHARING, Remapped, Remapper, replace_rows, sharing_rows
+from storage.postgres.partition import Width
+from storage.postgres.remapping import MAX_SHARING, Remapped, Remapper, sharing_rows
+from storage.postgres.rewriting import TOO_MUCH_ERRORS, Rewriter, pieces
 from storage.postgres.statement import load_statements
 
 _log = logging.getLogger(__name__)
 
 _STATEMENTS = load_statements("settlement.sql")
 _ARRIVALS = 1_000
-_CHUNK_TRACES = 50
 _NEW_ROWS = 5_000
-_MAX_CONFLICTS = 10
 _BACKLOG_LIMIT = 100_000
 _BACKLOG_INTERVAL_S = 5.0
 _FORGET_INTERVAL_S = 60.0
 # A trace that grows for long is read anew each time a part of it comes: a large one more rarely.
 _PAUSE_ROWS_PER_S = 1_000
-_MAX_KNOWN_HOURS = 10_000
 
 Connection = AsyncConnection[Any]
 # A workspace, and the id of a trace.
@@ -57,14 +54,6 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
         return [number for trace_id in self.trace_ids for number in self.arrivals.get(trace_id, ())]
 
 
-class _MissingPartitionError(Exception):
-    """Rows are about to go to hours whose partition may not be there."""
-
-    def __init__(self, hours: set[int]) -> None:
-        super().__init__()
-        self.hours = hours
-
-
 class Settler:
     """One instance a connection. Whoever calls holds the leader's lock."""
 
@@ -77,12 +66,10 @@ class Settler:
         recheck_s: float,
         patience_s: float,
     ) -> None:
-        self._remapper = remapper
+        self._rewriter = Rewriter(remapper, partition_width=partition_width)
         self._instruments = instruments
         self._recheck_s = recheck_s
         self._patience_s = patience_s
-        self._partitions = Partitions(AI_INTERACTIONS, width=partition_width)
-        self._hours: set[int] = set()
         self._resume_at: dict[TraceKey, float] = {}
         self._sharing = _Sharing()
         self._next_forget = 0.0
@@ -126,7 +113,7 @@ class Settler:
         for row in rows:
             arrivals.setdefault(row.workspace_id, {}).setdefault(row.trace_id, []).append(row.arrival_id)
         for workspace_id, by_trace in arrivals.items():
-            for trace_ids in _pieces(list(by_trace)):
+            for trace_ids in pieces(list(by_trace)):
                 await self._settle(connection, Chunk(workspace_id=workspace_id, trace_ids=trace_ids, arrivals=by_trace))
         # Told when they are settled: that is how late they are.
         self._instruments.lagged([row.age_s + time.monotonic() - now for row in rows])
@@ -135,7 +122,7 @@ class Settler:
     async def _recheck(self, connection: Connection) -> bool:
         rows = await (await connection.execute(_STATEMENTS["rechecks"], {"limit": _ARRIVALS})).fetchall()
         for workspace_id, trace_ids in _by_workspace((row.workspace_id, row.trace_id) for row in rows).items():
-            for piece in _pieces(trace_ids):
+            for piece in pieces(trace_ids):
                 await self._settle(connection, Chunk(workspace_id=workspace_id, trace_ids=piece, is_recheck=True))
         return bool(rows)
 
@@ -143,7 +130,7 @@ class Settler:
         """Settles traces that tell of a call that another one tells of too."""
         found = await self._sharing.look(connection)
         for workspace_id, trace_ids in _by_workspace(found).items():
-            for piece in _pieces(trace_ids):
+            for piece in pieces(trace_ids):
                 await self._settle(connection, Chunk(workspace_id=workspace_id, trace_ids=piece))
         await self._sharing.advance(connection)
         return bool(found)
@@ -160,9 +147,14 @@ class Settler:
 
     async def _settle(self, connection: Connection, chunk: Chunk) -> None:
         """Settles a chunk, in halves when that is too much at once, or when a row cannot be stored."""
+
+        async def note(done: Remapped) -> None:
+            await self._note_waiting(connection, chunk, done)
+            await connection.execute(_STATEMENTS["take_arrivals"], {"ids": chunk.arrival_ids})
+
         try:
-            done = await self._settle_despite_conflicts(connection, chunk)
-        except (TooLargeError, errors.UniqueViolation, *ROW_ERRORS) as exc:
+            done = await self._rewriter.rewrite(connection, chunk.workspace_id, chunk.trace_ids, sequel=note)
+        except TOO_MUCH_ERRORS as exc:
             if len(chunk.trace_ids) > 1:
                 for half in chunk.halves():
                     await self._settle(connection, half)
@@ -173,27 +165,6 @@ class Settler:
             traces=len(done.rows) - len(done.failed), failed=len(done.failed), oversized=0, changed=done.difference.rows
         )
         self._pause(done)
-
-    async def _settle_despite_conflicts(self, connection: Connection, chunk: Chunk) -> Remapped:
-        for _ in range(_MAX_CONFLICTS):
-            try:
-                return await self._settle_once(connection, chunk)
-            except (*CONFLICT_ERRORS, errors.UniqueViolation) as exc:
-                # A writer stored a row meanwhile, or waits for one of ours.
-                _log.info("settling again: %s", describe(exc))
-            except _MissingPartitionError as exc:
-                await self._make_partitions(connection, exc.hours)
-        return await self._settle_once(connection, chunk)
-
-    async def _settle_once(self, connection: Connection, chunk: Chunk) -> Remapped:
-        async with connection.transaction():
-            await connection.execute(_STATEMENTS["begin"])
-            done = await self._remapper.remap(connection, chunk.workspace_id, chunk.trace_ids)
-            self._check_partitions(done)
-            await replace_rows(connection, chunk.workspace_id, done.difference)
-            await self._note_waiting(connection, chunk, done)
-            await connection.execute(_STATEMENTS["take_arrivals"], {"ids": chunk.arrival_ids})
-            return done
 
     async def _note_waiting(self, connection: Connection, chunk: Chunk, done: Remapped) -> None:
         missing = [trace_id for trace_id in chunk.trace_ids if trace_id in done.incomplete]
@@ -215,20 +186,6 @@ class Settler:
             await connection.execute(_STATEMENTS["end_waiting"], parameters)
             await connection.execute(_STATEMENTS["take_arrivals"], {"ids": chunk.arrival_ids})
         self._instruments.settled(traces=0, failed=int(not is_oversized), oversized=int(is_oversized), changed=0)
-
-    def _check_partitions(self, done: Remapped) -> None:
-        come = (*done.difference.added, *(new for _, new in done.difference.changed))
-        hours = {one.start_time_unix_nano // NS_PER_HOUR for one in come} - self._hours
-        if hours:
-            raise _MissingPartitionError(hours)
-
-    async def _make_partitions(self, connection: Connection, hours: set[int]) -> None:
-        # Any: partitions do not care what rows a connection gives.
-        await self._partitions.ensure(cast("AsyncConnection", connection), hours)
-        # Whatever came of it: without a partition, rows go to the default one.
-        if len(self._hours) > _MAX_KNOWN_HOURS:
-            self._hours.clear()
-        self._hours |= hours
 
     def _pause(self, done: Remapped) -> None:
         now = time.monotonic()
@@ -321,7 +278,3 @@ def _by_workspace(keys: Iterable[TraceKey]) -> dict[int, list[bytes]]:
     for workspace_id, trace_id in keys:
         found.setdefault(workspace_id, {})[trace_id] = None
     return {workspace_id: list(trace_ids) for workspace_id, trace_ids in found.items()}
-
-
-def _pieces(trace_ids: Sequence[bytes]) -> list[Sequence[bytes]]:
-    return [trace_ids[at : at + _CHUNK_TRACES] for at in range(0, len(trace_ids), _CHUNK_TRACES)]

@@ -81,6 +81,12 @@ class TestTest:
         (item,) = _json("test", "-", stdin=json.dumps({"a": {"password": "x", "to": _MAIL}}, indent=2))["items"]
         assert json.loads(item["text"]) == {"a": {"password": "<SECRET_VALUE>", "to": "<EMAIL_ADDRESS>"}}
 
+    def test_every_workspace_is_checked_and_the_switch_is_kept_to(self, tmp_path: Path) -> None:
+        with pytest.raises(CallerError, match=r"workspaces\.2\.countries"):
+            _invoke("test", "-", "--config", _config(tmp_path, workspaces={2: {"countries": ["ZZ"]}}), stdin=_MAIL)
+        with pytest.raises(CallerError, match=r"processors\.redaction\.enabled is false"):
+            _invoke("test", "-", "--config", _config(tmp_path, enabled=False), stdin=_MAIL)
+
     def test_a_clean_text(self) -> None:
         assert "nothing would be redacted" in _invoke("test", "-", stdin="clean")
         assert _json("test", "-", stdin="")["items"] == []
@@ -142,7 +148,7 @@ class TestTest:
     def test_a_policy_that_hashes_needs_its_key(self, tmp_path: Path) -> None:
         config = _config(tmp_path, entities={"EMAIL_ADDRESS": {"operator": "hash"}})
         arguments = ("test", "-", "--config", config, "--data-dir", str(tmp_path / "data"))
-        with pytest.raises(CallerError, match=r"cannot read the key file .*redaction\.key"):
+        with pytest.raises(CallerError, match=r"there is no key file .*redaction\.key: .* makes it"):
             _invoke(*arguments, stdin=_MAIL)
         _invoke("rotate", "--config", config, "--data-dir", str(tmp_path / "data"))
         assert "<EMAIL_ADDRESS:" in _invoke(*arguments, stdin=_MAIL)
@@ -290,18 +296,6 @@ class TestReveal:
             _invoke("reveal", _token(folder), "--reason", "x", "--data-dir", str(folder), *storage)
         assert _MAIL not in str(caught.value) + capsys.readouterr().out
         assert storage or isinstance(caught.value, PermanentError)
-
-    def test_keys_of_a_stored_trace_decide(self, tmp_path: Path) -> None:
-        config = _config(tmp_path, deny=[{"keys": "customer.*", "entity": "CUSTOMER"}])
-        sent: Mapping[str, Value] = {
-            "customer.name": "x",
-            "customer": {"tiers": [b"gold", 1.5, 7, None, True]},
-            "api_key": "x",
-            "n": 4111111111111111,
-        }
-        with serving(CannedReader(spans=[replace(ROOT, attributes=sent)])) as url:
-            answer = _json("test", "--trace", TRACE_ID.hex(), "--url", url, "--config", config)
-        assert answer["entities"] == {"CUSTOMER": 2, "SECRET_VALUE": 1, "CREDIT_CARD": 1}
 
     def test_what_a_terminal_would_obey_is_not_printed(self, folder: Path, shared_postgres_dsn: str) -> None:
         arguments = ("--reason", "x", "--data-dir", str(folder), "--database-url", shared_postgres_dsn)

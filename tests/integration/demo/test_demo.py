@@ -75,6 +75,9 @@ class Backend(TraceServiceServicer):
             return 200, {"items": [{"name": name} for name in sorted(self.services)], "nextCursor": None}
         if path == "/api/v1/traces/services":
             return 200, {"nodes": [], "edges": [{"source": "a", "target": "b"}]}
+        if path == "/api/v1/redaction/stats":
+            counts = [("EMAIL_ADDRESS", 3), ("PHONE_NUMBER", 1), ("EMAIL_ADDRESS", 2)]
+            return 200, {"items": [{"entity": entity, "values": values} for entity, values in counts]}
         spans = self.spans.get(path.removeprefix("/api/v1/traces/"))
         return (404, {}) if spans is None else (200, {"spans": [{"spanId": span_id} for span_id in sorted(spans)]})
 
@@ -148,6 +151,7 @@ def test_everything_acknowledged_is_found(backend: Backend, ready: dict[str, int
     assert summary.services == 10
     assert summary.edges == 1
     assert summary.errors > 0
+    assert summary.values_redacted == {"EMAIL_ADDRESS": 5, "PHONE_NUMBER": 1}
     assert summary.example_trace_id in backend.spans
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 import pytest
 
-from relayscope.redaction import effective_policy, record_policy
+from relayscope.redaction import effective_policy, prepare_redaction, record_policy, rotate_key, verify_stored
 from relayscope.settings import Settings, load_settings
 from storage.audit import POLICY_CHANGED, REVEALED, RedactionCount
 from storage.postgres.audit import PostgresAudit
@@ -136,3 +137,35 @@ async def test_a_database_that_is_away_can_come_back() -> None:
     for question in (_record(audit), audit.entries(1, limit=1), audit.redaction_counts(window(), limit=1)):
         with pytest.raises(RetryableError):
             await question
+
+
+async def test_a_key_that_is_gone_is_told(
+    tmp_path: Path, shared_postgres_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load_settings(
+        flags={
+            "processors": {"redaction": {"entities": {"EMAIL_ADDRESS": {"operator": "hash"}}}},
+            "storage": {"data_dir": tmp_path},
+        }
+    )
+    audit = PostgresAudit(shared_postgres_dsn)
+    for _ in range(2):
+        prepare_redaction(settings)
+        await record_policy(settings, shared_postgres_dsn, actor="start@host")
+    rotate_key(settings)
+    await record_policy(settings, shared_postgres_dsn, actor="start@host")
+    assert caplog.messages == []
+    first, second = reversed(await audit.entries(1, limit=10, action=POLICY_CHANGED))
+    assert first.detail["to"] == second.detail["from"] == second.detail["to"]
+    assert first.detail["key"] != second.detail["key"]
+
+    (tmp_path / "redaction.key").unlink()
+    prepare_redaction(settings)
+    await record_policy(settings, shared_postgres_dsn, actor="start@host")
+    assert [second.detail["key"] in message for message in caplog.messages] == [True]
+
+
+async def test_what_is_stored_is_looked_through_by_the_policies_of_all_workspaces(shared_postgres_dsn: str) -> None:
+    settings = _settings(workspaces={2: {"drop_content": ["prompts"]}})
+    verification = await verify_stored(settings, shared_postgres_dsn, deep=False, on_progress=None)
+    assert verification.policy != effective_policy(settings).policy_hash

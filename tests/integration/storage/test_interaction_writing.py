@@ -13,7 +13,7 @@ from psycopg.rows import namedtuple_row
 
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, as_stored, interaction_of
 from storage.postgres.parcel import UNSTORABLE
-from storage.postgres.reader import configure_reading
+from storage.postgres.read_pool import configure_reading
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, transaction, until_blocked, value, writing
 from tests.support.factory import resent, span, trace_id

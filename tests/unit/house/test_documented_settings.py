@@ -30,6 +30,8 @@ _WORDS = {
     "storage.database_url": "the embedded PostgreSQL",
     "storage.shared_buffers_mb": "from the machine's memory",
     "storage.retention.spans": "everything is kept",
+    "storage.retention.log_records": "everything is kept",
+    "storage.retention.ai_interactions": "as long as spans",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
     "service.workers": "from the number of cores",

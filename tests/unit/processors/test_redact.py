@@ -14,6 +14,7 @@ from redaction.operator import reveal
 from redaction.policy import DenyRule, EntityRule, KeyRule, OperatorName, Policy, default_policy
 from redaction.prefilter import Hits
 from redaction.redactor import Redactor
+from redaction.secret import SECRET_ENTITIES
 from tests.support.canonical import canonical
 from tests.support.detector import FailingDetector
 from tests.support.factory import SpanFields, batch, full_event, full_link, full_span, span
@@ -414,3 +415,37 @@ class TestFailures:
 
 def test_without_instruments_nothing_is_told() -> None:
     assert Redact(_redactor(), instruments=UNOBSERVED).process(batch(span(name=_MAIL))).spans[0].name == _GONE
+
+
+def test_a_value_is_judged_by_the_key_that_is_stored() -> None:
+    redactor = Redactor(default_policy())
+    (once,) = _processed(
+        span(attributes={"password=hunter22x": "hello", "a": {"password=hunter22x": 1}}), redactor=redactor
+    )
+    assert once.attributes == {
+        "password=<SECRET_PASSWORD>": "<SECRET_VALUE>",
+        "a": {"password=<SECRET_PASSWORD>": "<SECRET_VALUE>"},
+    }
+    assert _processed(once, redactor=redactor)[0] is once
+
+
+@pytest.mark.parametrize("operator", ["replace", "mask", "hash", "encrypt", "drop"])
+def test_what_is_redacted_stays_as_it_is(operator: OperatorName) -> None:
+    entities = {
+        name: EntityRule(operator=operator) for name in (*default_policy().entities, *SECRET_ENTITIES, "DENIED")
+    }
+    policy = Policy(entities=entities, deny=[DenyRule(keys="customer.*")])
+    redactor = Redactor(policy, keys=_KEYS)
+    before = span(
+        name=f"to {_MAIL}, {_CARD}",
+        attributes={
+            "api_key": "hunter22x",
+            "customer.name": "Bob Smith",
+            "url": "postgresql://app:hunter22x@db/x",
+            "body": '{"password": "hunter22x", "n": "password=hunter22x"}',
+            "call": "+1 415 555 2671",
+        },
+    )
+    (once,) = _processed(before, redactor=redactor)
+    assert once.redactions.keys() >= {"SECRET_VALUE", "SECRET_URL_PASSWORD", "SECRET_PASSWORD", "DENIED", "CREDIT_CARD"}
+    assert _processed(once, redactor=redactor)[0] is once

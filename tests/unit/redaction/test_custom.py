@@ -88,3 +88,15 @@ def test_a_word_raises_the_score_by_as_much_as_is_said(gain: float, *, is_found:
 def test_a_validator_decides_alone(validator: Validator, pattern: str, text: str, *, is_found: bool) -> None:
     redactor = _redactor(pattern, score=0.01, validator=validator, rule=EntityRule(threshold=1.0))
     assert bool(redactor.redact_text(text).entities) == is_found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        pytest.param(r"\w+-KD-[0-9]{4}", "ü-KD-1234", id="a word"),
+        pytest.param(r"[\w.]{3}-KD", "aü.-KD", id="in a class"),
+        pytest.param(r"\b\w{2}KD\b", "x üüKD", id="at the edge of a word"),
+    ],
+)
+def test_letters_of_every_script_are_of_a_word(pattern: str, text: str) -> None:
+    assert _redactor(pattern).redact_text(text).entities == {"CUSTOMER_ID": 1}

@@ -12,11 +12,13 @@ _SECRET = (
     "password db.password DB_PASSWORD userPassword passwd passphrase pwd secret client_secret clientSecret secretKey aws.secret_access_key "
     "api_key apiKey api-key x-api-key X-API-Key openai.apikey access_key private_key encryptionKey authorization "
     "http.request.header.authorization Proxy-Authorization access_token accessToken refresh_token id_token auth_token bearer_token "
+    "cookies passwords api_keys accesstoken clientsecret PGPASSWORD DB_PASS db.password.value password2 password_hash access-----token "
     "session_token csrf_token xsrfToken credentials credential cookie http.request.header.cookie Set-Cookie bearer"
 ).split()
 _NO_SECRET = (
     "max_tokens gen_ai.usage.input_tokens token_count tokenizer next_page_token token_type author authorization_url "
-    "password_policy secretary session.id cookie_consent api_key_id keyboard access.log compass"
+    "password_policy secretary session.id cookie_consent api_key_id keyboard access.log compass "
+    "token pass bypass password_policy.has_secret is_secret monkey"
 ).split()
 
 

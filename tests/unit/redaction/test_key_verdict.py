@@ -61,9 +61,9 @@ def test_rules_by_key(redactor: Redactor, key: str, expected: str) -> None:
             '{"a": [{"customer": {"b": [{"c": 1}]}}]}', '{"a": [{"customer": {"b": [{"c": "<DENIED>"}]}}]}', id="below"
         ),
         pytest.param(
-            '{"free": {"a": {"to": "bob@example.com"}}, "to": 1}',
-            '{"free": {"a": {"to": "bob@example.com"}}, "to": 1}',
-            id="allowed below",
+            '{"mail": {"to": "bob@example.com"}}',
+            '{"mail": {"to": "<EMAIL_ADDRESS>"}}',
+            id="not allowed by the way to it",
         ),
         pytest.param('{"a": "{\\"vat1\\" : \\"x\\"}"}', '{"a": "{\\"vat1\\" : \\"<VAT>\\"}"}', id="in JSON in JSON"),
         pytest.param(
@@ -109,3 +109,14 @@ def test_what_is_denied_has_an_operator(operator: OperatorName, expected: str) -
 @pytest.mark.parametrize("text", ["", "<DENIED>", "<EMAIL_ADDRESS>", "<DENIED:0123456789abcdef>"])
 def test_nothing_is_denied_twice(redactor: Redactor, text: str) -> None:
     assert redactor.redact_text(text, key="customer.name").entities == {}
+
+
+def test_what_is_kept_or_allowed_as_a_whole_is_looked_into() -> None:
+    kept = Redactor(Policy(entities={"EMAIL_ADDRESS": EntityRule(), "SECRET_VALUE": EntityRule(operator="keep")}))
+    assert kept.redact_text("bob@example.com", key="http.cookie").text == "<EMAIL_ADDRESS>"
+    assert kept.redact_text('{"cookie": "x bob@example.com"}').text == '{"cookie": "x <EMAIL_ADDRESS>"}'
+    allowed = Redactor(
+        Policy(entities={"EMAIL_ADDRESS": EntityRule()}, allow=[KeyRule(keys="http.cookie", entities=["SECRET_VALUE"])])
+    )
+    assert allowed.redact_text("x bob@example.com", key="http.cookie").text == "x <EMAIL_ADDRESS>"
+    assert allowed.redact_text("x", key="other.cookie").text == "<SECRET_VALUE>"

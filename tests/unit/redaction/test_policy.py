@@ -163,3 +163,7 @@ def test_the_hash_is_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert printed == {policy_hash(default_policy())}
+
+
+def test_a_policy_without_anything_has_a_hash() -> None:
+    assert policy_hash(Policy()) == policy_hash(Policy(entities={}))

@@ -6,6 +6,7 @@ from itertools import cycle, islice
 
 import pytest
 
+from redaction.key_name import SECRET_VALUE
 from redaction.policy import Policy
 from redaction.redactor import Redactor
 
@@ -82,6 +83,17 @@ _PARTS = {
     "api key header": ("SECRET_PASSWORD", "X-Api-Key: ", f"{_body(7)}8"),
     "client secret": ("SECRET_PASSWORD", "client-secret=", _body(8)),
     "access token": ("SECRET_PASSWORD", "&access_token=", _body(12)),
+    "long password": ("SECRET_PASSWORD", "password=", _body(9_000)),
+    "dollar in a password": ("SECRET_PASSWORD", "PASSWORD=", "Sup3rS$" + "cret!x"),
+    "password in JSON that was cut": ("SECRET_PASSWORD", '{"a": 1, "password": "', "hun" + "ter2x"),
+    "password in XML": ("SECRET_PASSWORD", "<password>", "hun" + "ter2x"),
+    "token of a query": (SECRET_VALUE, "https://a.example/b?token=", f"{_body(11)}7"),
+    "authorization": ("SECRET_BEARER", "Authorization: Token ", f"{_body(11)}7"),
+    "authorization in a command": ("SECRET_BEARER", "curl -H 'Authorization: Bearer ", f"{_body(10)}7"),
+    "authorization in JSON that was cut": ("SECRET_BEARER", '{"authorization": "Token ', f"{_body(11)}7"),
+    "cookie": ("SECRET_COOKIE", "Cookie: ", f"session={_body(8)}; lang=de"),
+    "cookie that was set": ("SECRET_COOKIE", "Set-Cookie: ", f"id={_body(12)}7; Path=/"),
+    "cookie in Python": ("SECRET_COOKIE", "{'cookie': '", f"sid={_body(8)}"),
 }
 
 
@@ -94,7 +106,8 @@ def test_tokens_go_by_the_form_of_their_maker(redactor: Redactor, entity: str, p
 
 @pytest.mark.parametrize(("entity", "prefix", "body"), _PARTS.values(), ids=_PARTS)
 def test_what_names_a_secret_stays(redactor: Redactor, entity: str, prefix: str, body: str) -> None:
-    end = "@db.example/x" if "://app" in prefix else '"' if prefix.endswith('"') else " now"
+    ends = {"@db.example/x": "://app", "</password>": "<pass", "": "Cookie: "}
+    end = next((end for end, sign in ends.items() if sign in prefix), prefix[-1] if prefix[-1] in "\"'" else " now")
     redacted = redactor.redact_text(f"{prefix}{body}{end}")
     assert redacted.text == f"{prefix}<{entity}>{end}"
 
@@ -122,6 +135,14 @@ def test_what_names_a_secret_stays(redactor: Redactor, entity: str, prefix: str,
         "api_key=settings.api_key",
         "def login(password: str)",
         "secretary=somebody",
+        "pwd=/home/user/project1",
+        "passwd:x:1000:1000",
+        "Bearer token_type_is_required",
+        "authorization: required for this call",
+        "authorization = base64.decodebytes(value)",
+        "Cookie: lang=de; theme=dark",
+        "password=$PASSWORD",
+        '{"token": "Hello", "logprob": -0.1}',
         "eyJ is how tokens begin",
         "-----BEGIN CERTIFICATE-----",
     ],

@@ -131,6 +131,14 @@ def test_settings_name_the_file_and_what_differs() -> None:
     assert finding == ok("settings", "relay.yaml; service.logs.level=debug")
 
 
+def test_rules_that_have_no_default_differ_from_it() -> None:
+    settings = Settings.model_validate(
+        {"processors": {"redaction": {"entities": {"EMAIL_ADDRESS": {"operator": "mask"}}}}}
+    )
+    finding = check_settings(settings, config=None, inspector=PostgresInspector())
+    assert "processors.redaction.entities.EMAIL_ADDRESS.operator=mask" in finding.detail
+
+
 def test_settings_without_any_change() -> None:
     finding = check_settings(Settings(), config=None, inspector=PostgresInspector())
     assert finding == ok("settings", "no file; all as by default")

@@ -66,3 +66,18 @@ def test_a_model_of_all_is_also_that_of_a_workspace_that_names_none(tmp_path: Pa
     own = build_policy(settings, 2)
     assert own.ner is not None
     assert (own.ner.model, own.secrets) == ("some_model", False)
+
+
+def test_what_a_workspace_does_not_name_stays_so_on_the_way_to_other_processes(tmp_path: Path) -> None:
+    settings = _settings(
+        tmp_path,
+        recognizers=[{"entity": "CUSTOMER_ID", "patterns": ["CUST-[0-9]+"]}],
+        entities={"CUSTOMER_ID": {"operator": "drop"}},
+        countries=["DE"],
+        workspaces={2: {"drop_content": ["prompts"]}, 3: {"countries": []}},
+    )
+    told = Settings.model_validate_json(settings.model_dump_json())
+    for number in (1, 2, 3):
+        assert build_policy(told, number) == build_policy(settings, number)
+    assert build_policy(told, 2).recognizers == build_policy(told, 1).recognizers
+    assert build_policy(told, 3).countries == []

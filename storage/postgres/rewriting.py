@@ -1,0 +1,110 @@
+"""Brings the rows of traces to what the mapper makes of what is stored, beside writers that store more meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, cast
+
+from psycopg import AsyncConnection, errors
+
+from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
+from storage.postgres.evidence import TooLargeError
+from storage.postgres.partition import AI_INTERACTIONS, NS_PER_HOUR, Partitions, Width
+from storage.postgres.remapping import Remapped, Remapper, replace_rows
+from storage.postgres.statement import load_statements
+
+_log = logging.getLogger(__name__)
+
+_STATEMENTS = load_statements("settlement.sql")
+_MAX_CONFLICTS = 10
+_MAX_KNOWN_HOURS = 10_000
+# How many traces are brought up to date in one transaction.
+CHUNK_TRACES = 50
+# It is too much, or a row of it cannot be stored: fewer traces may do better.
+TOO_MUCH_ERRORS = (TooLargeError, errors.UniqueViolation, *ROW_ERRORS)
+
+Connection = AsyncConnection[Any]
+# What belongs into the transaction that brings rows up to date, after that.
+Sequel: TypeAlias = Callable[[Remapped], Awaitable[None]]
+
+
+async def _nothing_more(_: Remapped) -> None:
+    """The end."""
+
+
+class _MissingPartitionError(Exception):
+    """Rows are about to go to hours whose partition may not be there."""
+
+    def __init__(self, hours: set[int]) -> None:
+        super().__init__()
+        self.hours = hours
+
+
+class Rewriter:
+    """One instance a connection. Settling and reprocessing never rewrite at the same time, whatever process they are in."""
+
+    def __init__(self, remapper: Remapper, *, partition_width: Width) -> None:
+        self._remapper = remapper
+        self._partitions = Partitions(AI_INTERACTIONS, width=partition_width)
+        self._hours: set[int] = set()
+
+    async def rewrite(
+        self,
+        connection: Connection,
+        workspace_id: int,
+        trace_ids: Sequence[bytes],
+        *,
+        sequel: Sequel = _nothing_more,
+    ) -> Remapped:
+        """Brings the rows of some traces up to date in one transaction, with those of traces that share calls with them.
+
+        Raises:
+            TOO_MUCH_ERRORS: nothing was changed; try with fewer traces, and with one by itself leave it.
+            psycopg.Error: the database does not answer.
+        """
+        for _ in range(_MAX_CONFLICTS):
+            try:
+                return await self._once(connection, workspace_id, trace_ids, sequel)
+            except (*CONFLICT_ERRORS, errors.UniqueViolation) as exc:
+                # A writer stored a row meanwhile, or waits for one of ours.
+                _log.info("making interactions again: %s", describe(exc))
+            except _MissingPartitionError as exc:
+                await self._make_partitions(connection, exc.hours)
+        return await self._once(connection, workspace_id, trace_ids, sequel)
+
+    async def look(self, connection: Connection, workspace_id: int, trace_ids: Sequence[bytes]) -> Remapped:
+        """The same without changing anything."""
+        async with connection.transaction(force_rollback=True):
+            await connection.execute(_STATEMENTS["begin"])
+            return await self._remapper.remap(connection, workspace_id, trace_ids)
+
+    async def _once(
+        self, connection: Connection, workspace_id: int, trace_ids: Sequence[bytes], sequel: Sequel
+    ) -> Remapped:
+        async with connection.transaction():
+            await connection.execute(_STATEMENTS["begin"])
+            done = await self._remapper.remap(connection, workspace_id, trace_ids)
+            self._check_partitions(done)
+            await replace_rows(connection, workspace_id, done.difference)
+            await sequel(done)
+            return done
+
+    def _check_partitions(self, done: Remapped) -> None:
+        come = (*done.difference.added, *(new for _, new in done.difference.changed))
+        hours = {one.start_time_unix_nano // NS_PER_HOUR for one in come} - self._hours
+        if hours:
+            raise _MissingPartitionError(hours)
+
+    async def _make_partitions(self, connection: Connection, hours: set[int]) -> None:
+        # Any: partitions do not care what rows a connection gives.
+        await self._partitions.ensure(cast("AsyncConnection", connection), hours)
+        # Whatever came of it: without a partition, rows go to the default one.
+        if len(self._hours) > _MAX_KNOWN_HOURS:
+            self._hours.clear()
+        self._hours |= hours
+
+
+def pieces(trace_ids: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """As many traces at a time as are brought up to date together."""
+    return [trace_ids[at : at + CHUNK_TRACES] for at in range(0, len(trace_ids), CHUNK_TRACES)]
