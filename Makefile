@@ -9,12 +9,14 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 LOCK := $(COMPILE) pyproject.toml
 EVAL := .venv-eval
 EVAL_STAMP := $(EVAL)/.setup-complete
+LIVE := .venv-live
+LIVE_STAMP := $(LIVE)/.setup-complete
 # Extra flags of a run, as in `make demo ARGS=--once` and `make test ARGS="-k fingerprint"`.
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench bench-large soak eval-redaction fmt clean lock
+.PHONY: help setup demo test check bench bench-large soak eval-redaction test-live fmt clean lock
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +85,16 @@ $(EVAL_STAMP): pyproject.toml requirements.lock requirements-eval.lock | $(STAMP
 	@$(EVAL)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements-eval.lock
 	@touch $(EVAL_STAMP)
 
+test-live: $(LIVE_STAMP) ## Run real SDKs with real instrumentation against a running system (ARGS=--record keeps what they send)
+	@$(BIN)/python -m pytest --quiet --live tests/live $(ARGS)
+
+# SDKs and instrumentations want versions of packages that are not ours.
+$(LIVE_STAMP): requirements-live.lock | $(STAMP)
+	@echo "test-live: making $(LIVE)"
+	@"$(PYTHON)" -m venv --clear --without-pip $(LIVE)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python $(LIVE)/bin/python -r requirements-live.lock
+	@touch $(LIVE_STAMP)
+
 fmt: setup ## Format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
@@ -90,7 +102,8 @@ lock: setup ## Resolve the dependencies of pyproject.toml into the lock files
 	@$(LOCK) --output-file requirements.lock
 	@$(LOCK) --group dev --output-file requirements-dev.lock
 	@$(COMPILE) --no-deps --group eval --output-file requirements-eval.lock
+	@$(COMPILE) --group live --output-file requirements-live.lock
 
 clean: ## Remove .venv and every cache (relayscope-data stays)
-	@rm -rf $(VENV) $(EVAL) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(EVAL) $(LIVE) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

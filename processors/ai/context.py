@@ -57,6 +57,7 @@ def inherit(draft: Draft, above: Iterable[tuple[bytes, Span]], drafts: Mapping[b
             continue
         source = drafts.get(key)
         if source is not None:
+            draft.made_up_session = draft.made_up_session or source.made_up_session
             values = {field: getattr(source, field) for field in missing}
         else:
             plan, reader = plan_for(span.scope.name, attributes), Reader(attributes)

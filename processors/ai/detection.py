@@ -50,6 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
     request_id: Paths
     user_id: Paths
     session_id: Paths
+    made_up_session: Paths
     organization_id: Paths
     agent: Paths
     tool: Paths
@@ -80,7 +81,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 _TEXTS: tuple[str, ...] = tuple(
-    "provider model_requested model_served response_id fabricated_id request_id user_id session_id organization_id agent tool "
+    "provider model_requested model_served response_id fabricated_id request_id user_id session_id made_up_session organization_id agent tool "
     "tool_call_id endpoint finish_reason error_type error_message error_code failure tags duration_ms streaming parameter_maps "
     "arguments result".split()
 )

@@ -9,7 +9,7 @@ import msgspec
 from processors.ai.conversation import NOTHING_SAID, Said, said, said_of_tool
 from processors.ai.cost import reported_of
 from processors.ai.decoding import as_text, decoded, is_array
-from processors.ai.detection import Plan, plan_for
+from processors.ai.detection import Plan, is_like, plan_for
 from processors.ai.event import MEANINGS, overlaid
 from processors.ai.failure import Failure, failure_of, finish_of
 from processors.ai.model_name import provider_of, provider_of_model
@@ -34,7 +34,10 @@ _MADE_UP_IDS = ("__", "lc_run", "run-")
 
 
 class Draft(msgspec.Struct, gc=False):
-    """The fields of ``Interaction`` as one source tells them, and where it stands. Mutable: joining changes it."""
+    """The fields of ``Interaction`` as one source tells them, and where it stands. Mutable: joining changes it.
+
+    ``is_echo``: it repeats what the call above it says. ``is_borrowed``: a library that has spans of its own wrote on another's.
+    """
 
     key: bytes
     trace_id: bytes
@@ -47,6 +50,7 @@ class Draft(msgspec.Struct, gc=False):
     convention: str
     is_transport: bool
     is_echo: bool
+    is_borrowed: bool
     is_span: bool
     operation: OperationName
     name: str
@@ -57,6 +61,7 @@ class Draft(msgspec.Struct, gc=False):
     request_id: str
     user_id: str
     session_id: str
+    made_up_session: str
     organization_id: str
     agent: str
     is_streaming: bool | None
@@ -150,6 +155,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         plan.convention.name,
         plan.convention.is_transport,
         bool(plan.convention.echoes) and subject.name.startswith(plan.convention.echoes),
+        bool(plan.convention.echoes) and not any(is_like(subject.scope, scope) for scope in plan.convention.scopes),
         subject.is_span,
         operation,
         _name(operation, plan, reader, agent, subject.name),
@@ -159,7 +165,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         _response_id(plan, reader) if is_model else "",
         reader.text(plan.request_id) if plan.request_id else "",
         reader.text(plan.user_id) if plan.user_id else "",
-        reader.text(plan.session_id) if plan.session_id else "",
+        *_sessions(plan, reader),
         reader.text(plan.organization_id) if plan.organization_id else "",
         agent,
         is_streaming(plan, reader, first_token) if is_model else None,
@@ -175,6 +181,17 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         words,
         _endpoint(plan, reader) if plan.endpoint else "",
     )
+
+
+def _sessions(plan: Plan, reader: Reader) -> tuple[str, str]:
+    """The session, and one that counts when nobody names another."""
+    if not plan.session_id:
+        return "", ""
+    session = reader.text(plan.session_id)
+    own = plan.convention.made_up_session
+    if own and session and session == reader.text(plan.made_up_session):
+        return "", session
+    return session, ""
 
 
 def _name(operation: OperationName, plan: Plan, reader: Reader, agent: str, name: str) -> str:
@@ -198,7 +215,11 @@ def _provider(plan: Plan, reader: Reader, model: str, *, is_model: bool) -> str:
         return provider
     # Gateways write whose a model is before its name.
     prefixes = (provider_of_model(text) for text in reader.texts(plan.model_requested) if "/" in text)
-    return next(filter(None, prefixes), "") or plan.convention.default_provider
+    if provider := next(filter(None, prefixes), ""):
+        return provider
+    signs = plan.convention.provider_signs
+    signed = next((provider for key, provider in signs.items() if key in reader.attributes), "")
+    return provider_of(signed) or plan.convention.default_provider
 
 
 def _response_id(plan: Plan, reader: Reader) -> str:

@@ -157,6 +157,11 @@ def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, 
             containers[position] = around
             if draft.is_model and draft.is_span and (call := call_above(draft, around, drafts)) is not None:
                 above[position] = call
+    for position, call in above.items():
+        # What stands on a borrowed span may be another call's, so this one is told of by itself.
+        drafts[position].is_echo &= not (drafts[call].is_borrowed and drafts[position].response_id)
+    for draft in drafts:
+        draft.session_id = draft.session_id or draft.made_up_session
     groups = Groups(drafts)
     for position, owner in enumerate(owners):
         groups.join(owner, position)

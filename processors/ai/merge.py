@@ -36,7 +36,7 @@ def rank(draft: Draft, depth: int) -> tuple[bool, int, bool, int, bool, bytes]:
     words = draft.said
     has_messages = bool(words.prompt) + words.has_output
     return (
-        draft.is_span and not draft.is_echo,
+        draft.is_span and not (draft.is_echo or draft.is_borrowed),
         has_messages,
         draft.usage != NO_USAGE,
         depth,

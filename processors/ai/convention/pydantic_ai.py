@@ -18,6 +18,8 @@ CONVENTION = Convention(
     names={"agent run": "agent", "running tool": "tool", "running tools": "workflow", "running 1 tool": "workflow"},
     model_requested=("model_name",),
     agent=("gen_ai.agent.name", "agent_name"),
+    # One for each run, unless the application names it.
+    made_up_session=("gen_ai.conversation.id",),
     first_token=(Moment("gen_ai.client.operation.time_to_first_chunk"),),
     usage=UsageKeys(
         input=(f"{_DECISION}usage.input_tokens",),
@@ -43,6 +45,7 @@ CONVENTION = Convention(
         Source("all_messages_events", "events"),
         Source(f"{_DECISION}questions"),
         Source("request_data"),
+        Source("inputs"),
     ),
     output=(
         Source("gen_ai.output.messages"),

@@ -86,7 +86,8 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     ``names`` are operations by the beginning of the span's name, when no key says one. ``is_private``: its keys are too
     plain to be looked up in spans of others. ``is_transport``: it tells of requests as they are on the wire.
     ``echoes`` are beginnings of the names of spans that only repeat what the call above them said.
-    ``failure`` are keys whose value says that something failed.
+    ``made_up_session`` are keys of a session that a library makes up when it is told of none: one that a span above names counts.
+    ``failure`` are keys whose value says that something failed. ``provider_signs`` are providers by a key that only theirs have.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     default_provider: str = ""
 
     provider: Keys = ()
+    provider_signs: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     model_requested: Keys = ()
     model_served: Keys = ()
     response_id: Keys = ()
@@ -110,6 +112,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     request_id: Keys = ()
     user_id: Keys = ()
     session_id: Keys = ()
+    made_up_session: Keys = ()
     organization_id: Keys = ()
     agent: Keys = ()
     tool: Keys = ()

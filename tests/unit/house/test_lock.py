@@ -8,7 +8,7 @@ import pytest
 from tests.support.repository import document, pyproject
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-ALL_LOCKS = (*LOCKS, "requirements-eval.lock")
+ALL_LOCKS = (*LOCKS, "requirements-eval.lock", "requirements-live.lock")
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)([^\n]*(?:\n    --hash=[^\n]*)*)", re.MULTILINE)
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
@@ -62,6 +62,11 @@ def test_development_lock_covers_the_development_group() -> None:
 def test_evaluation_lock_is_the_evaluation_group_without_what_it_depends_on() -> None:
     wanted = {_name_of(requirement) for requirement in pyproject()["dependency-groups"]["eval"]}
     assert _pins("requirements-eval.lock").keys() == wanted, "run make lock"
+
+
+def test_live_lock_covers_the_live_group() -> None:
+    wanted = {_name_of(requirement) for requirement in pyproject()["dependency-groups"]["live"]}
+    assert wanted - _pins("requirements-live.lock").keys() == set(), "run make lock"
 
 
 def test_both_locks_agree() -> None:
