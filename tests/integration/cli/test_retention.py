@@ -65,7 +65,11 @@ def test_it_shows_and_changes_nothing_unless_told(shared_postgres_dsn: str) -> N
 def test_it_removes_what_is_too_old_when_told(shared_postgres_dsn: str) -> None:
     asyncio.run(_fill(shared_postgres_dsn))
     answer = _answer("--database-url", shared_postgres_dsn, "--older-than", "1w", "--apply")
-    assert {one.signal: one.dropped for one in answer.removed} == {"spans": [_name(10)], "log_records": []}
+    assert {one.signal: one.dropped for one in answer.removed} == {
+        "spans": [_name(10)],
+        "log_records": [],
+        "ai_interactions": [],
+    }
     assert _names(answer) == [_name(1)]
 
 
@@ -73,7 +77,8 @@ def test_the_period_of_the_settings_is_the_default(shared_postgres_dsn: str) -> 
     asyncio.run(_fill(shared_postgres_dsn))
     environment = {"RELAYSCOPE_STORAGE__RETENTION__SPANS": "7d"}
     answer = _answer("--database-url", shared_postgres_dsn, "--apply", environment=environment)
-    assert [one.dropped for one in answer.removed] == [[_name(10)]]
+    # Interactions are kept as long as spans.
+    assert {one.signal: one.dropped for one in answer.removed} == {"spans": [_name(10)], "ai_interactions": []}
 
 
 def test_the_table_says_what_becomes_of_each(shared_postgres_dsn: str) -> None:
