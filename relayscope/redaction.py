@@ -20,6 +20,7 @@ from redaction.operator import needs_keys, reveal
 from redaction.policy import NerRule, Policy, policy_hash
 from redaction.policy_file import parse_policy, policy_tree
 from relayscope.api.rest.redaction import EffectivePolicy
+from relayscope.interaction import build_settlement
 from relayscope.redaction_key import FILE_NAME, add_key, read_key_file
 from relayscope.settings import PolicySettings, Settings
 from storage.api import DEFAULT_WORKSPACE_ID
@@ -301,7 +302,9 @@ def build_reredaction(settings: Settings, dsn: str, *, actor: str) -> Reredactio
     """
     _check_enabled(settings)
     config = ApplyConfig(dsn=dsn, policy=_hash_of_all(settings), actor=actor)
-    return Reredaction(config, _redact_of(settings), build_audit(dsn))
+    # What was made of spans says what they said; it is made anew of what they say now.
+    settle = build_settlement(settings, dsn).drain if settings.processors.ai.enabled else None
+    return Reredaction(config, _redact_of(settings), build_audit(dsn), settle=settle)
 
 
 def _check_policies(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from storage.postgres.table import Table
 
 _STATEMENTS = load_statements("arrival.sql")
 _ROW = struct.Struct("!hiii16s")
+_ID_BYTES = 16
 
 ARRIVAL_COLUMNS = ("workspace_id", "trace_id")
 ARRIVAL_TABLE = Table("ai_arrivals", ARRIVAL_COLUMNS)
@@ -32,6 +33,6 @@ async def wake_waiting(connection: AsyncConnection, traces: Mapping[int, Abstrac
     if not traces or await (await connection.execute(_STATEMENTS["any_waiting"])).fetchone() is None:
         return
     for workspace_id, trace_ids in traces.items():
-        # Sorted, so that the index is read in its order.
-        parameters = {"workspace_id": workspace_id, "trace_ids": sorted(trace_ids)}
+        joined = b"".join(trace_ids)
+        parameters = {"workspace_id": workspace_id, "trace_ids": joined, "count": len(joined) // _ID_BYTES}
         await connection.execute(_STATEMENTS["wake"], parameters)

@@ -34,6 +34,7 @@ class _Decode(Protocol[_Item_co]):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of a row: what it is now, its encoding, the entries that it needs; what was replaced, by entity."""
 
+    workspace_id: int
     encoded: bytes
     entries: Entries
     entities: Mapping[str, int]
@@ -79,7 +80,7 @@ class Redactable(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
             entries = Entries()
             entries.add_origin(told.resource, told.scope, origin)
             self.add_entries(entries, told, origin)
-            changes.append(Change(encoded=row, entries=entries, entities=new.redactions))
+            changes.append(Change(workspace_id=workspace_id, encoded=row, entries=entries, entities=new.redactions))
         return changes
 
 

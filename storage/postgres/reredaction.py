@@ -19,11 +19,13 @@ from psycopg.rows import namedtuple_row
 
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN, AuditLog
+from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
 from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
+from storage.postgres.parcel import INTERACTION_TABLE
 from storage.postgres.read_pool import configure_reading
 from storage.postgres.redactable import REDACTABLE, Change, Redactable
 from storage.postgres.statement import load_statements
@@ -78,10 +80,18 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 class Reredaction:
     """One call of ``apply`` is one run, or the rest of one. ``processor_of`` gives what redacts a workspace's spans."""
 
-    def __init__(self, config: ApplyConfig, processor_of: ProcessorOf, audit: AuditLog) -> None:
+    def __init__(
+        self,
+        config: ApplyConfig,
+        processor_of: ProcessorOf,
+        audit: AuditLog,
+        *,
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._config = config
         self._processor_of = processor_of
         self._audit = audit
+        self._settle = settle
         self._dictionary = Dictionary()
         self._limit = config.page_spans
 
@@ -110,6 +120,8 @@ class Reredaction:
             for partition in found:
                 await self._redact_partition(connection, run, partition, expected=expected, on_progress=on_progress)
         entries = await redact_entries(connection, self._processor_of, page=self._config.page_spans)
+        if self._settle is not None:
+            await self._settle()
         vacuumed = await self._vacuum(connection, run)
         await connection.execute(_STATEMENTS["finish"], {"run": run})
         totals = await _row(connection, "totals", {"run": run})
@@ -192,7 +204,9 @@ class Reredaction:
             there = await _remove(connection, kind, partition, list(page.changed))
             # What retention has removed meanwhile, or what has moved to a partition of its own, is not put back.
             if there:
-                await insert_rows(connection, {kind.table: [page.changed[identity].encoded for identity in there]})
+                changed = [page.changed[identity] for identity in there]
+                arrivals = _arrivals(changed, there)
+                await insert_rows(connection, {kind.table: [one.encoded for one in changed], ARRIVAL_TABLE: arrivals})
             counts = Counter[str]()
             for identity in there:
                 counts.update(page.changed[identity].entities)
@@ -212,7 +226,7 @@ class Reredaction:
                 await _vacuum(connection, row.partition)
                 vacuumed.append(row.partition)
             await connection.execute(_STATEMENTS["vacuumed"], {"run": run, "partition": row.partition})
-        for name in DICTIONARIES:
+        for name in (*DICTIONARIES, INTERACTION_TABLE.name):
             await _vacuum(connection, name)
         await connection.execute(_STATEMENTS["analyze"])
         return vacuumed
@@ -247,6 +261,19 @@ async def _despite_conflicts(step: Callable[[], Awaitable[Any]]) -> Any:  # noqa
         except CONFLICT_ERRORS:
             continue
     raise RetryableError("the database is too busy; run the command again, and it goes on from here")
+
+
+def _arrivals(changed: Sequence[Change], identities: Sequence[Identity]) -> list[bytes]:
+    """What was made of the changed rows, by whatever trace it is told, is to be made anew."""
+    traces: dict[int, set[bytes]] = {}
+    for change, (trace_id, *_) in zip(changed, identities, strict=True):
+        if trace_id:
+            traces.setdefault(change.workspace_id, set()).add(trace_id)
+    return [
+        row
+        for workspace_id, trace_ids in traces.items()
+        for row in encode_arrivals(trace_ids, workspace_id=workspace_id)
+    ]
 
 
 async def _entries(

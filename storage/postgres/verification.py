@@ -29,9 +29,13 @@ _JSON = frozenset(("json", "jsonb"))
 # Identifiers are never redacted, and their bytes may look like anything.
 _IDS = frozenset(("trace_id", "span_id", "parent_span_id"))
 # A column that holds the value of an attribute is judged as the attribute is.
-_KEYS = {"service_name": "service.name"}
+_KEYS = {
+    "service_name": "service.name",
+    **dict.fromkeys(("model", "model_requested", "model_served", "model_family"), "gen_ai.request.model"),
+}
 # Lists of objects whose further members are times, ids and counts.
 _ATTRIBUTES = "attributes"
+_DETAILS, _PARAMETERS, _OURS = "details", "parameters", ("sources", "cost_lines", "aggregate")
 _PARTS = {"events": ("name",), "links": ("traceState",)}
 
 _EVENT_NAME, _BODY = "event_name", "body"
@@ -189,6 +193,8 @@ def _text(value: bytes) -> str:
 def _in_json(finder: Finder, column: str, value: Value) -> _Counts:
     if column == _ATTRIBUTES and isinstance(value, Mapping):
         yield from finder.in_attributes(value).items()
+    elif column == _DETAILS and isinstance(value, Mapping):
+        yield from _in_details(finder, value)
     elif column in _PARTS and isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for part in value:
             if isinstance(part, Mapping):
@@ -203,6 +209,15 @@ def _in_body(finder: Finder, value: Value, event: str) -> _Counts:
     if found or not event:
         return found.items()
     return [(_BODY, entities) for entities in finder.in_attributes({f"{event}.content": value}).values()]
+
+
+def _in_details(finder: Finder, details: Attributes) -> _Counts:
+    """What an interaction holds beside its columns: parameters are as they were sent; ids and prices are neither."""
+    for name, value in details.items():
+        if name == _PARAMETERS and isinstance(value, Mapping):
+            yield from finder.in_attributes(value).items()
+        elif name not in _OURS:
+            yield from _in_leaves(finder, name, value)
 
 
 def _in_leaves(finder: Finder, name: str, value: Value) -> _Counts:

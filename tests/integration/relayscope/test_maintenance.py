@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from relayscope.app import build_api, build_maintenance
 from relayscope.settings import Settings, load_settings
 from relayscope.settings_file import Tree
 from storage.postgres.maintenance import Maintenance
+from storage.postgres.partition import SIGNALS
+from storage.postgres.settlement import Settlement
 from tests.support.database import until, value
 
 _MADE = """
@@ -26,8 +30,8 @@ async def test_the_settings_reach_the_partitions(postgres_dsn: str) -> None:
     await maintenance.start()
 
     async def are_made() -> bool:
-        # One more when the hour ends in between.
-        return await value(postgres_dsn, _MADE) in (6, 7)
+        # Six of each signal, and one more of each when the hour ends in between.
+        return await value(postgres_dsn, _MADE) in range(6 * len(SIGNALS), 7 * len(SIGNALS) + 1)
 
     try:
         await until(are_made)
@@ -38,3 +42,10 @@ async def test_the_settings_reach_the_partitions(postgres_dsn: str) -> None:
 def test_the_api_process_stands_for_election(tmp_path: Path) -> None:
     components = build_api(_settings(), "postgresql://127.0.0.1:1/none", slot="api", run=tmp_path)
     assert [type(one) for one in components].count(Maintenance) == 1
+
+
+@pytest.mark.parametrize("is_enabled", [True, False], ids=["with AI interactions", "without"])
+def test_the_api_process_settles_interactions(tmp_path: Path, is_enabled: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    settings = load_settings(flags={"processors": {"ai": {"enabled": is_enabled}}})
+    components = build_api(settings, "postgresql://127.0.0.1:1/none", slot="api", run=tmp_path)
+    assert [type(one) for one in components].count(Settlement) == int(is_enabled)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from storage.postgres.parcel import INTERACTION_TABLE
 from storage.postgres.settlement import Settlement, SettlementConfig
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, terminate, transaction, until, until_blocked, value, writing
+from tests.support.delivery import Delivery, assert_same, deliver, deliveries
 from tests.support.factory import BASE_US, SECOND_US, resent, resource, span, span_id, trace_id, workspace
 from tests.support.settling import settle, settling, stored_interactions
 from tests.support.simple_mapper import ANSWER, CALL, POISON, RESPONSE, TOKENS, USER, processed, simple_interactions
@@ -400,77 +400,10 @@ _ATTRIBUTES: st.SearchStrategy[Mapping[str, Value]] = st.fixed_dictionaries(
 )
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """Spans and log records by number, and how they come: batches, each for one of two writers; something may come twice."""
-
-    items: Sequence[Span | LogRecord]
-    batches: Sequence[tuple[int, Sequence[int]]]
-
-    def __repr__(self) -> str:
-        numbers = {one.span_id: number for number, one in enumerate(self.items) if isinstance(one, Span)}
-        traces: dict[bytes, int] = {}
-        told = [
-            f"{number}: trace {traces.setdefault(one.trace_id, len(traces))} "
-            + (
-                f"below {numbers.get(one.parent_span_id)} {dict(one.attributes)}"
-                if isinstance(one, Span)
-                else f"record of {numbers[one.span_id]}"
-            )
-            for number, one in enumerate(self.items)
-        ]
-        return f"{told}, {self.batches}"
-
-    @property
-    def spans(self) -> list[Span]:
-        return [one for one in self.items if isinstance(one, Span)]
-
-    @property
-    def records(self) -> list[LogRecord]:
-        return [one for one in self.items if isinstance(one, LogRecord)]
-
-
-@st.composite
-def deliveries(draw: st.DrawFn) -> Delivery:
-    spans: list[Span] = []
-    for _ in range(draw(st.integers(1, 3))):
-        trace = trace_id()
-        own: list[Span] = []
-        for number in range(draw(st.integers(1, 5))):
-            parent = draw(st.sampled_from([b"", *(one.span_id for one in own)]))
-            own.append(span(trace_id=trace, parent_span_id=parent, attributes=draw(_ATTRIBUTES), at_us=number))
-        spans += own
-    told = draw(st.lists(st.sampled_from(spans), max_size=3, unique_by=lambda one: one.span_id))
-    items: list[Span | LogRecord] = [*spans, *(record(one, answer=draw(st.sampled_from(["a", "b"]))) for one in told)]
-    coming = [number for number in range(len(items)) for _ in range(draw(st.sampled_from([1, 1, 1, 2])))]
-    order = draw(st.permutations(coming))
-    batches: list[tuple[int, Sequence[int]]] = []
-    while order:
-        size = draw(st.integers(1, len(order)))
-        batches.append((draw(st.integers(0, 1)), order[:size]))
-        order = order[size:]
-    return Delivery(items=items, batches=batches)
-
-
-async def _deliver(dsn: str, workspace_id: int, delivery: Delivery) -> None:
-    async with writing(WriterConfig(dsn=dsn)) as one, writing(WriterConfig(dsn=dsn)) as other:
-        writers = (one, other)
-
-        async def send(number: int) -> None:
-            for writer, numbers in delivery.batches:
-                if writer == number:
-                    items = [delivery.items[item] for item in numbers]
-                    spans = [resent(item) for item in items if isinstance(item, Span)]
-                    records = [item for item in items if isinstance(item, LogRecord)]
-                    await writers[number].consume(batch(spans, records, workspace_id))
-
-        await asyncio.gather(send(0), send(1))
-
-
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(delivery=deliveries(), is_settled_meanwhile=st.booleans())
+@given(delivery=deliveries(_ATTRIBUTES, record), is_settled_meanwhile=st.booleans())
 def test_however_traces_come_their_interactions_are_those_of_the_whole(
     shared_postgres_dsn: str,
     delivery: Delivery,
@@ -483,22 +416,9 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
         leader = Settlement(config, lambda _: simple_interactions)
         if is_settled_meanwhile:
             await leader.start()
-        await _deliver(shared_postgres_dsn, workspace_id, delivery)
+        await deliver(shared_postgres_dsn, workspace_id, delivery, processed)
         await leader.aclose()
         await settle(shared_postgres_dsn)
         return await stored_interactions(shared_postgres_dsn, workspace_id)
 
     assert_same(asyncio.run(play()), whole(delivery.spans, delivery.records), delivery)
-
-
-def assert_same(found: Sequence[Interaction], wanted: Sequence[Interaction], delivery: Delivery) -> None:
-    """Told by number, since what hypothesis shows of spans is very long."""
-    assert list(found) == list(wanted), f"{delivery!r}: {_numbered(found, delivery)}, not {_numbered(wanted, delivery)}"
-
-
-def _numbered(interactions: Sequence[Interaction], delivery: Delivery) -> list[tuple[object, ...]]:
-    numbers = {one.span_id: number for number, one in enumerate(delivery.items) if isinstance(one, Span)}
-    return [
-        (numbers[one.span_id], [numbers[source.span_id] for source in one.sources], one.response, one.user_id)
-        for one in interactions
-    ]

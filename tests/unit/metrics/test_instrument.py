@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
-from relayscope.metrics import ApiMetrics, IngestMetrics
+from relayscope.metrics import ApiMetrics, IngestMetrics, SettlementMetrics
 from tests.support.factory import batch, span
 from tracedata import Receipt, RetryableError
 
@@ -71,3 +71,17 @@ def test_a_request_of_the_api_that_is_never_answered_counts_as_our_failure(regis
         request.routed("/x/{id}")
     labels = {"method": "GET", "route": "/x/{id}", "status": "5xx"}
     assert registry.get_sample_value("relayscope_api_request_seconds_count", labels) == 1
+
+
+def test_settling_of_interactions(registry: CollectorRegistry) -> None:
+    metrics = SettlementMetrics(registry)
+    metrics.settled(traces=3, failed=1, oversized=0, changed=5)
+    metrics.lagged([0.1, 0.7])
+    metrics.backlog(arrivals=4, waiting=2)
+    outcomes = ("settled", "failed", "oversized")
+    name = "relayscope_ai_traces_settled_total"
+    assert [registry.get_sample_value(name, {"outcome": one}) for one in outcomes] == [3, 1, 0]
+    assert registry.get_sample_value("relayscope_ai_rows_changed_total") == 5
+    assert registry.get_sample_value("relayscope_ai_settlement_lag_seconds_count") == 2
+    assert registry.get_sample_value("relayscope_ai_arrivals") == 4
+    assert registry.get_sample_value("relayscope_ai_waiting_traces") == 2
