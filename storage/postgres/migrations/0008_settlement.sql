@@ -1,7 +1,7 @@
 -- Interactions for users, and what the leader needs to settle them.
 
--- New rows that tell a response id, which another trace may tell too.
-CREATE INDEX ai_interactions_arrival_idx ON relayscope.ai_interactions (arrival_id) WHERE response_id IS NOT NULL;
+-- New rows: what they say may be told by another trace too, and their words are indexed after the fact. Always the last leaf grows.
+CREATE INDEX ai_interactions_arrival_idx ON relayscope.ai_interactions (arrival_id);
 
 -- Up to which row the leader has looked for calls that several traces tell of. One row, or none before it began.
 CREATE TABLE relayscope.ai_progress (

@@ -30,10 +30,6 @@ $$;
 CREATE INDEX ai_search_default_start_idx ON relayscope.ai_search_default (start_time);
 CREATE INDEX ai_search_past_start_idx ON relayscope.ai_search_past (start_time);
 
--- New rows are found by it, with and without a response id. Always the last leaf grows, so it is the cheapest of all indexes.
-DROP INDEX IF EXISTS relayscope.ai_interactions_arrival_idx;
-CREATE INDEX ai_interactions_arrival_idx ON relayscope.ai_interactions (arrival_id);
-
 -- How far the index is. Up to done_to nothing can be missing; between that and seen_to only what transactions brought that
 -- ended late. The one row is written by the leader only, at first
 -- when it first finds something.
