@@ -104,7 +104,11 @@ _METRICS = (
         buckets=_FAST_S,
         help="Time to redact the spans of a request, or of a slice of it.",
     ),
-    Metric(name="relayscope_redaction_cache_hits_total", kind="counter", help="Texts whose redaction was known."),
+    Metric(
+        name="relayscope_redaction_cache_hits_total",
+        kind="counter",
+        help="Texts of 256 characters or more whose redaction was known.",
+    ),
     Metric(name="relayscope_redaction_cache_misses_total", kind="counter", help="Texts whose redaction was not."),
     Metric(name="relayscope_redaction_cache_bytes", kind="gauge", help="Size of the redacted texts that are known."),
     # API.
