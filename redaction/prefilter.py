@@ -71,8 +71,14 @@ def _by_text(ends: Sequence[tuple[int, int]], texts: Sequence[str]) -> Mapping[i
         return {0: ends}
     starts = list(accumulate(map(_PLUS_ONE, map(len, texts)), initial=0))
     hits: dict[int, list[tuple[int, int]]] = {}
+    start, stop = 0, -1
+    found: list[tuple[int, int]] = []
     for number, end in ends:
-        # The end is behind the last character, so the character before it tells the text.
-        index = bisect_right(starts, end - 1) - 1
-        hits.setdefault(index, []).append((number, end - starts[index]))
+        # The next hit lies in the same text, mostly.
+        if not start < end <= stop:
+            # The end is behind the last character, so the character before it tells the text.
+            index = bisect_right(starts, end - 1) - 1
+            start, stop = starts[index], starts[index + 1]
+            found = hits.setdefault(index, [])
+        found.append((number, end - start))
     return hits
