@@ -38,6 +38,7 @@ def address_detector() -> Detector:
 
 # Before a version: a word for it, the name of a program and a slash, or of a package and signs of equality.
 _VERSION_BEFORE = regex.compile(r"(?:version|ver|release|v)[\s:=\"'_-]*$|\w/$|\w(?:==|~=)$", regex.IGNORECASE)
+_BETWEEN = " \t\r\n\f\v:=\"'_-"
 _VERSION_WORDS = frozenset(("version", "release", "ver"))
 _ADDRESS_WORDS = frozenset(("ip", "ipv4", "ipv6", "addr", "address", "host", "client", "server", "peer", "remote"))
 # The name of a package before a version of one digit, but not of what has an address.
@@ -84,7 +85,9 @@ def _is_somewhere(address: ipaddress.IPv6Address, value: str) -> bool:
 def _is_version(match: regex.Match[str], place: Place) -> bool:
     value = match[0]
     before = match.string[max(0, match.start() - 16) : match.start()]
-    if _VERSION_BEFORE.search(before) and (not before.endswith("/") or value.endswith(".0.0")):
+    # Looked at by hand first, since in a list of addresses there is another one before.
+    may_be = before[-1:] in ("/", "=") or before.rstrip(_BETWEEN)[-1:].isalpha()
+    if may_be and _VERSION_BEFORE.search(before) and (not before.endswith("/") or value.endswith(".0.0")):
         return True
     # Versions begin with small numbers, addresses seldom do.
     is_small = value[1] == "."
