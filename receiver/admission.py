@@ -14,7 +14,7 @@ import msgspec
 
 from tracedata import RetryableError
 
-DEFAULT_MAX_BYTES = 40 * 1024 * 1024
+DEFAULT_MAX_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_REQUESTS = 1024
 DEFAULT_READ_TIMEOUT_S = 30.0
 

@@ -38,6 +38,7 @@ def address_detector() -> Detector:
 
 # Before a version: a word for it, the name of a program and a slash, or of a package and signs of equality.
 _VERSION_BEFORE = regex.compile(r"(?:version|ver|release|v)[\s:=\"'_-]*$|\w/$|\w(?:==|~=)$", regex.IGNORECASE)
+_BETWEEN = " \t\r\n\f\v:=\"'_-"
 _VERSION_WORDS = frozenset(("version", "release", "ver"))
 _ADDRESS_WORDS = frozenset(("ip", "ipv4", "ipv6", "addr", "address", "host", "client", "server", "peer", "remote"))
 # The name of a package before a version of one digit, but not of what has an address.
@@ -51,16 +52,21 @@ _REVISION_BEHIND = regex.compile(rf"-(?!{_V4}(?![0-9A-Za-z]))[0-9A-Za-z]")
 _MAPPED = ipaddress.IPv6Network("::/80"), ipaddress.IPv6Network("64:ff9b::/96")
 
 
+# What the pattern lets through and no address of version 4 may have.
+_LEADING_ZERO = regex.compile(r"(?<!\d)0\d")
+
+
 def _score(match: regex.Match[str], place: Place) -> float:
+    value = match[0]
+    if ":" not in value:
+        # By the text alone, which is much faster: the pattern has seen to the rest.
+        is_nobodys = value.startswith("127.") or value == "0.0.0.0" or _LEADING_ZERO.search(value)  # noqa: S104 - not bound
+        return 0.0 if is_nobodys or _is_version(match, place) else _SCORE
     try:
-        address = ipaddress.ip_address(match[0])
+        address = ipaddress.IPv6Address(value)
     except ValueError:
         return 0.0
-    if isinstance(address, ipaddress.IPv6Address):
-        return _SCORE if _is_somewhere(address, match[0]) else 0.0
-    if address.is_loopback or address.is_unspecified or _is_version(match, place):
-        return 0.0
-    return _SCORE
+    return _SCORE if _is_somewhere(address, value) else 0.0
 
 
 def _is_somewhere(address: ipaddress.IPv6Address, value: str) -> bool:
@@ -79,7 +85,9 @@ def _is_somewhere(address: ipaddress.IPv6Address, value: str) -> bool:
 def _is_version(match: regex.Match[str], place: Place) -> bool:
     value = match[0]
     before = match.string[max(0, match.start() - 16) : match.start()]
-    if _VERSION_BEFORE.search(before) and (not before.endswith("/") or value.endswith(".0.0")):
+    # Looked at by hand first, since in a list of addresses there is another one before.
+    may_be = before[-1:] in ("/", "=") or before.rstrip(_BETWEEN)[-1:].isalpha()
+    if may_be and _VERSION_BEFORE.search(before) and (not before.endswith("/") or value.endswith(".0.0")):
         return True
     # Versions begin with small numbers, addresses seldom do.
     is_small = value[1] == "."

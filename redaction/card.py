@@ -23,6 +23,8 @@ _NO_SIGNS = str.maketrans("", "", " .-_")
 _MAX_GROUPS = 6
 # Digits of the first of them.
 _MIN_GROUP, _MAX_GROUP = 3, 6
+# No card begins with a shorter group.
+_LONG_GROUP = regex.compile(rf"[0-9]{{{_MIN_GROUP}}}")
 # Other groups than those have single signs between them.
 _LOOSE_SIGNS = frozenset(" .-")
 _MAX_LOOSE = 7
@@ -61,6 +63,8 @@ def _cards(match: regex.Match[str], _place: Place) -> Iterator[Part]:
         if not _is_cut(match.string, start, end) and not _is_in_uuid(match.string, start, end):
             yield start, end, 1.0
             return
+    if _LONG_GROUP.search(match.string, match.start(), match.end()) is None:
+        return
     run = _Run(match)
     number, last = 0, run.last(0)
     while number < run.count:

@@ -215,10 +215,17 @@ def _literals(text: str, keys: Keys, near: Near | None) -> Iterator[Layer]:
             start, end = token.span(1)
             is_name = colon is not None
             inside = around[-1][2] if is_name else None
-            encode = partial(_WRITING.rewritten, body, decoded)
+            encode = partial(_rewritten, body, decoded)
             yield Layer(start=start, end=end, text=decoded, encode=encode, key="" if is_name else key, object=inside)
             if is_name and not is_whole:
                 key = keys.below(around[-1][0], decoded)
+
+
+def _rewritten(body: str, said: str, after: str) -> str:
+    # Without escapes a literal is written as it reads, and neither placeholders nor masks need any.
+    if said is body and '"' not in after and "\\" not in after:
+        return after
+    return _WRITING.rewritten(body, said, after)
 
 
 def _may_be_taken(name: str) -> bool:

@@ -7,13 +7,14 @@ are joined, so that its overhead is paid once. See docs/adr/0009.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 import hyperscan
 
 # The byte between two texts. No expression may match across it, but one that does only looks once too often.
 _SEPARATOR = "\n"
+_MAX_CHARS = 4 << 20
 _PLUS_ONE = (1).__add__
 # Where triggers ended: numbers of expressions, and offsets in characters of the folded text.
 Hits = Sequence[tuple[int, int]]
@@ -35,6 +36,15 @@ class Prefilter:
         """Hits by index of text; a text that is missing has none. Characters that are not ASCII count as one ``?``."""
         if not texts:
             return {}
+        if sum(map(len, texts)) <= _MAX_CHARS:
+            return self._scan(texts)
+        # What is large is looked at in pieces, so that there are no copies of all of it at once.
+        hits: dict[int, Hits] = {}
+        for start, stop in _pieces(texts):
+            hits.update((start + index, found) for index, found in self._scan(texts[start:stop]).items())
+        return hits
+
+    def _scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
         ends: list[tuple[int, int]] = []
         found = ends.append
 
@@ -45,13 +55,30 @@ class Prefilter:
         return _by_text(ends, texts) if ends else {}
 
 
+def _pieces(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Ranges of texts that together are no longer than the limit, unless one alone is."""
+    start, size = 0, 0
+    for index, text in enumerate(texts):
+        if size and size + len(text) > _MAX_CHARS:
+            yield start, index
+            start, size = index, 0
+        size += len(text) + 1
+    yield start, len(texts)
+
+
 def _by_text(ends: Sequence[tuple[int, int]], texts: Sequence[str]) -> Mapping[int, Hits]:
     if len(texts) == 1:
         return {0: ends}
     starts = list(accumulate(map(_PLUS_ONE, map(len, texts)), initial=0))
     hits: dict[int, list[tuple[int, int]]] = {}
+    start, stop = 0, -1
+    found: list[tuple[int, int]] = []
     for number, end in ends:
-        # The end is behind the last character, so the character before it tells the text.
-        index = bisect_right(starts, end - 1) - 1
-        hits.setdefault(index, []).append((number, end - starts[index]))
+        # The next hit lies in the same text, mostly.
+        if not start < end <= stop:
+            # The end is behind the last character, so the character before it tells the text.
+            index = bisect_right(starts, end - 1) - 1
+            start, stop = starts[index], starts[index + 1]
+            found = hits.setdefault(index, [])
+        found.append((number, end - start))
     return hits

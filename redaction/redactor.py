@@ -90,7 +90,7 @@ class Redactor:
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Hits]:
         """Stage one over many texts: what to give to ``redact_text``, by index. A text that is missing is clean."""
-        if "".join(texts).isascii():
+        if all(map(str.isascii, texts)):
             return self._prefilter.scan(texts)
         folded = [(index, reading.text) for index, text in enumerate(texts) for reading in readings(text)]
         hits: dict[int, Hits] = {}

@@ -139,7 +139,7 @@ class OtlpSettings(_Section):
 
     protocols: OtlpProtocolSettings = OtlpProtocolSettings()
     max_bytes_in_flight: int = Field(
-        40 * _MIB, ge=_MIB, description="Bytes of unanswered requests that a worker holds before it refuses more."
+        32 * _MIB, ge=_MIB, description="Bytes of unanswered requests that a worker holds before it refuses more."
     )
     max_requests_in_flight: int = Field(
         1024, ge=1, description="Unanswered requests that a worker holds before it refuses more."

@@ -21,7 +21,7 @@ from tests.support.system import System
 from tests.support.wire import attribute, delimited, request_of_spans
 from tracedata import Span
 
-# The budget under overload. A hundred of it are Presidio and what that imports.
+# The budget under overload. A hundred and fifty of it are Presidio, what that imports, and what it compiles.
 _MAX_MIB = 400
 # Without a delay it is the client that speaks: no connection came about in time.
 _RETRYABLE = {"503 later", "UNAVAILABLE later", "UNAVAILABLE"}
@@ -119,7 +119,7 @@ class _Outcome(NamedTuple):
 
 @pytest.mark.parametrize("encoding", ["grpc", "protobuf", "json"])
 def test_ten_times_too_much_is_refused_as_retryable_and_the_rest_is_stored(worker: System, encoding: Encoding) -> None:
-    """Each of the senders alone has a third of what is admitted at a time."""
+    """Each of the senders alone has more than half of what is admitted at a time."""
     text = secrets.token_hex(256 * 1024)
 
     def overload(_: int) -> _Outcome:

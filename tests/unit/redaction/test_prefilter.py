@@ -68,3 +68,9 @@ def test_detectors_are_told_the_words_of_the_keys_around() -> None:
     redactor = Redactor(Policy(entities={}, secrets=False), detectors=[detector])
     redactor.redact_text('x! {"homePhone": "!"}', key="user.data")
     assert detector.words == ["user data", "user data home phone"]
+
+
+def test_what_is_large_is_found_like_what_is_small() -> None:
+    texts = ["@", "x" * (3 << 20), f"{'x' * (2 << 20)}@", "", "a@b", "x" * (5 << 20), f"é{'x' * (5 << 20)}@", "@"]
+    hits = Prefilter([rb"@"]).scan(texts)
+    assert hits == {index: [(0, text.index("@") + 1)] for index, text in enumerate(texts) if "@" in text}
