@@ -205,12 +205,20 @@ class _Work:
         return self._layered(piece, json_layers(piece, self._redactor.keys, near=near), verdict, depth)
 
     def _prose(self, text: str, verdict: KeyVerdict, depth: int, hits: Hits | None = None) -> str:
-        """Text outside of JSON: what is encoded in it first, then what it says openly."""
-        if hits is None:
-            hits = self._redactor.scan((text,)).get(0, ())
-        if not hits:
-            return text
-        last = max(hits)[0]
+        """Text outside of JSON: what is encoded in it first, then what it says openly; again while that uncovers something."""
+        for _ in range(_MAX_ROUNDS):
+            if hits is None:
+                hits = self._redactor.scan((text,)).get(0, ())
+            if not hits:
+                return text
+            last = max(hits)[0]
+            after = self._said(text, verdict, depth, hits, last)
+            if after == text or last < self._redactor.layer_triggers_from:
+                return after
+            text, hits = after, None
+        raise DetectionError("replacements do not come to an end")
+
+    def _said(self, text: str, verdict: KeyVerdict, depth: int, hits: Hits, last: int) -> str:
         if last >= self._redactor.layer_triggers_from:
             after = self._layered(text, escaped_layers(text), verdict, depth)
             if after != text:

@@ -218,3 +218,9 @@ class TestTally:
         assert tally
         assert tally.entities == {"EMAIL_ADDRESS": 4, "CREDIT_CARD": 1}
         assert tally.keys == {"a": {"EMAIL_ADDRESS": 3}, "b": {"EMAIL_ADDRESS": 1, "CREDIT_CARD": 1}}
+
+
+def test_what_a_replacement_uncovers_in_an_encoding_is_redacted_at_once(redactor: Redactor) -> None:
+    once = redactor.redact_text("password=hunter2x9\\u0041\\%404111111111111111").text
+    assert "4111" not in once
+    assert redactor.redact_text(once).text == once
