@@ -34,6 +34,8 @@ _EQUAL = ("=", "!=")
 # What can be said of the numbering of a tree: whether a span is a root, which has the parent -1.
 _ROOTS = frozenset({("<", 0), ("=", -1), ("<=", -1), (">=", 0), (">", -1), ("!=", -1)})
 _MAX_NODES = 400
+# Whether a quotient is whole is asked of both sides, so SQL doubles with each division.
+_MAX_DIVISIONS = 3
 _MAX_GROUPS = 8
 _MAX_STAGES = 32
 
@@ -123,6 +125,8 @@ class _Check:
             self._regular(node, left)
             return
         types = {left, right} - {"attribute"}
+        if "attribute" in (left, right) and types & {"status", "kind"}:
+            raise self._error(node.at, f"an attribute is no {next(iter(types))}; write its value in quotes")
         if len(types) > 1:
             raise self._error(node.at, f"{_named(left)} cannot be compared with {_named(right)}")
         if node.op not in _EQUAL and types & {"boolean", "status", "kind"}:
@@ -160,6 +164,8 @@ class _Check:
 
     def _value(self, node: Expression) -> Type:
         if isinstance(node, Arithmetic):
+            if sum(isinstance(part, Arithmetic) and part.op == "/" for part in walk(node)) > _MAX_DIVISIONS:
+                raise self._error(node.at, f"at most {_MAX_DIVISIONS} divisions can stand in one expression")
             self._number(node.left)
             self._number(node.right)
             return "number"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.resources import files
 
 from lark import Lark, Token, Tree
@@ -46,13 +46,13 @@ def parse(text: str) -> Query:
 
 
 def _unexpected(text: str, exc: UnexpectedInput) -> QueryError:
-    at = exc.pos_in_stream if isinstance(exc.pos_in_stream, int) and exc.pos_in_stream >= 0 else len(text)
     if isinstance(exc, UnexpectedToken):
-        names = exc.accepts or exc.expected
-        at = len(text) if exc.token.type == "$END" else at
-        return QueryError(text, at=at, found=_found(str(exc.token)), expected=_expected(names))
-    names = exc.allowed or () if isinstance(exc, UnexpectedCharacters) else ()
-    return QueryError(text, at=at, found=_found(_word_at(text, at)), expected=_expected(names))
+        at = len(text) if exc.token.type == "$END" else exc.token.start_pos or 0
+        return QueryError(text, at=at, found=_found(str(exc.token)), expected=_expected(exc.accepts or exc.expected))
+    # Lark's declaration of the position says None.
+    at = int(getattr(exc, "pos_in_stream", None) or 0)
+    names = exc.allowed if isinstance(exc, UnexpectedCharacters) else None
+    return QueryError(text, at=at, found=_found(_word_at(text, at)), expected=_expected(names or ()))
 
 
 def _word_at(text: str, at: int) -> str:
@@ -66,7 +66,7 @@ def _found(word: str) -> str:
     return f"`{word[:_MAX_FOUND_CHARS]}`" if word else "the end"
 
 
-def _expected(names: Sequence[str] | set[str]) -> list[str]:
+def _expected(names: Iterable[str]) -> list[str]:
     return sorted({terminal_name(name, _PATTERNS.get(name, name)) for name in names})
 
 

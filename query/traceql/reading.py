@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import TypeAlias, get_args
 from typing import Literal as Choice
+from typing import TypeAlias, get_args
 
 from lark import Token, Tree
 
@@ -189,9 +189,7 @@ class _Reading:
         pairs = zip(rest[::2], rest[1::2], strict=True)
         node = Comparison if item.data == "comparison" else Arithmetic
         return reduce(
-            lambda left, pair: node(
-                at=_at(pair[0]), op=str(pair[0]), left=left, right=self._expression(pair[1])
-            ),
+            lambda left, pair: node(at=_at(pair[0]), op=str(pair[0]), left=left, right=self._expression(pair[1])),
             pairs,
             self._expression(first),
         )
