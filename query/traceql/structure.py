@@ -10,18 +10,17 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from query.traceql.sql import sql
+from query.traceql.sql import select, sql
 
 _IN_EITHER = (
     "SELECT s.* FROM w AS s WHERE (s.trace_id, s.span_id, s.start_time, s.fingerprint) IN ("
     "SELECT l.trace_id, l.span_id, l.start_time, l.fingerprint FROM left_set AS l "
     "UNION SELECT r.trace_id, r.span_id, r.start_time, r.fingerprint FROM right_set AS r)"
 )
-COMBINATIONS: Mapping[str, str] = {
-    "||": _IN_EITHER,
-    "&&": _IN_EITHER + " AND s.trace_id IN (SELECT l.trace_id FROM left_set AS l) "
-    "AND s.trace_id IN (SELECT r.trace_id FROM right_set AS r)",
-}
+_IN_BOTH = (
+    "s.trace_id IN (SELECT l.trace_id FROM left_set AS l) AND s.trace_id IN (SELECT r.trace_id FROM right_set AS r)"
+)
+COMBINATIONS = frozenset({"&&", "||"})
 INVERSES: Mapping[str, str] = {">": "<", "<": ">", ">>": "<<", "<<": ">>", "~": "~"}
 # ``s`` is of the right set. Roots have no parent, so they are nobody's siblings.
 _RELATED: Mapping[str, str] = {
@@ -48,12 +47,15 @@ _REACHES: Mapping[str, str] = {
 
 def combined(op: str, *, left: str, right: str) -> exp.Expr:
     """The spans of ``left && right`` or ``left || right``, each once."""
-    return _over(COMBINATIONS[op], left_set=left, right_set=right)
+    tree = select(_IN_EITHER)
+    if op == "&&":
+        tree = tree.where(sql(_IN_BOTH), copy=False)
+    return _renamed(tree, left_set=left, right_set=right)
 
 
 def reached(op: str, *, left: str, name: str) -> exp.Expr | None:
     """The relation ``name`` of all below or above ``left``; None when the operator needs none."""
-    return _over(_REACHES[op], left_set=left, reach=name) if op in _REACHES else None
+    return _renamed(sql(_REACHES[op]), left_set=left, reach=name) if op in _REACHES else None
 
 
 def related(op: str, *, left: str, right: str, reach: str, is_negated: bool = False) -> exp.Expr:
@@ -61,10 +63,6 @@ def related(op: str, *, left: str, right: str, reach: str, is_negated: bool = Fa
     template = _LACKING if is_negated else _HAVING
     tree = sql(template, relatives=sql(_RELATED[op]))
     return _renamed(tree, left_set=left, right_set=right, reach=reach)
-
-
-def _over(template: str, **names: str) -> exp.Expr:
-    return _renamed(sql(template), **names)
 
 
 def _renamed(tree: exp.Expr, **names: str) -> exp.Expr:

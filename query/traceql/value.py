@@ -63,13 +63,12 @@ _LISTS: Mapping[str, tuple[str, str]] = {
     "link:traceID": ("s.links", "traceId"),
     "link:spanID": ("s.links", "spanId"),
 }
-# Numeric, so that integers stay exact and nothing overflows. ``%`` as a function: it would begin a placeholder.
+# Numeric, so that integers stay exact and nothing overflows.
 _OPERATORS: Mapping[str, str] = {
     "+": "%(left)s + %(right)s",
     "-": "%(left)s - %(right)s",
     "*": "%(left)s * %(right)s",
     "/": "%(left)s / NULLIF(%(right)s, 0)",
-    "%": "mod(%(left)s, NULLIF(%(right)s, 0))",
 }
 
 
@@ -140,6 +139,10 @@ def _intrinsic(name: str, binder: Binder) -> Value:
 
 def _arithmetic(node: Arithmetic, binder: Binder) -> Value:
     left, right = compile_number(node.left, binder), compile_number(node.right, binder)
+    if node.op == "%":
+        divisor = sql("NULLIF(%(right)s, 0)", right=right.tree)
+        # Not the operator, whose sign would begin a placeholder, and which sqlglot makes of ``mod``.
+        return Value("number", exp.Anonymous(this="mod", expressions=[left.tree, divisor]), _both(left.is_whole, right.is_whole))
     tree = sql(_OPERATORS[node.op], left=left.tree, right=right.tree)
     is_whole = _both(left.is_whole, right.is_whole)
     if node.op != "/" or is_whole == FALSE:
