@@ -49,6 +49,7 @@ from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.retention import Retention
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
+from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
 
@@ -294,7 +295,10 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
     logs = PostgresLogReader(reader.pool)
-    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai)
+    queries = PostgresTraceQueryReader(reader.pool)
+    app = create_app(
+        reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai, queries=queries
+    )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
         leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))

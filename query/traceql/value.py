@@ -142,7 +142,9 @@ def _arithmetic(node: Arithmetic, binder: Binder) -> Value:
     if node.op == "%":
         divisor = sql("NULLIF(%(right)s, 0)", right=right.tree)
         # Not the operator, whose sign would begin a placeholder, and which sqlglot makes of ``mod``.
-        return Value("number", exp.Anonymous(this="mod", expressions=[left.tree, divisor]), _both(left.is_whole, right.is_whole))
+        return Value(
+            "number", exp.Anonymous(this="mod", expressions=[left.tree, divisor]), _both(left.is_whole, right.is_whole)
+        )
     tree = sql(_OPERATORS[node.op], left=left.tree, right=right.tree)
     is_whole = _both(left.is_whole, right.is_whole)
     if node.op != "/" or is_whole == FALSE:

@@ -10,12 +10,13 @@ from fastapi import FastAPI
 from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
-from relayscope.api.rest import health, interactions, redaction, services, submissions, traces
+from relayscope.api.rest import health, interactions, redaction, services, submissions, trace_queries, traces
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from storage.api import SpanReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
+from storage.trace_query import TraceQueryReader
 from tracedata import Consumer
 
 _DESCRIPTION = """Traces, log records, services and health of Relayscope.
@@ -51,12 +52,14 @@ def create_app(
     logs: LogReader | None = None,
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
     ai: AiAccess | None = None,
+    queries: TraceQueryReader | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
-    ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions.
+    ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
+    ``queries`` those of TraceQL.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -68,8 +71,10 @@ def create_app(
     if system is not None:
         app.include_router(metrics.create_router(system))
     app.include_router(health.create_router(reader, version=version, system=system))
-    # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
+    # Before the traces, whose ``/{traceId}`` would take ``/services`` and ``/search`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
+    if queries is not None:
+        app.include_router(trace_queries.create_router(queries, reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
     if logs is not None:
         app.include_router(log_records.create_router(logs, clock=clock))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from query.traceql.syntax import (
     Aggregate,
@@ -34,7 +34,8 @@ from query.traceql.syntax import (
 )
 from tracedata import Span, SpanKind, StatusCode, Value
 
-_ORDERS: Mapping[str, Callable[[object, object], bool]] = {
+# Any: what is compared has the same type on both sides, which the checker cannot see.
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -237,7 +238,9 @@ class _Trace:
         is_literal = isinstance(right, Literal)
         elements = a.value if a.type == "array" and is_literal and isinstance(a.value, list | tuple) else [a]
         typed = [item if isinstance(item, Typed) else _typed(item) for item in elements]
-        return _any_or_none([item for item in typed if item.type == b.type and item.type not in ("array", "other")], op, b)
+        return _any_or_none(
+            [item for item in typed if item.type == b.type and item.type not in ("array", "other")], op, b
+        )
 
     def value(self, node: Expression, span: Span) -> Typed | None:
         if isinstance(node, Literal):
