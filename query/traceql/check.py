@@ -144,6 +144,8 @@ class _Check:
 
     def _existence(self, node: Comparison) -> None:
         field = node.right if isinstance(node.left, Literal) else node.left
+        if node.op in _EQUAL and isinstance(node.left, Literal) and isinstance(node.right, Literal):
+            return
         if node.op not in _EQUAL or not isinstance(field, Attribute | Intrinsic):
             raise self._error(node.at, "only a field is compared with `nil`, by `=` or `!=`")
         if isinstance(field, Intrinsic) and field.name == "nestedSetParent":

@@ -81,7 +81,10 @@ class _Reading:
         for stage in stages:
             if _rule(stage) == "metric":
                 raise self._error(stage, "a metric stands at the end of a query, outside of parentheses")
-        return Pipeline(at=_at(tree), stages=tuple(self._stage(stage) for stage in stages))
+        found = [self._stage(stage) for stage in stages]
+        # What goes on after a pipeline in parentheses goes on as if there were none.
+        first = found[0].stages if isinstance(found[0], Pipeline) else (found[0],)
+        return Pipeline(at=_at(tree), stages=(*first, *found[1:]))
 
     def _stage(self, item: _Item) -> Stage:
         tree = _tree(item)

@@ -63,9 +63,9 @@ class Relations:
         self._binder = binder
         self._tables: list[tuple[str, exp.Expr]] = []
         self._asks_traces = asks_traces(query)
-        # What the sets of the last stage were split by, and their aggregates: labels by column.
-        self.groups: dict[str, str] = {}
-        self.aggregates: dict[str, str] = {}
+        # The columns of what the sets of the last stage were split by, and of their aggregates.
+        self.groups: list[str] = []
+        self.aggregates: list[str] = []
         self._number = 0
         spans = select(_SPANS)
         if has_ids:
@@ -105,13 +105,13 @@ class Relations:
         if isinstance(stage, Scalar):
             return self._scalar(stage, source)
         if isinstance(stage, Coalesce):
-            self.groups, self.aggregates = {}, {}
+            self.groups, self.aggregates = [], []
         return source
 
     def _operand(self, pipeline: Stage) -> str:
         """A pipeline in parentheses. What it was split by and measured ends with it."""
         groups, aggregates = self.groups, self.aggregates
-        self.groups, self.aggregates = {}, {}
+        self.groups, self.aggregates = [], []
         found = self._pipeline(pipeline) if isinstance(pipeline, Pipeline) else self._stage(pipeline, WINDOW)
         self.groups, self.aggregates = groups, aggregates
         return found
@@ -142,7 +142,7 @@ class Relations:
     def _group(self, stage: Group, source: str) -> str:
         column = self._next("g")
         value = shown(compile_value(stage.value, self._binder))
-        self.groups[column] = stage.label
+        self.groups.append(column)
         found = self.join_traces(self._all_of(source))
         return self._add(found.select(exp.alias_(value, column), copy=False))
 
@@ -152,7 +152,7 @@ class Relations:
         window = exp.Window(this=measure, partition_by=self.set_columns("s"))
         measured = self.join_traces(self._all_of(source)).select(exp.alias_(window, column), copy=False)
         bound = Decimal(repr(stage.bound))
-        self.aggregates[column] = stage.aggregate.label
+        self.aggregates.append(column)
         holds = sql(f"s.{column} {_OPERATORS[stage.op]} %(bound)s", bound=self._binder.bind(bound, "numeric"))
         return self._add(self._all_of(self._add(measured)).where(holds, copy=False))
 

@@ -17,7 +17,7 @@ from query.traceql.driver import driver
 from query.traceql.failure import QueryError
 from query.traceql.relation import Relations
 from query.traceql.sql import DIALECT, Binder, select, sql
-from query.traceql.syntax import Query, Select
+from query.traceql.syntax import Coalesce, Group, Query, Scalar, Select
 from query.traceql.value import compile_value, shown
 from storage.api import SearchCursor, Statement, Window
 
@@ -95,8 +95,16 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def set_labels(self) -> Sequence[str]:
         """What the first values of a row are, which all spans of a set share: groups, then aggregates."""
-        relations = Relations(self.query, Binder(), has_ids=True)
-        return [*relations.groups.values(), *relations.aggregates.values()]
+        groups: list[str] = []
+        aggregates: list[str] = []
+        for stage in self.query.pipeline.stages:
+            if isinstance(stage, Group):
+                groups.append(stage.label)
+            elif isinstance(stage, Scalar):
+                aggregates.append(stage.aggregate.label)
+            elif isinstance(stage, Coalesce):
+                groups, aggregates = [], []
+        return [*groups, *aggregates]
 
     @property
     def span_labels(self) -> Sequence[str]:

@@ -15,7 +15,12 @@ _SUBQUERY = (exp.Select, exp.SetOperation)
 
 @cache
 def _parsed(template: str) -> exp.Expr:
-    return sqlglot.parse_one(template, read=DIALECT)
+    tree = sqlglot.parse_one(template, read=DIALECT)
+    for node in tree.walk():
+        # Where a name stood in the template: of no use, and slow to copy.
+        if node.meta_get("line") is not None:
+            node.meta.clear()
+    return tree
 
 
 def sql(template: str, **trees: exp.Expr) -> exp.Expr:

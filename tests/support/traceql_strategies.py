@@ -105,7 +105,9 @@ _aggregates = st.one_of(
     _said(st.just("count()"), _orders, st.sampled_from(["0", "1", "2"])),
     _said(
         st.builds(
-            lambda function, value: f"{function}({value})", st.sampled_from(["avg", "min", "max", "sum"]), _fields | _number_intrinsics
+            lambda function, value: f"{function}({value})",
+            st.sampled_from(["avg", "min", "max", "sum"]),
+            _fields | _number_intrinsics,
         ),
         st.sampled_from(["<", "<=", ">", ">=", "!="]),
         _durations | _numbers,
@@ -131,8 +133,14 @@ def measured_queries() -> st.SearchStrategy[str]:
     """Queries for series."""
     functions = st.sampled_from(
         ["rate()", "count_over_time()"]
-        + [f"{name}_over_time({field})" for name in ("min", "max", "avg", "sum") for field in ("duration", ".a", "childCount")]
+        + [
+            f"{name}_over_time({field})"
+            for name in ("min", "max", "avg", "sum")
+            for field in ("duration", ".a", "childCount")
+        ]
         + ["quantile_over_time(duration, 0, 1)"]
     )
     groupings = st.sampled_from(["", " by (name)", " by (span.k, status)", " by (rootServiceName)"])
-    return st.builds(lambda found, function, grouping: f"{found} | {function}{grouping}", queries(), functions, groupings)
+    return st.builds(
+        lambda found, function, grouping: f"{found} | {function}{grouping}", queries(), functions, groupings
+    )
