@@ -43,6 +43,8 @@ _OF_SCOPE = (
     "(SELECT NULLIF(c.attributes -> %(key)s, 'null'::jsonb) FROM relayscope.scopes AS c "
     "WHERE c.workspace_id = %(workspace_id)s AND c.scope_id = s.scope_id)"
 )
+# Spans have it in a column, unless it is no text, or longer than the column takes.
+_SERVICE = "CASE WHEN length(s.service_name) BETWEEN 1 AND 254 THEN to_jsonb(s.service_name) ELSE %(resource)s END"
 _LISTS: Mapping[str, str] = {"event": "s.events", "link": "s.links"}
 # A longer name is cut in the column that spans have of it.
 _MAX_COLUMN_CHARS = 254
@@ -53,14 +55,17 @@ def attribute_value(attribute: Attribute, binder: Binder) -> exp.Expr:
     if attribute.scope in _LISTS:
         return list_values(_LISTS[attribute.scope], ("attributes", attribute.name), binder)
     key = binder.bind(attribute.name, "text")
-    if attribute.scope == "resource":
-        return sql(_OF_RESOURCE, key=key)
     if attribute.scope == "instrumentation":
         return sql(_OF_SCOPE, key=key)
+    of_resource = sql(_OF_RESOURCE, key=key)
+    if attribute.name == "service.name":
+        of_resource = sql(_SERVICE, resource=of_resource)
+    if attribute.scope == "resource":
+        return of_resource
     of_span = sql("NULLIF(s.attributes -> %(key)s, 'null'::jsonb)", key=key)
     if attribute.scope == "span":
         return of_span
-    return sql("COALESCE(%(span)s, %(resource)s)", span=of_span, resource=sql(_OF_RESOURCE, key=key))
+    return sql("COALESCE(%(span)s, %(resource)s)", span=of_span, resource=of_resource)
 
 
 def list_values(column: str, path: tuple[str, ...], binder: Binder) -> exp.Expr:

@@ -121,6 +121,16 @@ async def test_spans_and_sets_that_are_shown_are_bounded(postgres_store: Store) 
     assert len(match.sets) == 20
 
 
+@pytest.mark.parametrize("length", [1, 254, 255, 300])
+async def test_a_service_is_known_by_all_of_its_name(postgres_store: Store, length: int) -> None:
+    workspace_id, name = workspace(), "s" * length
+    await postgres_store.put(span(service=name), span(service="s" * 301), workspace_id=workspace_id)
+    text = f'{{ resource.service.name = "{name}" }} | by(resource.service.name) | select(.service.name)'
+    (match,) = (await _found(postgres_store, text, workspace_id)).matches
+    assert match.sets[0].values == [("by(resource.service.name)", name)]
+    assert match.sets[0].spans[0].values == [(".service.name", name)]
+
+
 async def test_a_circle_of_parents_ends(postgres_store: Store) -> None:
     workspace_id, of = workspace(), trace_id()
     ids = [bytes([number]) * 8 for number in (1, 2, 3)]

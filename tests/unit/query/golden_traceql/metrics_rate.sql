@@ -26,13 +26,17 @@ FROM (
     FROM (
       SELECT
         CAST(FLOOR(EXTRACT(EPOCH FROM s.start_time) * 1000000 / %(step)s) AS BIGINT) AS bucket,
-        (
-          SELECT
-            NULLIF(r.attributes -> CAST(%(v1)s AS TEXT), CAST('null' AS JSONB))
-          FROM relayscope.resources AS r
-          WHERE
-            r.workspace_id = %(workspace_id)s AND r.resource_id = s.resource_id
-        ) AS l0,
+        CASE
+          WHEN LENGTH(s.service_name) BETWEEN 1 AND 254
+          THEN TO_JSONB(s.service_name)
+          ELSE (
+            SELECT
+              NULLIF(r.attributes -> CAST(%(v1)s AS TEXT), CAST('null' AS JSONB))
+            FROM relayscope.resources AS r
+            WHERE
+              r.workspace_id = %(workspace_id)s AND r.resource_id = s.resource_id
+          )
+        END AS l0,
         COUNT(*) / (
           %(step)s / 1000000.0
         ) AS measure,
