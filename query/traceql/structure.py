@@ -28,15 +28,15 @@ _RELATED: Mapping[str, str] = {
     "<": "SELECT 1 FROM left_set AS l WHERE l.trace_id = s.trace_id AND l.parent_span_id = s.span_id",
     "~": "SELECT 1 FROM left_set AS l WHERE l.trace_id = s.trace_id AND l.parent_span_id = s.parent_span_id "
     "AND (l.span_id, l.start_time, l.fingerprint) <> (s.span_id, s.start_time, s.fingerprint)",
-    ">>": "SELECT 1 FROM reach AS d WHERE d.trace_id = s.trace_id AND d.span_id = s.span_id",
+    ">>": "SELECT 1 FROM reach AS d WHERE d.trace_id = s.trace_id AND d.span_id = s.parent_span_id",
     "<<": "SELECT 1 FROM reach AS d WHERE d.trace_id = s.trace_id AND d.span_id = s.span_id",
 }
 _HAVING = "SELECT s.* FROM right_set AS s WHERE EXISTS (%(relatives)s)"
 _LACKING = "SELECT s.* FROM right_set AS s WHERE NOT EXISTS (%(relatives)s)"
-# UNION leaves out what was reached already, so a circle of parents ends.
+# Ids of the left set and of all below, or of all above. A span is below by its parent, not by its own id, since different spans
+# can share one. UNION leaves out what was reached already, so a circle of parents ends.
 _REACHES: Mapping[str, str] = {
-    ">>": "SELECT k.trace_id, k.span_id FROM w AS k JOIN left_set AS l "
-    "ON k.trace_id = l.trace_id AND k.parent_span_id = l.span_id "
+    ">>": "SELECT l.trace_id, l.span_id FROM left_set AS l "
     "UNION SELECT k.trace_id, k.span_id FROM w AS k JOIN reach AS d "
     "ON k.trace_id = d.trace_id AND k.parent_span_id = d.span_id",
     "<<": "SELECT l.trace_id, l.parent_span_id AS span_id FROM left_set AS l WHERE NOT l.parent_span_id IS NULL "

@@ -26,7 +26,7 @@ from tracedata import Span
 
 _STEP_US = 10_000_000
 _DIGITS = 9
-# Without explanations, which take minutes.
+# Without shrinking and explanations, which take minutes over a database. What fails is small as it is.
 _PHASES = (Phase.generate,)
 
 

@@ -131,6 +131,22 @@ async def test_a_service_is_known_by_all_of_its_name(postgres_store: Store, leng
     assert match.sets[0].spans[0].values == [(".service.name", name)]
 
 
+async def test_spans_that_share_an_id_are_told_apart(postgres_store: Store) -> None:
+    workspace_id, of, shared = workspace(), trace_id(), b"\5" * 8
+    root = span(trace_id=of, name="root")
+    below = span(trace_id=of, span_id=shared, parent_span_id=root.span_id, at_us=1, name="below")
+    beside = span(trace_id=of, span_id=shared, at_us=2, name="beside")
+    await postgres_store.put(root, below, beside, workspace_id=workspace_id)
+    for operator, names in (
+        (">", ["below"]),
+        (">>", ["below"]),
+        ("!>", ["root", "beside"]),
+        ("!>>", ["root", "beside"]),
+    ):
+        (match,) = (await _found(postgres_store, f'{{ name = "root" }} {operator} {{}}', workspace_id)).matches
+        assert [one.name for one in match.sets[0].spans] == names, operator
+
+
 async def test_a_circle_of_parents_ends(postgres_store: Store) -> None:
     workspace_id, of = workspace(), trace_id()
     ids = [bytes([number]) * 8 for number in (1, 2, 3)]

@@ -25,11 +25,9 @@ WITH RECURSIVE w AS (
     s.kind = CAST(%(v0)s AS SMALLINT)
 ), n3 AS (
   SELECT
-    k.trace_id,
-    k.span_id
-  FROM w AS k
-  JOIN n1 AS l
-    ON k.trace_id = l.trace_id AND k.parent_span_id = l.span_id
+    l.trace_id,
+    l.span_id
+  FROM n1 AS l
   UNION
   SELECT
     k.trace_id,
@@ -47,7 +45,7 @@ WITH RECURSIVE w AS (
         1
       FROM n3 AS d
       WHERE
-        d.trace_id = s.trace_id AND d.span_id = s.span_id
+        d.trace_id = s.trace_id AND d.span_id = s.parent_span_id
     )
 )
 SELECT

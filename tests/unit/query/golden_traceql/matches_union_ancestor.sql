@@ -53,11 +53,9 @@ WITH RECURSIVE w AS (
     )
 ), n5 AS (
   SELECT
-    k.trace_id,
-    k.span_id
-  FROM w AS k
-  JOIN n2 AS l
-    ON k.trace_id = l.trace_id AND k.parent_span_id = l.span_id
+    l.trace_id,
+    l.span_id
+  FROM n2 AS l
   UNION
   SELECT
     k.trace_id,
@@ -75,7 +73,7 @@ WITH RECURSIVE w AS (
         1
       FROM n5 AS d
       WHERE
-        d.trace_id = s.trace_id AND d.span_id = s.span_id
+        d.trace_id = s.trace_id AND d.span_id = s.parent_span_id
     )
 ), n7 AS (
   SELECT
