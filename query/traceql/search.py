@@ -6,8 +6,9 @@ one row for each span that is shown of each set of spans.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 from sqlglot import exp
@@ -17,7 +18,7 @@ from query.traceql.driver import driver
 from query.traceql.failure import QueryError
 from query.traceql.relation import Relations
 from query.traceql.sql import DIALECT, Binder, select, sql
-from query.traceql.syntax import Coalesce, Group, Query, Scalar, Select
+from query.traceql.syntax import Coalesce, Group, Named, Query, Scalar, Select
 from query.traceql.value import compile_value, shown
 from storage.api import SearchCursor, Statement, Window
 
@@ -70,27 +71,12 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     def matches(self, trace_ids: Sequence[bytes]) -> Statement:
         """What these traces match: ``trace_id``, ``set_number``, ``matched``, the span, and the values as jsonb."""
-        binder = Binder()
-        relations = Relations(self.query, binder, has_ids=True)
-        placed = select(_PLACED.format(relations.last))
-        for column, function in (("matched", "count(*) OVER ()"), ("place", _PLACE)):
-            window = sql(function)
-            window.set("partition_by", relations.set_columns("s"))
-            placed = placed.select(exp.alias_(window, column), copy=False)
-        number = exp.Window(
-            this=sql("dense_rank()"),
-            partition_by=[exp.column("trace_id", table="s")],
-            order=exp.Order(expressions=[exp.Ordered(this=column) for column in relations.set_columns("s")]),
+        compiled = _compiled_matches(self.query)
+        window = window_parameters(self.workspace_id, self.start_us, self.end_us)
+        given = {**window, **compiled.parameters, "trace_ids": list(trace_ids)}
+        return Statement(
+            sql=compiled.sql, parameters={name: value for name, value in given.items() if f"%({name})s" in compiled.sql}
         )
-        placed = placed.select(exp.alias_(number, "set_number"), copy=False)
-        shown_rows = relations.join_traces(exp.select(*_SPAN.split(", ")).from_(placed.subquery("s")))
-        for position, tree in enumerate(self._values(relations, binder)):
-            shown_rows = shown_rows.select(exp.alias_(tree, f"v{position}"), copy=False)
-        shown_rows = shown_rows.where(
-            sql(f"s.place <= {MAX_SPANS_SHOWN} AND s.set_number <= {MAX_SETS_SHOWN}"), copy=False
-        ).order_by("s.trace_id", "s.set_number", "s.place", copy=False, dialect=DIALECT)
-        parameters = {**binder.parameters, **window_parameters(self.workspace_id, self.start_us, self.end_us)}
-        return statement(relations.attach(shown_rows), {**parameters, "trace_ids": list(trace_ids)})
 
     @property
     def set_labels(self) -> Sequence[str]:
@@ -109,16 +95,43 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def span_labels(self) -> Sequence[str]:
         """What the other values of a row are: the fields of ``select()``."""
-        return [named.label for stage in self._selects() for named in stage.fields]
+        return [named.label for named in _selected(self.query)]
 
-    def _selects(self) -> list[Select]:
-        return [stage for stage in self.query.pipeline.stages if isinstance(stage, Select)]
 
-    def _values(self, relations: Relations, binder: Binder) -> list[exp.Expr]:
-        groups: list[exp.Expr] = [exp.column(column, table="s") for column in relations.groups]
-        aggregates = [sql(f"to_jsonb(s.{column})") for column in relations.aggregates]
-        selected = [shown(compile_value(named.field, binder)) for stage in self._selects() for named in stage.fields]
-        return [*groups, *aggregates, *selected]
+# A page can need a hundred of these, which differ in the ids only.
+@lru_cache(maxsize=64)
+def _compiled_matches(query: Query) -> Statement:
+    """The statement of ``TraceQuery.matches``, with the parameters that the query gives."""
+    binder = Binder()
+    relations = Relations(query, binder, has_ids=True)
+    placed = select(_PLACED.format(relations.last))
+    for column, function in (("matched", "count(*) OVER ()"), ("place", _PLACE)):
+        window = sql(function)
+        window.set("partition_by", relations.set_columns("s"))
+        placed = placed.select(exp.alias_(window, column), copy=False)
+    number = exp.Window(
+        this=sql("dense_rank()"),
+        partition_by=[exp.column("trace_id", table="s")],
+        order=exp.Order(expressions=[exp.Ordered(this=column) for column in relations.set_columns("s")]),
+    )
+    placed = placed.select(exp.alias_(number, "set_number"), copy=False)
+    found = relations.join_traces(exp.select(*_SPAN.split(", ")).from_(placed.subquery("s")))
+    for position, tree in enumerate(_values(query, relations, binder)):
+        found = found.select(exp.alias_(tree, f"v{position}"), copy=False)
+    found = found.where(sql(f"s.place <= {MAX_SPANS_SHOWN} AND s.set_number <= {MAX_SETS_SHOWN}"), copy=False)
+    found = found.order_by("s.trace_id", "s.set_number", "s.place", copy=False, dialect=DIALECT)
+    return statement(relations.attach(found), binder.parameters)
+
+
+def _values(query: Query, relations: Relations, binder: Binder) -> list[exp.Expr]:
+    groups: list[exp.Expr] = [exp.column(column, table="s") for column in relations.groups]
+    aggregates = [sql(f"to_jsonb(s.{column})") for column in relations.aggregates]
+    selected = [shown(compile_value(named.field, binder)) for named in _selected(query)]
+    return [*groups, *aggregates, *selected]
+
+
+def _selected(query: Query) -> list[Named]:
+    return [named for stage in query.pipeline.stages if isinstance(stage, Select) for named in stage.fields]
 
 
 def trace_query(query: Query, window: Window, *, limit: int, after: SearchCursor | None = None) -> TraceQuery:
@@ -141,10 +154,12 @@ def trace_query(query: Query, window: Window, *, limit: int, after: SearchCursor
     )
 
 
-def statement(tree: exp.Expr, parameters: dict[str, object]) -> Statement:
+def statement(tree: exp.Expr, parameters: Mapping[str, object]) -> Statement:
     """The statement, with those of the parameters that it has places for."""
     used = {placeholder.name for placeholder in tree.find_all(exp.Placeholder)}
-    return Statement(sql=tree.sql(DIALECT), parameters={name: parameters[name] for name in parameters if name in used})
+    return Statement(
+        sql=tree.sql(DIALECT), parameters={name: value for name, value in parameters.items() if name in used}
+    )
 
 
 def window_parameters(workspace_id: int, start_us: int, end_us: int) -> dict[str, object]:
