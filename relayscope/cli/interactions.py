@@ -146,13 +146,13 @@ def stats(
 ) -> None:
     """Count calls, errors, tokens and costs, with percentiles of latencies."""
     body = ask(url, f"{_INTERACTIONS}/stats", filters.parameters(by=by or None, bucket=bucket, limit=limit))
-    show(body, schema.InteractionStatistics, draw=render_statistics, as_json=as_json)
+    show(body, schema.InteractionStatistics, draw=partial(render_statistics, width=console().width), as_json=as_json)
 
 
 def models(*, filters: Filters, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = None) -> None:
     """Compare models: reliability, latency, speed, tokens and cost."""
     body = ask(url, f"{_INTERACTIONS}/models", filters.parameters(limit=limit))
-    show(body, schema.ModelList, draw=render_models, as_json=as_json)
+    show(body, schema.ModelList, draw=partial(render_models, width=console().width), as_json=as_json)
 
 
 def show_interaction(
@@ -171,7 +171,7 @@ def list_sessions(
 ) -> None:
     """List sessions, the latest first."""
     body = ask(url, _SESSIONS, filters.parameters(limit=limit, cursor=cursor))
-    show(body, schema.SessionList, draw=render_sessions, as_json=as_json)
+    show(body, schema.SessionList, draw=partial(render_sessions, width=console().width), as_json=as_json)
 
 
 def show_session(
