@@ -31,7 +31,7 @@ _MAX_BUCKETS = 10_000
 _MAX_COST = Decimal(1_000_000)
 _MAX_TOKENS = 2**40
 
-Operation: TypeAlias = OperationName | Literal["all"]
+Operation: TypeAlias = Literal[OperationName, "all"]
 Cost: TypeAlias = Annotated[Decimal, Field(ge=0, le=_MAX_COST, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=_MAX_TOKENS)]
 
