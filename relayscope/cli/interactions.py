@@ -60,7 +60,7 @@ class Filters:
     max_tokens: Annotated[int | None, typer.Option(help="Input and output together, at most.")] = None
     min_latency: Annotated[str | None, typer.Option(help=_LATENCY)] = None
     max_latency: Annotated[str | None, typer.Option(help=_LATENCY)] = None
-    trace: Annotated[str | None, typer.Option(help="The id of the trace, in hex.")] = None
+    trace: Annotated[str | None, typer.Option(help="The id of the trace, in hex. Without --start, of any age.")] = None
     start: Start = None
     end: End = None
 

@@ -60,7 +60,7 @@ class FilterParameters(WindowParameters):
     max_tokens: Count | None = Field(None, description="Of input and output together; the bound is included.")
     min_latency: Text | None = Field(None, description=DURATION, examples=["500ms"])
     max_latency: Text | None = Field(None, description=DURATION, examples=["10s"])
-    trace_id: Text | None = Field(None, description="1 to 32 hex digits.")
+    trace_id: Text | None = Field(None, description="1 to 32 hex digits. Without `start`, of any age.")
 
     def where(self, *, workspace_id: int, now_ns: int) -> InteractionFilter:
         """The filter for the store.
@@ -68,7 +68,9 @@ class FilterParameters(WindowParameters):
         Raises:
             CallerError: a parameter cannot be read; the message begins with its name.
         """
-        start_us, end_us = self.bounds_us(now_ns)
+        # Who names a trace means that one, however old it is.
+        parameters = self if self.start or not self.trace_id else self.model_copy(update={"start": "0"})
+        start_us, end_us = parameters.bounds_us(now_ns)
         return InteractionFilter(
             workspace_id=workspace_id,
             start_us=start_us,

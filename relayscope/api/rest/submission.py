@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -179,11 +179,22 @@ def _field_errors(item: Mapping[str, object]) -> Iterator[FieldError]:
             msgspec.convert(item[name], field.type)
         except msgspec.ValidationError as exc:
             sentence, _, place = str(exc).partition(" - at `$")
-            detail = sentence if "Invalid enum value" not in sentence else "must be one of the known values"
+            known = "Invalid enum value" in sentence
+            detail = f"must be one of {', '.join(_words(field.type))}" if known else sentence
             yield FieldError(field=f"{name}{place.rstrip('`')}", detail=f"{detail[:1].lower()}{detail[1:]}")
 
 
 _Times: TypeAlias = tuple[int, int]
+
+
+# ``Any``: a type, or what ``Annotated`` and unions are made of.
+def _words(kind: Any) -> Iterator[str]:  # noqa: ANN401
+    """The words of the ``Literal`` in a type."""
+    if get_origin(kind) is Literal:
+        yield from map(str, get_args(kind))
+        return
+    for part in get_args(kind):
+        yield from _words(part)
 
 
 def _times(given: SubmittedAiInteraction) -> _Times | None:

@@ -102,6 +102,13 @@ async def test_a_list_has_the_fields_of_document_1() -> None:
     assert item["tokensPerSecond"] == pytest.approx(197.497, abs=0.01)
 
 
+@pytest.mark.parametrize(("query", "count"), [({}, 1), ({"start": "-1h"}, 0)], ids=["of any age", "of the last hour"])
+async def test_who_names_a_trace_finds_it_however_old(query: Query, count: int) -> None:
+    old = interaction(start_time_unix_nano=1_000_000_000, end_time_unix_nano=2_000_000_000)
+    named = {"traceId": old.trace_id.hex(), **query}
+    assert len((await answer(holding(old), LIST, named))["items"]) == count
+
+
 async def test_what_nobody_told_is_null_or_left_out() -> None:
     (item,) = (await answer(holding(interaction()), LIST))["items"]
     nulls = {name for name, value in item.items() if value is None}

@@ -166,7 +166,7 @@ def test_errors(status: str, details: object, expected: tuple[str, int | None, s
         ({"promptTokens": "12"}, "promptTokens", "expected `int | null`"),
         ({"cost": "cheap"}, "cost", "expected"),
         ({"currency": "dollars"}, "currency", "expected"),
-        ({"status": "ok"}, "status", "must be one of"),
+        ({"status": "ok"}, "status", "must be one of success, error, timeout"),
         ({"operation": "chatter"}, "operation", "must be one of"),
         ({"prompt": 5}, "prompt", "expected"),
         ({"startTime": "yesterday"}, "startTime", "must be ISO-8601"),

@@ -94,6 +94,8 @@ async def test_everything_comes_back_and_nothing_personal(client: httpx.AsyncCli
     assert found["startTime"] == "2026-01-15T12:00:00.100000000Z"
     assert found["prompt"].startswith("What is a span? Write to ")
     assert "ann.lee@example.com" not in str(found)
+    # Not OpenLIT's, though the cost has the name that it has there.
+    assert (found["convention"], found["costSource"]) == ("otel", "reported:gen_ai.usage.cost")
     assert found["messages"]["source"] == "spans"
     assert found["messages"]["output"][0]["parts"][0]["text"] == "A part of a trace."
     assert [span["relation"] for span in found["relatedSpans"]] == ["source"]
