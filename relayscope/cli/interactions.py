@@ -137,7 +137,7 @@ def stats(
     filters: Filters,
     by: Annotated[
         list[str] | None,
-        typer.Option(help="provider, model, operation, user, session, agent or service; may be repeated."),
+        typer.Option(help="provider, model, family, operation, user, session, agent or service; may be repeated."),
     ] = None,
     bucket: Annotated[str | None, typer.Option(help="The length of a time bucket, such as 5m or 1h.")] = None,
     url: Url = DEFAULT_URL,

@@ -145,7 +145,7 @@ class StatisticsParameters(FilterParameters):
 
     by: list[Text] = Field(
         default_factory=list,
-        description="Repeatable, or with commas: provider, model, operation, user, session, agent, service.",
+        description="Repeatable, or with commas: provider, model, family, operation, user, session, agent, service.",
         examples=[["model"]],
     )
     bucket: Text | None = Field(None, description="The length of a time bucket, such as `5m` or `1h`; at least 1s.")

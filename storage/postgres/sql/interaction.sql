@@ -81,6 +81,7 @@ sum(m.audio_output_tokens) AS audio_output, bool_or(m.is_estimated) AS is_estima
 WITH matched AS MATERIALIZED (
     SELECT ARRAY[CASE WHEN 'provider' = ANY(%(by)s) THEN i.provider ELSE '' END,
                  CASE WHEN 'model' = ANY(%(by)s) THEN i.model ELSE '' END,
+                 CASE WHEN 'family' = ANY(%(by)s) THEN coalesce(i.model_family, '') ELSE '' END,
                  CASE WHEN 'operation' = ANY(%(by)s) THEN i.operation ELSE '' END,
                  CASE WHEN 'user' = ANY(%(by)s) THEN coalesce(i.user_id, '') ELSE '' END,
                  CASE WHEN 'session' = ANY(%(by)s) THEN coalesce(i.session_id, '') ELSE '' END,
