@@ -127,6 +127,7 @@ class SubmittedAiInteraction(msgspec.Struct, frozen=True, kw_only=True, rename="
     error_details: SubmittedError | UnsetType | None = UNSET
 
 
+_NO_TIME = "is required, or timestamp, or endTime with latencyMs"
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(SubmittedAiInteraction)}
 
 
@@ -165,7 +166,9 @@ def read_item(item: object) -> Accepted | Refusal:
 
 
 def _field_errors(item: Mapping[str, object]) -> Iterator[FieldError]:
-    """What is wrong with each field by itself."""
+    """What is wrong with each field by itself, and that there is no time."""
+    if item.keys().isdisjoint(("startTime", "timestamp", "endTime")):
+        yield FieldError(field="startTime", detail=_NO_TIME)
     for name in item:
         if name not in _FIELDS:
             # A name that is none of ours is the sender's word, and may be long.
@@ -222,7 +225,7 @@ def _contradictions(
     for name in unreadable:
         yield name, "must be ISO-8601, such as 2025-01-31T12:00:00.123Z, between 1970 and 2554"
     if times is None and not unreadable:
-        yield "startTime", "is required, or timestamp, or endTime with latencyMs"
+        yield "startTime", _NO_TIME
     if times is not None and times[1] < times[0]:
         yield "endTime", "must not lie before startTime"
     if times is not None and not 0 <= times[0] <= times[1] <= _MAX_OTLP_NS and times[1] >= times[0]:

@@ -190,7 +190,7 @@ def test_what_is_wrong_is_named(change: dict[str, object], field: str, detail: s
 
 
 def test_every_wrong_field_is_named() -> None:
-    assert set(refusal_of({"model": 1, "cost": -1, "x": 1})) == {"provider", "model", "cost", "x"}
+    assert set(refusal_of({"model": 1, "cost": -1, "x": 1})) == {"provider", "model", "cost", "x", "startTime"}
     assert refusal_of([]) == {"": "must be an object"}
 
 
@@ -240,7 +240,7 @@ async def test_good_neighbours_of_bad_ones_are_stored() -> None:
     assert (found["accepted"], found["rejected"]) == (2, 3)
     assert [item["status"] for item in found["items"]] == ["stored", "rejected", "stored", "rejected", "rejected"]
     assert [item["index"] for item in found["items"]] == [0, 1, 2, 3, 4]
-    assert {error["field"] for error in found["items"][1]["errors"]} == {"model"}
+    assert {error["field"] for error in found["items"][1]["errors"]} == {"model", "startTime"}
     assert "limit" in found["items"][4]["errors"][0]["detail"]
 
 
