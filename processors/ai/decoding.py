@@ -93,7 +93,15 @@ def as_text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int | float):
+        return _described(value)
+
+
+def _described(value: object) -> str:
+    try:
         return str(value)
+    except (RecursionError, ValueError):
+        # Too deep, or a number of thousands of digits.
+        return ""
     return ""
 
 

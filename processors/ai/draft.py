@@ -131,7 +131,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
     if operation is None:
         return None
     is_model = operation in MODEL_OPERATIONS
-    words = said_of_tool(plan, reader) if operation == "tool" else said(plan, reader, operation)
+    words = _words(plan, reader, operation)
     failure = failure_of(
         plan, reader, subject.events, status_code=subject.status_code, status_message=subject.status_message
     )
@@ -181,6 +181,14 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         words,
         _endpoint(plan, reader) if plan.endpoint else "",
     )
+
+
+def _words(plan: Plan, reader: Reader, operation: OperationName) -> Said:
+    """What was said; nothing when it is too deep to be read: the call was made all the same."""
+    try:
+        return said_of_tool(plan, reader) if operation == "tool" else said(plan, reader, operation)
+    except RecursionError:
+        return NOTHING_SAID
 
 
 def _sessions(plan: Plan, reader: Reader) -> tuple[str, str]:
@@ -249,7 +257,7 @@ def _parameters(plan: Plan, reader: Reader) -> Mapping[str, object]:
     for path in plan.parameter_maps:
         told = reader.found(path)
         if isinstance(told, Mapping):
-            found.update({key: value for key, value in told.items() if key not in _NO_PARAMETERS and _is_small(value)})
+            found.update({key: value for key, value in told.items() if _is_parameter(key) and _is_small(value)})
     for name, paths in plan.parameters:
         for path in paths:
             value = reader.value(path)
@@ -257,6 +265,11 @@ def _parameters(plan: Plan, reader: Reader) -> Mapping[str, object]:
                 found[name] = value
                 break
     return found
+
+
+def _is_parameter(key: object) -> bool:
+    """Whether the key names one: what Python prints may have keys of any type."""
+    return isinstance(key, str) and key not in _NO_PARAMETERS
 
 
 def _is_small(value: object) -> bool:

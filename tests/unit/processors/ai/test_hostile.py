@@ -1,0 +1,57 @@
+"""What no library writes, but anybody may send: nothing of it may cost a call, its neighbours, or much time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from storage.postgres.interaction_row import encode_interaction
+from tests.support.llm_span import CHAT, chat, mapped, only, span
+
+_DEPTHS = (100, 500, 700, 900, 980, 5_000)
+
+
+def _deep(depth: int, opening: str, closing: str, core: str) -> str:
+    return opening * depth + core + closing * depth
+
+
+@pytest.mark.parametrize("depth", _DEPTHS)
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        pytest.param("gen_ai.output.messages", ('{"content":', "}", "1"), id="contents"),
+        pytest.param("gen_ai.output.messages", ('{"message":', "}", "1"), id="messages"),
+        pytest.param("gen_ai.output.messages", ('{"role":"tool","content":[', "]}", "1"), id="results"),
+        pytest.param("gen_ai.output.messages", ("[", "]", "1"), id="lists"),
+        pytest.param("gen_ai.output.messages", ('{"summary":', "}", '"x"'), id="reasoning"),
+        pytest.param("gen_ai.tool.definitions", ('{"tool":', "}", '{"name":"x"}'), id="tools"),
+    ],
+)
+def test_depth_costs_no_call(key: str, written: tuple[str, str, str], depth: int) -> None:
+    inner = _deep(depth, *written)
+    outer = f'[{{"role":"assistant","content":[{{"type":"text","text":"hi"}},{inner}],"reasoning":{inner}}}]'
+    made = mapped(chat(1, {key: outer}), chat(2))
+    assert [one.usage.total for one in made] == [150, 150]
+
+
+def test_lists_in_lists_hide_no_text_beside_them() -> None:
+    made = only(
+        chat(1, {"gen_ai.output.messages": '[{"role":"assistant","content":["hi",' + _deep(500, "[", "]", "1") + "]}]"})
+    )
+    assert made.response.startswith("hi\n")
+
+
+@pytest.mark.parametrize("printed", ["{(1, 2): 3, 'a': 4}", "{None: 1, b'x': 2, 1.5: 3, 'a': 4}"])
+def test_parameters_have_names_whatever_python_prints(printed: str) -> None:
+    made = only(chat(1, {"llm.invocation_parameters": printed}))
+    assert made.parameters == {"a": 4}
+    assert encode_interaction(made, workspace_id=1)
+
+
+def test_an_error_of_blanks_takes_no_time() -> None:
+    spans = [span(number, CHAT, error="status" + " " * 4_000) for number in range(1, 51)]
+    begun = time.process_time()
+    assert {one.error_class for one in mapped(*spans)} == {"other"}
+    # It took 6 seconds.
+    assert time.process_time() - begun < 1
