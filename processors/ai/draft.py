@@ -257,7 +257,7 @@ def _parameters(plan: Plan, reader: Reader) -> Mapping[str, object]:
     for path in plan.parameter_maps:
         told = reader.found(path)
         if isinstance(told, Mapping):
-            found.update({key: value for key, value in told.items() if _is_parameter(key) and _is_small(value)})
+            found.update({key: value for key, value in told.items() if key not in _NO_PARAMETERS and _is_small(value)})
     for name, paths in plan.parameters:
         for path in paths:
             value = reader.value(path)
@@ -265,11 +265,6 @@ def _parameters(plan: Plan, reader: Reader) -> Mapping[str, object]:
                 found[name] = value
                 break
     return found
-
-
-def _is_parameter(key: object) -> bool:
-    """Whether the key names one: what Python prints may have keys of any type."""
-    return isinstance(key, str) and key not in _NO_PARAMETERS
 
 
 def _is_small(value: object) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 
+from processors.ai.mapper import Mapper
+from relayscope.api.rest.interaction_view import represent_detail
 from storage.postgres.interaction_row import encode_interaction
 from tests.support.llm_span import CHAT, chat, mapped, only, span
 
@@ -42,11 +45,25 @@ def test_lists_in_lists_hide_no_text_beside_them() -> None:
     assert made.response.startswith("hi\n")
 
 
-@pytest.mark.parametrize("printed", ["{(1, 2): 3, 'a': 4}", "{None: 1, b'x': 2, 1.5: 3, 'a': 4}"])
-def test_parameters_have_names_whatever_python_prints(printed: str) -> None:
-    made = only(chat(1, {"llm.invocation_parameters": printed}))
-    assert made.parameters == {"a": 4}
+_PRINTED = (
+    "{(1, 2): 3}",
+    "{None: 1, b'x': 2, 1.5: 3}",
+    "{'a': ...}",
+    "{'a': {1}, 'b': 1j, 'c': b'x'}",
+    r"{'a': '\ud800', '\udfff': 'b'}",
+    "{'a': 0x" + "f" * 60_000 + "}",
+)
+
+
+@pytest.mark.parametrize("printed", _PRINTED, ids=[printed[:30] for printed in _PRINTED])
+def test_whatever_python_prints_can_be_stored_and_shown(printed: str) -> None:
+    said = f"[{{'role': 'assistant', 'content': [{{'type': 'text', 'text': 'hi'}}, {printed}]}}]"
+    told = chat(1, {"llm.invocation_parameters": printed, "metadata": printed, "gen_ai.output.messages": said})
+    made = only(told, span(2, {"gen_ai.tool.definitions": f"[{{'name': 'x', 'parameters': {printed}}}]"}))
     assert encode_interaction(made, workspace_id=1)
+    conversation = Mapper().conversation([told])
+    shown = msgspec.json.encode(represent_detail(made, conversation=conversation, related=[]))
+    assert msgspec.json.decode(shown)["messages"]["output"][0]["parts"][0]["text"] == "hi"
 
 
 def test_an_error_of_blanks_takes_no_time() -> None:
