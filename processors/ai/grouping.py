@@ -80,7 +80,8 @@ def join_nested(drafts: Sequence[Draft], above: Mapping[int, int], groups: Group
         parts[parent].append(position)
     calls: dict[int, list[int]] = {}
     composed: set[int] = set()
-    for position in sorted(parts, key=lambda one: -_level(one, above)):
+    # In a circle all are as deep, and the order must not be that in which they came.
+    for position in sorted(parts, key=lambda one: (-_level(one, above), _order(drafts[one]))):
         below = _distinct([call for part in parts[position] for call in calls.get(part, [part])], drafts, groups)
         chosen = below[0] if len(below) == 1 else _chosen(drafts[position], below, drafts, groups)
         if chosen is None:

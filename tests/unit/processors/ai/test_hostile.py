@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import msgspec
@@ -64,6 +65,12 @@ def test_whatever_python_prints_can_be_stored_and_shown(printed: str) -> None:
     conversation = Mapper().conversation([told])
     shown = msgspec.json.encode(represent_detail(made, conversation=conversation, related=[]))
     assert msgspec.json.decode(shown)["messages"]["output"][0]["parts"][0]["text"] == "hi"
+
+
+def test_a_circle_of_parents_says_the_same_in_any_order() -> None:
+    circle = [chat(1, parent=3), chat(2, parent=1), chat(3, parent=2), chat(4, parent=1), chat(5, parent=3)]
+    expected = mapped(*circle)
+    assert all(mapped(*order) == expected for order in itertools.permutations(circle))
 
 
 def test_an_error_of_blanks_takes_no_time() -> None:
