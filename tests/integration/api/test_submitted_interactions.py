@@ -193,6 +193,12 @@ async def test_a_parameter_changes_no_field(client: httpx.AsyncClient) -> None:
     assert (found["model"], found["isStreaming"], found["parameters"]) == ("gpt-4o", False, {"temperature": 0.5})
 
 
+async def test_a_cost_is_of_its_currency(client: httpx.AsyncClient) -> None:
+    (item,) = (await submitted(client, {**ITEM, "currency": "EUR"}))["items"]
+    found = await asked(client, f"{LIST}/{item['interactionId']}")
+    assert (found["cost"], found["currency"]) == (ITEM["cost"], "EUR")
+
+
 async def test_zeros_are_no_parent(client: httpx.AsyncClient) -> None:
     (item,) = (await submitted(client, {**ITEM, "parentSpanId": "0" * 16}))["items"]
     assert (await asked(client, f"{LIST}/{item['interactionId']}"))["parentSpanId"] is None
