@@ -73,6 +73,13 @@ def test_a_circle_of_parents_says_the_same_in_any_order() -> None:
     assert all(mapped(*order) == expected for order in itertools.permutations(circle))
 
 
+def test_an_embedding_is_no_part_of_a_chat_that_has_its_id() -> None:
+    answered = {"gen_ai.response.id": "1"}
+    embedded = chat(2, {**answered, "gen_ai.operation.name": "embeddings"}, scope="b", trace=2)
+    made = mapped(chat(1, answered, scope="a"), embedded, chat(3, answered, scope="c", trace=3))
+    assert [(one.operation, len(one.sources)) for one in made] == [("embedding", 1), ("chat", 2)]
+
+
 def test_an_error_of_blanks_takes_no_time() -> None:
     spans = [span(number, CHAT, error="status" + " " * 4_000) for number in range(1, 51)]
     begun = time.process_time()
