@@ -52,7 +52,8 @@ _HIT_TEXT_CHARS = 300
 _NOTS = re.compile(r"(?<!\w)-(?:\s*-)+")
 # Marks around what was found: private characters, which are taken out of the texts first.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_LEFT, _RIGHT = "\u2039", "\u203a"
+# Control characters are no part of a word, whatever the locale of the database; other ones may be.
+_LEFT, _RIGHT = "\x01", "\x02"
 _HEADLINE = f'StartSel={_OPEN}, StopSel={_CLOSE}, MaxFragments=2, MaxWords=24, MinWords=10, ShortWord=0, FragmentDelimiter=" … "'
 
 
@@ -120,7 +121,7 @@ class PostgresInteractionReader:
             "after_rank": search.after.rank if search.after else None,
             "text": text,
             "ranked": MAX_RANKED + 1,
-            "marks": f"<>{_OPEN}{_CLOSE}",
+            "marks": f"<>{_OPEN}{_CLOSE}{_LEFT}{_RIGHT}",
             "options": _HEADLINE,
             "text_chars": _HIT_TEXT_CHARS,
             "limit": search.limit + 1,

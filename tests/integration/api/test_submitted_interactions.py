@@ -210,3 +210,12 @@ async def test_zeros_are_no_parent(client: httpx.AsyncClient) -> None:
 async def test_no_search_is_the_fault_of_the_store(client: httpx.AsyncClient, words: str) -> None:
     response = await client.get(f"{LIST}/search", params={**WINDOW, "q": words})
     assert response.status_code in {200, 400}
+
+
+async def test_words_beside_angle_brackets_are_highlighted(client: httpx.AsyncClient, shared_postgres_dsn: str) -> None:
+    await submitted(client, {**ITEM, "prompt": "<b>hello</b> \x01 \u2039you\u203a"})
+    await index_once(shared_postgres_dsn)
+    (hit,) = (await asked(client, f"{LIST}/search", q="hello", **WINDOW))["items"]
+    # A fragment begins with a word.
+    pieces = [(piece["text"], piece["isMatch"]) for piece in hit["highlights"]["prompt"]]
+    assert pieces == [("b>", False), ("hello", True), ("</b>  \u2039you\u203a", False)]
