@@ -80,7 +80,8 @@ def join_nested(drafts: Sequence[Draft], above: Mapping[int, int], groups: Group
         parts[parent].append(position)
     calls: dict[int, list[int]] = {}
     composed: set[int] = set()
-    for position in sorted(parts, key=lambda one: -_level(one, above)):
+    # In a circle all are as deep, and the order must not be that in which they came.
+    for position in sorted(parts, key=lambda one: (-_level(one, above), _order(drafts[one]))):
         below = _distinct([call for part in parts[position] for call in calls.get(part, [part])], drafts, groups)
         chosen = below[0] if len(below) == 1 else _chosen(drafts[position], below, drafts, groups)
         if chosen is None:
@@ -127,11 +128,12 @@ def _chosen(draft: Draft, below: Sequence[int], drafts: Sequence[Draft], groups:
 
 
 def join_by_response(drafts: Sequence[Draft], groups: Groups) -> None:
-    """Joins calls that have the same id of the response."""
-    by_id: dict[str, list[int]] = defaultdict(list)
+    """Joins calls that have the same id of the response. An answer is either a text, or numbers."""
+    by_id: dict[tuple[str, str], list[int]] = defaultdict(list)
     for position, draft in enumerate(drafts):
         if draft.response_id and draft.is_model:
-            by_id[draft.response_id].append(position)
+            kind = "text" if draft.operation in _TEXT_OPERATIONS else draft.operation
+            by_id[draft.response_id, kind].append(position)
     for positions in by_id.values():
         if len(positions) == 1:
             continue

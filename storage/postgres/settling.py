@@ -27,6 +27,8 @@ _BACKLOG_INTERVAL_S = 5.0
 _FORGET_INTERVAL_S = 60.0
 # A trace that grows for long is read anew each time a part of it comes: a large one more rarely.
 _PAUSE_ROWS_PER_S = 1_000
+# One that is too large stays so, and is read up to the bounds before that is known.
+_PAUSE_OVERSIZED_S = 60.0
 
 Connection = AsyncConnection[Any]
 # A workspace, and the id of a trace.
@@ -181,6 +183,9 @@ class Settler:
         is_oversized = isinstance(reason, TooLargeError)
         why = "it is too large" if is_oversized else "its interactions cannot be stored"
         _log.warning("a trace is not settled: %s", why)
+        if is_oversized:
+            until = time.monotonic() + _PAUSE_OVERSIZED_S
+            self._resume_at.update({(chunk.workspace_id, trace_id): until for trace_id in chunk.trace_ids})
         parameters = {"workspace_id": chunk.workspace_id, "trace_ids": list(chunk.trace_ids)}
         async with connection.transaction():
             await connection.execute(_STATEMENTS["end_waiting"], parameters)

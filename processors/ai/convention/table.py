@@ -60,9 +60,13 @@ class UsageKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CostKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys of a cost as reported: its ``total``, and by bucket what is known of its ``parts``; a total may be the sum of them."""
+    """Keys of a cost as reported: its ``total``, and by bucket what is known of its ``parts``; a total may be the sum of them.
+
+    ``currency`` is the key of the three letters of its currency; without, it is US dollars.
+    """
 
     total: str
+    currency: str = ""
     parts: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     is_sum: bool = False
 

@@ -25,7 +25,6 @@ _TIMEOUT_CODES = frozenset({"408", "504"})
 _NS_PER_MS = 1_000_000
 _MAX_OTLP_NS = 2**64 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_PARENT = ""
 # What else a span holds of an operation in the conventions' words.
 _OPERATION_NAMES: Mapping[str, str] = {
     "completion": "text_completion",
@@ -262,7 +261,7 @@ def _span(given: SubmittedAiInteraction, times: _Times, *, content: Mapping[str,
     return Span(
         trace_id=trace_id,
         span_id=_digest(identity, size=8, person=b"interaction"),
-        parent_span_id=bytes.fromhex(given.parent_span_id or _NO_PARENT),
+        parent_span_id=_parent(given.parent_span_id or ""),
         resource=Resource(attributes={"service.name": given.service or "unknown_service"}),
         scope=CONVENTION_SCOPE,
         name=f"{_OPERATION_NAMES.get(operation, operation)} {given.model}",
@@ -277,6 +276,8 @@ def _span(given: SubmittedAiInteraction, times: _Times, *, content: Mapping[str,
 
 
 def _attributes(given: SubmittedAiInteraction, operation: str) -> Iterator[tuple[str, Value]]:
+    # First, so that fields count where a parameter has the name of one.
+    yield from ((f"gen_ai.request.{_snake(name)}", value) for name, value in (given.parameters or {}).items())
     yield "gen_ai.operation.name", _OPERATION_NAMES.get(operation, operation)
     yield "gen_ai.provider.name", given.provider
     yield "gen_ai.request.model", given.model
@@ -301,7 +302,6 @@ def _attributes(given: SubmittedAiInteraction, operation: str) -> Iterator[tuple
         ("tag.tags", given.tags),
         *_content(given),
         *_failure(given),
-        *((f"gen_ai.request.{_snake(name)}", value) for name, value in (given.parameters or {}).items()),
     )
     yield from ((key, value) for key, value in told if value is not UNSET and value is not None)
 
@@ -351,6 +351,11 @@ def _exception(error: SubmittedError, at_ns: int) -> Event:
     }
     attributes: dict[str, Value] = {key: value for key, value in told.items() if isinstance(value, str) and value}
     return Event(time_unix_nano=at_ns, name="exception", attributes=attributes)
+
+
+def _parent(text: str) -> bytes:
+    """None where it is zeros: that is how some write it."""
+    return bytes.fromhex(text) if text.strip("0") else b""
 
 
 def _trace_id(text: str) -> bytes:

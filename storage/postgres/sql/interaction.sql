@@ -185,9 +185,9 @@ page AS MATERIALIZED (
     LIMIT %(limit)s
 )
 SELECT {columns}, p.rank, (SELECT count(*) FROM found) AS found,
-       ts_headline('simple', translate(i.prompt, %(marks)s, '‹›'), websearch_to_tsquery('simple', %(text)s), %(options)s)
+       ts_headline('simple', translate(i.prompt, %(marks)s, E'\x01\x02'), websearch_to_tsquery('simple', %(text)s), %(options)s)
            AS prompt_snippet,
-       ts_headline('simple', translate(i.response, %(marks)s, '‹›'), websearch_to_tsquery('simple', %(text)s), %(options)s)
+       ts_headline('simple', translate(i.response, %(marks)s, E'\x01\x02'), websearch_to_tsquery('simple', %(text)s), %(options)s)
            AS response_snippet
 FROM page AS p
 JOIN relayscope.ai_interactions AS i USING (trace_id, span_id, start_time)

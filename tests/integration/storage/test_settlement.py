@@ -267,6 +267,17 @@ async def test_a_trace_that_is_too_large_is_left_and_harms_no_neighbour(
     assert await value(shared_postgres_dsn, _ARRIVALS) == 0
 
 
+async def test_a_growing_trace_that_is_too_large_is_not_read_all_the_time(shared_postgres_dsn: str) -> None:
+    spans = chain({}, {}, {CALL: 1}, {CALL: 1})
+    async with settling(shared_postgres_dsn, bounds=Bounds(rows=1)) as (connection, settler, count):
+        for part in (spans[1:3], spans[3:]):
+            await write(shared_postgres_dsn, batch(part))
+            await settler.round(connection)
+        assert count.oversized == 1
+        # It is not forgotten.
+        assert await value(shared_postgres_dsn, _ARRIVALS) == 1
+
+
 async def test_a_growing_trace_is_not_read_all_the_time(shared_postgres_dsn: str) -> None:
     trace = trace_id()
     many = [span(trace_id=trace, parent_span_id=span_id()) for _ in range(1_500)]
