@@ -30,7 +30,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of one trace."""
+    """What is stored of one trace, or of a session without one."""
 
     spans: Sequence[Span] = ()
     log_records: Sequence[LogRecord] = ()
@@ -76,7 +76,7 @@ class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True):
         records: dict[bytes, list[LogRecord]] = {}
         readable = [row for row in self.log_rows if row.resource_id in resources and row.scope_id in scopes]
         for record in decode_log_records(readable, resources=resources, scopes=scopes):
-            records.setdefault(record.trace_id, []).append(record)
+            records.setdefault(record.trace_id or record.ai_trace_id, []).append(record)
         return {
             trace_id: Evidence(spans=spans.get(trace_id, ()), log_records=records.get(trace_id, ()))
             for trace_id in spans.keys() | records.keys()

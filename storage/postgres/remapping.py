@@ -132,7 +132,7 @@ class Remapper:
         """Notes which traces tell of the same calls as those that were just found."""
         for trace in found.values():
             for one in trace.before:
-                _connect(links, {trace.trace_id, *(source.trace_id for source in one.sources)})
+                _connect(links, {trace.trace_id, *(source.trace_id for source in one.sources if source.trace_id)})
         starts = _starts_by_response(known.values(), of=found)
         for response_id, trace_id, start_us in await sharing_rows(connection, workspace_id, starts):
             starts[response_id].setdefault(trace_id, start_us)

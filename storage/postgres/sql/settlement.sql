@@ -77,13 +77,13 @@ SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, 
 FROM relayscope.spans AS s
 WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = ANY(%(trace_ids)s);
 
--- log_records: all log records of some traces, to be fetched
+-- log_records: all log records of some traces, or of sessions without a trace, to be fetched
 DECLARE evidence NO SCROLL CURSOR FOR
 SELECT r.trace_id, r.span_id, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.flags,
        r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count, r.redactions,
-       r.resource_id, r.scope_id
+       r.resource_id, r.scope_id, r.ai_trace_id
 FROM relayscope.log_records AS r
-WHERE r.workspace_id = %(workspace_id)s AND r.trace_id = ANY(%(trace_ids)s);
+WHERE r.workspace_id = %(workspace_id)s AND (r.trace_id = ANY(%(trace_ids)s) OR r.ai_trace_id = ANY(%(trace_ids)s));
 
 -- fetch: the next ones
 FETCH 200 FROM evidence;

@@ -37,7 +37,7 @@ Cut = Callable[[Sequence[Span], Sequence[LogRecord]], Sequence[Part]]
 
 
 def _by_trace(spans: Sequence[Span], records: Sequence[LogRecord]) -> Sequence[Part]:
-    ids = dict.fromkeys([one.trace_id for one in (*spans, *records)])
+    ids = dict.fromkeys([*(one.trace_id for one in spans), *(one.trace_id for one in records)])
     return [
         ([one for one in spans if one.trace_id == trace_id], [one for one in records if one.trace_id == trace_id])
         for trace_id in ids
@@ -76,8 +76,8 @@ _CALLS: Mapping[str, Sequence[Span]] = MappingProxyType(
         ],
     }
 )
-# Told of without a trace, or without a response id.
-_OPEN = {"claude_code_logs", "codex_logs", "traceloop_anthropic"}
+# Told of without a response id.
+_OPEN = {"traceloop_anthropic"}
 _RECORDINGS = [(folder, name) for folder in (RECORDED, WRITTEN) for name in recordings(folder) if name not in _OPEN]
 
 
