@@ -20,7 +20,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import namedtuple_row
 
-from storage.interaction import MapOf, SettlementInstruments
+from storage.interaction import MapOf, Relevance, SettlementInstruments
 from storage.postgres.connection import write_times_plainly
 from storage.postgres.error import describe, place_of, translated
 from storage.postgres.evidence import Bounds
@@ -82,11 +82,13 @@ class Settlement:
         config: SettlementConfig,
         map_of: MapOf,
         *,
+        relevance: Relevance | None = None,
         instruments: SettlementInstruments | None = None,
         on_round: Callable[[bool], None] | None = None,
     ) -> None:
         self._config = config
         self._map_of = map_of
+        self._relevance = relevance
         self._instruments = instruments or Unobserved()
         self._on_round = on_round
         self._task: asyncio.Task[None] | None = None
@@ -141,7 +143,7 @@ class Settlement:
             await asyncio.sleep(self._config.retry_s)
 
     def _settler(self, executor: ThreadPoolExecutor) -> Settler:
-        remapper = Remapper(self._map_of, executor=executor, bounds=self._config.bounds)
+        remapper = Remapper(self._map_of, executor=executor, bounds=self._config.bounds, relevance=self._relevance)
         return Settler(
             remapper,
             instruments=self._instruments,

@@ -77,6 +77,13 @@ SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, 
 FROM relayscope.spans AS s
 WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = ANY(%(trace_ids)s);
 
+-- named_spans: spans of a trace by their ids
+SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
+       s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
+       s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id
+FROM relayscope.spans AS s
+WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = ANY(%(trace_ids)s) AND s.span_id = ANY(%(span_ids)s);
+
 -- log_records: all log records of some traces, or of sessions without a trace, to be fetched
 DECLARE evidence NO SCROLL CURSOR FOR
 SELECT r.trace_id, r.span_id, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.flags,

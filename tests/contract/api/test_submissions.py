@@ -317,7 +317,9 @@ def test_whatever_is_sent_is_taken_or_refused(changes: dict[str, object], kept: 
     ids=["nothing", "a currency", "estimated tokens"],
 )
 def test_what_is_said_of_cost_and_tokens_is_what_the_mapper_reads(
-    said: dict[str, object], currency: str, is_estimated: bool
+    said: dict[str, object],
+    currency: str,
+    is_estimated: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     item = {key: value for key, value in ITEM.items() if key != "currency"}
     (made,) = Mapper().interactions([span_of({**item, **said})])

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from storage.interaction import Relevance
 from storage.postgres.evidence import Bounds
 from storage.postgres.interaction_row import as_stored, encode_interaction
 from storage.postgres.parcel import INTERACTION_TABLE
@@ -265,6 +266,33 @@ async def test_a_trace_that_is_too_large_is_left_and_harms_no_neighbour(
     assert count.oversized == 1
     assert len(await stored_interactions(shared_postgres_dsn)) == 4
     assert await value(shared_postgres_dsn, _ARRIVALS) == 0
+
+
+_RELEVANCE = Relevance(span=lambda span: CALL in span.attributes, log_record=lambda record: ANSWER in record.attributes)
+
+
+@pytest.mark.parametrize("bounds", [Bounds(rows=10), Bounds(size=4_000)], ids=["spans", "bytes"])
+async def test_of_a_trace_that_is_too_large_what_tells_of_ai_is_settled(
+    shared_postgres_dsn: str, bounds: Bounds
+) -> None:
+    spans = chain({"x": "x" * 300}, {USER: "u"}, {}, {CALL: 1}, {CALL: 1, TOKENS: 7})
+    others = [
+        replace(one, parent_span_id=spans[0].span_id, trace_id=spans[0].trace_id)
+        for one in chain(*[{"x": "x" * 300}] * 250)
+    ]
+    named = replace(span(parent_span_id=others[7].span_id), trace_id=spans[0].trace_id)
+    told = [record(spans[3]), record(named, "yes"), *(record(spans[0], attributes={"n": n}) for n in range(20))]
+    await write(shared_postgres_dsn, batch([*others[100:], *spans[1:]]), batch([*others[:100], named], told))
+    async with settling(shared_postgres_dsn, bounds=bounds, relevance=_RELEVANCE) as (connection, settler, count):
+        while await settler.settle_arrivals(connection, patiently=False):
+            pass
+        assert await rows(shared_postgres_dsn, _WAITING) == [(spans[0].trace_id,)]
+        await write(shared_postgres_dsn, batch(spans[:1]))
+        while await settler.settle_arrivals(connection, patiently=False):
+            pass
+    assert count.oversized == 0
+    assert await stored_interactions(shared_postgres_dsn) == whole([*spans, *others, named], told)
+    assert await rows(shared_postgres_dsn, _WAITING) == []
 
 
 async def test_a_growing_trace_is_not_read_all_the_time(shared_postgres_dsn: str) -> None:
