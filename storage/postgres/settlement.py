@@ -42,14 +42,15 @@ Connection = AsyncConnection[Any]
 class SettlementConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How often is looked for work, and how much is read at a time.
 
-    ``recheck_s`` is how long after a trace began to wait it is looked at once more, when every writer that had begun before
-    has ended; ``patience_s`` is how long a trace waits at most. ``retry_s`` is the pause of who does not lead.
+    ``soon_s`` and ``recheck_s`` are how long after a trace began to wait it is looked at once more, when every writer that had
+    begun before has ended: soon, and again in case that our own commit took longer than that. ``patience_s`` is how long a trace waits at most. ``retry_s`` is the pause of who does not lead.
     """
 
     dsn: str
     partition_width: Width = "day"
     poll_s: float = 0.5
     idle_s: float = 1.0
+    soon_s: float = 1.0
     recheck_s: float = 15.0
     patience_s: float = 86_400.0
     retry_s: float = 5.0
@@ -148,6 +149,7 @@ class Settlement:
             remapper,
             instruments=self._instruments,
             partition_width=self._config.partition_width,
+            soon_s=self._config.soon_s,
             recheck_s=self._config.recheck_s,
             patience_s=self._config.patience_s,
         )

@@ -47,6 +47,7 @@ async def settling(
     *,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     relevance: Relevance | None = None,
+    recheck_s: float = 0.0,
 ) -> AsyncIterator[tuple[Any, Settler, Count]]:
     """A connection, a settler that works over it and looks at once again at what waits, and what it tells."""
     count = Count()
@@ -56,7 +57,8 @@ async def settling(
                 Remapper(lambda _: map_all, executor=executor, bounds=bounds, relevance=relevance),
                 instruments=count,
                 partition_width="day",
-                recheck_s=0.0,
+                soon_s=0.0,
+                recheck_s=recheck_s,
                 patience_s=86_400.0,
             )
             yield connection, settler, count

@@ -24,14 +24,19 @@ WHERE w.recheck_at <= now() AND w.recheck_at <= (
     WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid())
 ORDER BY w.recheck_at LIMIT %(limit)s;
 
--- wait: notes that something is missing of some traces of a workspace; what waits already goes on waiting
+-- wait: notes that something is missing of some traces of a workspace; what waits already goes on waiting. The time is that
+-- of the statement, which is close to the commit: whoever begins after that sees that they wait
 INSERT INTO relayscope.ai_waiting (workspace_id, trace_id, recheck_at)
-SELECT %(workspace_id)s, given.trace_id, now() + %(recheck_s)s * interval '1 second'
+SELECT %(workspace_id)s, given.trace_id, clock_timestamp() + %(soon_s)s * interval '1 second'
 FROM unnest(%(trace_ids)s::bytea[]) AS given (trace_id)
 ON CONFLICT DO NOTHING;
 
--- rechecked: notes that traces were looked at once more
-UPDATE relayscope.ai_waiting SET recheck_at = NULL WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
+-- rechecked: notes that traces were looked at once more; the first time was soon, and the next is when a commit of ours that took
+-- long must have ended too
+UPDATE relayscope.ai_waiting
+SET recheck_at = CASE WHEN recheck_at < since + %(recheck_s)s * interval '1 second'
+                      THEN since + %(recheck_s)s * interval '1 second' END
+WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
 
 -- end_waiting: notes that nothing is missing of some traces any more
 DELETE FROM relayscope.ai_waiting WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from storage.interaction import Relevance
+from storage.postgres.arrival import wake_waiting
 from storage.postgres.evidence import Bounds
 from storage.postgres.interaction_row import as_stored, encode_interaction
-from storage.postgres.parcel import INTERACTION_TABLE
+from storage.postgres.parcel import INTERACTION_TABLE, SPAN_TABLE, Parcel
 from storage.postgres.settlement import Settlement, SettlementConfig
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, terminate, transaction, until, until_blocked, value, writing
@@ -332,6 +334,43 @@ async def test_a_writer_that_did_not_see_that_a_trace_waits_is_noticed(postgres_
     assert await stored_interactions(postgres_dsn) == whole(spans)
 
 
+async def test_what_two_writers_store_at_the_same_moment_is_settled_soon(postgres_dsn: str) -> None:
+    spans = chain({USER: "u"}, {CALL: 1})
+    leader = Settlement(SettlementConfig(dsn=postgres_dsn), lambda _: simple_interactions)
+    async with writing(WriterConfig(dsn=postgres_dsn)) as writer, transaction(postgres_dsn) as late:
+        await SPAN_TABLE.copy(late, Parcel(batch(spans[:1]), origin=None).rows[SPAN_TABLE])
+        # Nothing waits yet, so whoever stores the root notes no arrival.
+        await wake_waiting(late, {1: {spans[0].trace_id}})
+        await writer.consume(batch(spans[1:]))
+        await leader.start()
+        await until(lambda: _is_settled(postgres_dsn))
+        await late.commit()
+    began = time.monotonic()
+    await until(lambda: _has_user(postgres_dsn))
+    await leader.aclose()
+    assert time.monotonic() - began < 4
+    assert await stored_interactions(postgres_dsn) == whole(spans)
+
+
+async def test_what_still_waits_is_looked_at_twice_more(shared_postgres_dsn: str) -> None:
+    spans = chain({USER: "u"}, {CALL: 1})
+    await write(shared_postgres_dsn, batch(spans[1:]))
+    async with settling(shared_postgres_dsn, recheck_s=30.0) as (connection, settler, count):
+        while await settler.round(connection):
+            pass
+        assert count.traces == 2
+        pending = "SELECT recheck_at - since = interval '30 seconds' FROM relayscope.ai_waiting"
+        assert await rows(shared_postgres_dsn, pending) == [(True,)]
+        await rows(shared_postgres_dsn, "UPDATE relayscope.ai_waiting SET since = since - interval '40 seconds'")
+        await rows(
+            shared_postgres_dsn, "UPDATE relayscope.ai_waiting SET recheck_at = recheck_at - interval '40 seconds'"
+        )
+        while await settler.round(connection):
+            pass
+    assert count.traces == 3
+    assert await rows(shared_postgres_dsn, "SELECT recheck_at FROM relayscope.ai_waiting") == [(None,)]
+
+
 async def test_rows_of_a_transaction_that_commits_late_are_compared_too(postgres_dsn: str) -> None:
     one, other, third = (chain({CALL: 1, RESPONSE: name}) for name in ("r-1", "r-1", "r-2"))
     row = encode_interaction(simple_interactions(one, ())[0], workspace_id=1)
@@ -411,6 +450,10 @@ async def test_draining_settles_what_there_is(postgres_dsn: str, has_leader: boo
     await leader.aclose()
 
 
+async def _has_user(dsn: str) -> bool:
+    return await value(dsn, "SELECT count(*) FROM relayscope.ai_interactions WHERE user_id = 'u'") == 1
+
+
 async def _is_settled(dsn: str) -> bool:
     return await value(dsn, _ARRIVALS) == 0 and bool(
         await value(dsn, "SELECT count(*) FROM relayscope.ai_interactions")
@@ -440,7 +483,7 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
     workspace_id = workspace()
 
     async def play() -> list[Interaction]:
-        config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, recheck_s=0.0)
+        config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, soon_s=0.0, recheck_s=0.0)
         leader = Settlement(config, lambda _: simple_interactions)
         if is_settled_meanwhile:
             await leader.start()
