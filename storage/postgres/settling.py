@@ -57,7 +57,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 class Settler:
     """One instance a connection. Whoever calls holds the leader's lock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - times, which nobody but its maker gives
         self,
         remapper: Remapper,
         *,
