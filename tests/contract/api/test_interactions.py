@@ -224,6 +224,7 @@ async def test_one_interaction_has_everything() -> None:
         "currency": "EUR",
         "source": "reported:gen_ai.usage.cost",
         "computed": 0.02,
+        "computedBy": "computed:genai-prices-1",
         "isDiscrepant": True,
         "price": "openai/gpt-4o",
         "lines": [{"bucket": "input", "tokens": 1, "perMillion": "2.5", "amount": "0.0000025"}],
