@@ -451,7 +451,7 @@ async def test_draining_settles_what_there_is(postgres_dsn: str, has_leader: boo
 
 
 async def _has_user(dsn: str) -> bool:
-    return await value(dsn, "SELECT count(*) FROM relayscope.ai_interactions WHERE user_id = 'u'") == 1
+    return bool(await value(dsn, "SELECT count(*) FROM relayscope.ai_interactions WHERE user_id = 'u'"))
 
 
 async def _is_settled(dsn: str) -> bool:
