@@ -7,6 +7,7 @@ needs them is imported where it is made.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
@@ -29,7 +30,7 @@ from storage.postgres.audit import PostgresAudit
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.verification import verify
 from storage.redaction import OnVerify, Verification
-from tracedata import UNOBSERVED, Batch, CallerError, Processor, RedactionInstruments, Span
+from tracedata import UNOBSERVED, Batch, CallerError, LogRecord, Processor, RedactionInstruments, Span
 
 if TYPE_CHECKING:
     from processors.redact import Redact
@@ -237,21 +238,26 @@ def try_on_text(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKS
     return Trial(policy_hash=redactor.policy_hash, texts=texts, entities=total)
 
 
-def try_on_spans(settings: Settings, spans: Sequence[Span], workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
-    """What the policy makes of spans, as if they were sent now; the texts are the names of those that lose something.
+def try_on_trace(
+    settings: Settings,
+    spans: Sequence[Span],
+    log_records: Sequence[LogRecord],
+    workspace_id: int = DEFAULT_WORKSPACE_ID,
+) -> Trial:
+    """What the policy makes of a trace, as if it were sent now; the texts are the names of spans and events that lose something.
 
     Raises:
         CallerError: see ``try_on_text``.
     """
     _check_policies(settings)
     redact = _redact_of(settings)(workspace_id)
-    after = redact.process(Batch(workspace_id=workspace_id, spans=spans)).spans
-    lossy = [span for span in after if span.redactions]
-    total: dict[str, int] = {}
-    for span in lossy:
-        for entity, count in span.redactions.items():
-            total[entity] = total.get(entity, 0) + count
-    texts = [TriedText(text=span.name, entities=span.redactions) for span in lossy]
+    after = redact.process(Batch(workspace_id=workspace_id, spans=spans, log_records=log_records))
+    named = [(one.name, one.redactions) for one in after.spans]
+    named += [(one.name, one.redactions) for one in after.log_records]
+    texts = [TriedText(text=name, entities=entities) for name, entities in named if entities]
+    total: Counter[str] = Counter()
+    for text in texts:
+        total.update(text.entities)
     return Trial(policy_hash=policy_hash(build_policy(settings, workspace_id)), texts=texts, entities=total)
 
 

@@ -12,7 +12,7 @@ from processors.ai.reported import CURRENCY, Reported
 
 
 def reported_of(plan: Plan, reader: Reader, *, is_used: bool) -> Reported | None:
-    """The first amount that is reported. Zero counts only where the tokens are known, ``is_used``."""
+    """The first amount that is reported, in a currency that is one. Zero counts only where the tokens are known, ``is_used``."""
     for keys, path in plan.costs:
         amount = _amount(keys, path, reader)
         currency = _currency(keys, reader)

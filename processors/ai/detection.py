@@ -35,6 +35,7 @@ class UsagePaths(msgspec.Struct, frozen=True):
     audio_input: Paths
     audio_output: Paths
     total: Paths
+    estimated: Paths
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -174,6 +174,7 @@ def _reported(reported: Reported, computed: Cost, *, is_estimated: bool) -> Cost
         amount=reported.amount,
         source=source,
         computed=computed.computed,
+        computed_by=computed.source,
         is_discrepant=not is_estimated and _differ(reported.amount, computed.computed),
         price=computed.price,
         lines=computed.lines,

@@ -68,6 +68,7 @@ def _usage(plan: Plan, paths: UsagePaths, reader: Reader, *, is_embedding: bool)
         reported_input=input_,
         reported_output=output,
         basis=basis if input_ is not None else "",
+        is_estimated=bool(paths.estimated and reader.truth(paths.estimated)),
     )
 
 

@@ -18,7 +18,7 @@ from relayscope.cli import option, redact_stored
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import clean
-from relayscope.cli.stored_trace import stored_spans
+from relayscope.cli.stored_trace import stored_trace
 from relayscope.log import configure_logging
 from relayscope.redaction import (
     Trial,
@@ -27,8 +27,8 @@ from relayscope.redaction import (
     effective_policy,
     revealed,
     rotate_key,
-    try_on_spans,
     try_on_text,
+    try_on_trace,
     without_personal_data,
 )
 from storage.api import DEFAULT_WORKSPACE_ID
@@ -88,7 +88,8 @@ def try_out(
     if (file is None) == (trace is None):
         raise CallerError("name a file (- for standard input), or a stored trace with --trace")
     if trace is not None:
-        trial = try_on_spans(settings, stored_spans(url, trace), workspace)
+        stored = stored_trace(url, trace)
+        trial = try_on_trace(settings, stored.spans, stored.log_records, workspace)
     else:
         trial = try_on_text(settings, _read(file or _STDIN), workspace)
     if as_json:

@@ -59,18 +59,19 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 class Settler:
     """One instance a connection. Whoever calls holds the leader's lock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - times, which nobody but its maker gives
         self,
         remapper: Remapper,
         *,
         instruments: SettlementInstruments,
         partition_width: Width,
+        soon_s: float,
         recheck_s: float,
         patience_s: float,
     ) -> None:
         self._rewriter = Rewriter(remapper, partition_width=partition_width)
         self._instruments = instruments
-        self._recheck_s = recheck_s
+        self._recheck_in = {"soon_s": soon_s, "recheck_s": recheck_s}
         self._patience_s = patience_s
         self._resume_at: dict[TraceKey, float] = {}
         self._sharing = _Sharing()
@@ -171,7 +172,7 @@ class Settler:
     async def _note_waiting(self, connection: Connection, chunk: Chunk, done: Remapped) -> None:
         missing = [trace_id for trace_id in chunk.trace_ids if trace_id in done.incomplete]
         if missing:
-            parameters = {"workspace_id": chunk.workspace_id, "trace_ids": missing, "recheck_s": self._recheck_s}
+            parameters = {"workspace_id": chunk.workspace_id, "trace_ids": missing, **self._recheck_in}
             await connection.execute(_STATEMENTS["rechecked" if chunk.is_recheck else "wait"], parameters)
         complete = [trace_id for trace_id in chunk.trace_ids if trace_id not in done.incomplete]
         if complete:

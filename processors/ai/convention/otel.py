@@ -105,6 +105,8 @@ CONVENTION = Convention(
         audio_input=("gen_ai.usage.audio.input_tokens", "gen_ai.usage.input_audio_tokens"),
         audio_output=("gen_ai.usage.audio.output_tokens", "gen_ai.usage.output_audio_tokens"),
         total=("gen_ai.usage.total_tokens",),
+        # Nobody else has a word for it.
+        estimated=("relayscope.usage.is_estimated",),
     ),
     parameters={
         "temperature": ("gen_ai.request.temperature",),

@@ -45,7 +45,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class UsageKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys of the buckets of ``Usage``, as reported."""
+    """Keys of the buckets of ``Usage``, as reported; ``estimated`` say whether they were counted from the text."""
 
     input: Keys = ()
     output: Keys = ()
@@ -57,6 +57,7 @@ class UsageKeys(msgspec.Struct, frozen=True, kw_only=True):
     audio_input: Keys = ()
     audio_output: Keys = ()
     total: Keys = ()
+    estimated: Keys = ()
 
 
 class CostKeys(msgspec.Struct, frozen=True, kw_only=True):

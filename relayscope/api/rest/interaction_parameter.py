@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias, get_args
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from query.cursor import decode_hit_cursor, decode_interaction_cursor, decode_session_cursor
@@ -145,7 +146,8 @@ class StatisticsParameters(FilterParameters):
 
     by: list[Text] = Field(
         default_factory=list,
-        description="Repeatable, or with commas: provider, model, family, operation, user, session, agent, service.",
+        description="Repeatable, or with commas: provider, model, family, operation, user, session, agent, service. By operation, "
+        "agents, tools and the like are counted too, unless `operation` says which.",
         examples=[["model"]],
     )
     bucket: Text | None = Field(None, description="The length of a time bucket, such as `5m` or `1h`; at least 1s.")
@@ -154,7 +156,11 @@ class StatisticsParameters(FilterParameters):
     def question(self, *, workspace_id: int, now_ns: int) -> StatisticsQuestion:
         where = self.where(workspace_id=workspace_id, now_ns=now_ns)
         bucket_us = named("bucket", lambda: _bucket_us(self.bucket, where))
-        return StatisticsQuestion(where=where, by=_dimensions(self.by), bucket_us=bucket_us, limit=self.limit)
+        by = _dimensions(self.by)
+        if "operation" in by and not self.operation:
+            # Who asks for each operation by itself wants all of them; what only sums up calls has no tokens, nor costs.
+            where = replace(where, operations=())
+        return StatisticsQuestion(where=where, by=by, bucket_us=bucket_us, limit=self.limit)
 
 
 class SessionListParameters(FilterParameters):

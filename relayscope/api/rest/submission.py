@@ -104,6 +104,11 @@ class SubmittedAiInteraction(msgspec.Struct, frozen=True, kw_only=True, rename="
     cache_read_tokens: Tokens | UnsetType | None = UNSET
     cache_write_tokens: Tokens | UnsetType | None = UNSET
     reasoning_tokens: Tokens | UnsetType | None = UNSET
+    is_estimated: (
+        Annotated[bool, Meta(description="The tokens were counted from the text, not reported by the provider.")]
+        | UnsetType
+        | None
+    ) = UNSET
     prompt: str | UnsetType | None = UNSET
     response: str | UnsetType | None = UNSET
     cost: Annotated[float, Meta(ge=0, le=1e9)] | UnsetType | None = UNSET
@@ -295,6 +300,7 @@ def _attributes(given: SubmittedAiInteraction, operation: str) -> Iterator[tuple
         ("gen_ai.usage.cache_read.input_tokens", given.cache_read_tokens),
         ("gen_ai.usage.cache_creation.input_tokens", given.cache_write_tokens),
         ("gen_ai.usage.reasoning.output_tokens", given.reasoning_tokens),
+        ("relayscope.usage.is_estimated", given.is_estimated),
         ("gen_ai.usage.cost", given.cost),
         ("gen_ai.usage.cost.currency", given.currency),
         ("gen_ai.response.time_to_first_chunk", first_token / 1_000 if isinstance(first_token, float | int) else None),

@@ -220,7 +220,14 @@ def _cost(one: schema.InteractionDetail) -> Iterator[RenderableType]:
         yield made
     if cost.is_discrepant:
         computed = money(cost.computed, cost.currency).plain
-        yield Text(f"! reported and computed differ: by the price data it is {computed}", style=ERROR)
+        yield Text(
+            f"! reported and computed differ: by the price data it is {computed}{_version(cost.computed_by)}",
+            style=ERROR,
+        )
+
+
+def _version(computed_by: str) -> str:
+    return f" ({clean(computed_by)})" if computed_by else ""
 
 
 def _exact(amount: float | None, currency: str) -> Text:

@@ -207,7 +207,7 @@ LIMIT %(limit)s;
 -- source_log_records: the log records of some spans, by time
 SELECT l.trace_id, l.span_id, l.time, l.time_ns, l.has_time, l.observed_time, l.observed_time_ns, l.severity_number,
        l.severity_text, l.event_name, l.flags, l.dropped_attributes_count, l.body, l.attributes, l.redactions,
-       l.resource_id, l.scope_id
+       l.resource_id, l.scope_id, l.ai_trace_id
 FROM relayscope.log_records AS l
 WHERE l.workspace_id = %(workspace_id)s AND l.trace_id = ANY(%(trace_ids)s) AND l.span_id = ANY(%(span_ids)s)
 ORDER BY l.time, l.time_ns, l.fingerprint

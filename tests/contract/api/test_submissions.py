@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ai.mapper import Mapper
 from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.interaction_schema import Submission
 from relayscope.api.rest.submission import Accepted, Refusal, read_item
@@ -308,3 +309,19 @@ def test_whatever_is_sent_is_taken_or_refused(changes: dict[str, object], kept: 
         return
     assert 0 <= found.span.start_time_unix_nano <= found.span.end_time_unix_nano < 2**64
     assert (len(found.span.trace_id), len(found.span.span_id)) == (16, 8)
+
+
+@pytest.mark.parametrize(
+    ("said", "currency", "is_estimated"),
+    [({}, "USD", False), ({"currency": "EUR"}, "EUR", False), ({"isEstimated": True}, "USD", True)],
+    ids=["nothing", "a currency", "estimated tokens"],
+)
+def test_what_is_said_of_cost_and_tokens_is_what_the_mapper_reads(
+    said: dict[str, object],
+    currency: str,
+    is_estimated: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    item = {key: value for key, value in ITEM.items() if key != "currency"}
+    (made,) = Mapper().interactions([span_of({**item, **said})])
+    assert (made.cost.amount, made.cost.currency) == (0.0725, currency)
+    assert made.usage.is_estimated is is_estimated
