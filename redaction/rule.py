@@ -13,12 +13,16 @@ from redaction.finding import Finding
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule looks for. ``triggers`` and ``reach`` are those of ``Detector``; ``context`` are words that raise a score."""
+    """What a rule looks for. ``triggers`` and ``reach`` are those of ``Detector``; ``context`` are words that raise a score.
+
+    ``flags`` are those of the package ``regex``.
+    """
 
     entity: str
     triggers: Sequence[bytes]
     reach: int
     pattern: str
+    flags: int = 0
     context: Sequence[str] = ()
 
 
@@ -43,7 +47,7 @@ class RuleDetector:
         self.entity = rule.entity
         self.triggers = rule.triggers
         self.reach = rule.reach
-        self._pattern = regex.compile(rule.pattern)
+        self._pattern = regex.compile(rule.pattern, rule.flags)
         self._search = search
         self._context = Context(rule.context)
 
