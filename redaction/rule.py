@@ -8,7 +8,7 @@ import msgspec
 import regex
 
 from redaction.context import Context
-from redaction.detector import DetectionError, Place
+from redaction.detector import Place, in_time
 from redaction.finding import Finding
 
 
@@ -53,10 +53,7 @@ class RuleDetector:
 
     def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
         """See ``Detector.find``."""
-        try:
-            return list(self._found(text, start, end, place))
-        except TimeoutError as exc:
-            raise DetectionError(f"{self.entity} ran out of time") from exc
+        return in_time(self.entity, self._found(text, start, end, place))
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
         for match in self._pattern.finditer(text, start, end, timeout=place.remaining()):
