@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -46,21 +46,6 @@ Url = Annotated[
 ]
 
 
-class _Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One text after redaction, with what was replaced in it."""
-
-    text: str
-    entities: Mapping[str, int]
-
-
-class TrialAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What ``redact test --json`` prints."""
-
-    policy_hash: str
-    items: Sequence[_Sample]
-    entities: Mapping[str, int]
-
-
 Workspace = Annotated[int, typer.Option("--workspace", min=1, help="The workspace whose policy and keys it is.")]
 
 
@@ -93,9 +78,7 @@ def try_out(
     else:
         trial = try_on_text(settings, _read(file or _STDIN), workspace)
     if as_json:
-        items = [_Sample(text=one.text, entities=one.entities) for one in trial.texts]
-        answer = TrialAnswer(policy_hash=trial.policy_hash, items=items, entities=trial.entities)
-        typer.echo(msgspec.json.encode(answer))
+        typer.echo(msgspec.json.encode(trial))
         return
     _draw(trial, is_shown=file is not None)
 
@@ -112,7 +95,7 @@ def _read(file: Path) -> str:
 def _draw(trial: Trial, *, is_shown: bool) -> None:
     console = Console(highlight=False)
     if is_shown:
-        for one in trial.texts:
+        for one in trial.items:
             console.print(clean(one.text), markup=False, soft_wrap=True)
         console.print()
     made = table(left=("ENTITY",), right=("VALUES",))
@@ -165,9 +148,7 @@ def reveal(
     configure_logging("warning")
     keys = build_keys(settings)
     values = [revealed(token, keys, workspace) for token in tokens]
-    counts: dict[str, int] = {}
-    for entity, _ in values:
-        counts[entity] = counts.get(entity, 0) + 1
+    counts = Counter(entity for entity, _ in values)
 
     async def record() -> None:
         async with database_of(settings) as dsn:

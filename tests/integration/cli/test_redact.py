@@ -26,7 +26,7 @@ from storage.audit import REVEALED, AuditEntry
 from storage.postgres.audit import PostgresAudit
 from tests.support.api_server import closed_url, serving
 from tests.support.canned_reader import GATEWAY, SCOPE, START_NS, TRACE_ID, CannedReader
-from tests.support.system import run
+from tests.support.invocation import invoke
 from tests.support.trace import CHILD, ROOT, failed
 from tracedata import CallerError, LogRecord, PermanentError, RelayscopeError, Value
 
@@ -317,7 +317,7 @@ class TestReveal:
 
 
 def test_a_failure_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
-    result = run("redact", "policy", "--config", _config(tmp_path, countries=["XX"]))
+    result = invoke("redact", "policy", "--config", _config(tmp_path, countries=["XX"]))
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("relayscope: processors.redaction.countries: 'XX' has no recognizers")
     assert len(result.stderr.splitlines()) == 1
