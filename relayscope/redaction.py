@@ -256,7 +256,8 @@ def try_on_trace(
     redactor = build_redactor(settings, workspace_id)
     batch = Batch(workspace_id=workspace_id, spans=spans, log_records=log_records)
     after = _redact_with(redactor).process(batch)
-    named = [(one.name, one.redactions) for one in (*after.spans, *after.log_records)]
+    named = [(span.name, span.redactions) for span in after.spans]
+    named += [(record.name, record.redactions) for record in after.log_records]
     return _trial(redactor, [TriedText(text=name, entities=entities) for name, entities in named if entities])
 
 
