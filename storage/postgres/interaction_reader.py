@@ -368,7 +368,8 @@ def _session(row: Row) -> Session:
 
 
 def _source_ids(interaction: Interaction) -> dict[str, object]:
-    pairs = {(source.trace_id, source.span_id) for source in interaction.sources}
+    # What has no ids is not looked up by them: everybody's records without a trace have the same, none.
+    pairs = {(source.trace_id, source.span_id) for source in interaction.sources if source.trace_id and source.span_id}
     pairs.add((interaction.trace_id, interaction.span_id))
     return {"trace_ids": [trace_id for trace_id, _ in pairs], "span_ids": [span_id for _, span_id in pairs]}
 

@@ -76,7 +76,7 @@ _CALLS: Mapping[str, Sequence[Span]] = MappingProxyType(
         ],
     }
 )
-# Told of without a response id.
+# Its failed calls have no response id, and both libraries begin traces: these are found only when one request brings both.
 _OPEN = {"traceloop_anthropic"}
 _RECORDINGS = [(folder, name) for folder in (RECORDED, WRITTEN) for name in recordings(folder) if name not in _OPEN]
 

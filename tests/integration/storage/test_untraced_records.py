@@ -10,6 +10,8 @@ from processors.redact import Redact
 from redaction.policy import default_policy
 from redaction.redactor import Redactor
 from storage.postgres.audit import PostgresAudit
+from storage.postgres.interaction_reader import PostgresInteractionReader
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing
@@ -68,6 +70,20 @@ async def test_what_comes_again_changes_nothing_whatever_else_has_no_trace(share
     count = await settle(shared_postgres_dsn, _map)
     assert (count.traces, count.changed) == (30, 0)
     assert await rows(shared_postgres_dsn, "SELECT arrival_id, xmin::text FROM relayscope.ai_interactions") == before
+
+
+async def test_others_records_without_a_trace_are_no_sources_of_a_call(shared_postgres_dsn: str) -> None:
+    tool = record("claude_code.tool_result", {"session.id": "s-2", "tool_name": "Bash", "tool_input": "cat secret"})
+    await _write(shared_postgres_dsn, *_session("s-1"), tool)
+    await settle(shared_postgres_dsn, _map)
+    (call,) = [one for one in await stored_interactions(shared_postgres_dsn) if one.operation == "chat"]
+    reader = PostgresInteractionReader(ReaderConfig(dsn=shared_postgres_dsn))
+    await reader.start()
+    try:
+        found = await reader.sources(1, call)
+    finally:
+        await reader.aclose()
+    assert (found.spans, found.log_records) == ([], [])
 
 
 async def test_what_is_redacted_afterwards_is_redacted_in_interactions_too(shared_postgres_dsn: str) -> None:
