@@ -23,7 +23,7 @@ FORM_TRIGGERS: Sequence[bytes] = (
 LAYER_TRIGGERS: Sequence[bytes] = (
     rb"\\(?:u00|x)[2-7][0-9a-fA-F]",
     # An escape hides the boundary of what is behind it.
-    rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[A-Za-z0-9._+\-]{0,64}@)",
+    rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[bB][cC]1|[A-Za-z0-9._+\-]{0,64}@)",
     rb"%[0-7][0-9a-fA-F]",
     rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|amp|commat|period|nbsp|hyphen|colon|quot|lowbar);",
     BASE64_TRIGGER,
