@@ -13,6 +13,8 @@ LIVE := .venv-live
 LIVE_STAMP := $(LIVE)/.setup-complete
 # Extra flags of a run, as in `make demo ARGS=--once` and `make test ARGS="-k fingerprint"`.
 ARGS ?=
+# How many processes run tests, file by file; each has a database and a system of its own. 0 is this one, as for --pdb.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -53,7 +55,7 @@ demo: setup ## Start everything and send it a simulated gateway's traces (ARGS=-
 
 test: check ## Run every check, then every test
 	@echo "test: pytest"
-	@$(BIN)/python -m pytest --quiet --durations=5 $(ARGS)
+	@$(BIN)/python -m pytest --quiet --durations=5 --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Lint, formatting, types and import contracts
 	@echo "check: ruff check"

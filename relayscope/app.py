@@ -27,7 +27,7 @@ from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
-from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, split_endpoint
@@ -205,7 +205,8 @@ def _build_processors(settings: Settings, *, instruments: IngestInstruments) -> 
 
 def _build_enrich(settings: Settings) -> Enrich:
     """What makes interactions of what redaction left, with the prices of the one workspace that there is."""
-    return Enrich(partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID))
+    price = partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID)
+    return Enrich(price, instruments=EnrichMetrics())
 
 
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's

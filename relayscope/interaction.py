@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from processors.ai.mapper import Mapper
+from processors.ai.relevance import is_relevant, is_relevant_record
 from processors.ai.reported import Reported
 from relayscope.price import build_prices
 from relayscope.settings import Settings
@@ -13,6 +14,7 @@ from storage.interaction import (
     MapOf,
     PriceInteraction,
     PriceOf,
+    Relevance,
     Repricing,
     Reprocessing,
     SettlementInstruments,
@@ -24,6 +26,7 @@ from tracedata import Interaction
 from tracedata.interaction import Cost
 
 _REPORTED = "reported:"
+_RELEVANCE = Relevance(span=is_relevant, log_record=is_relevant_record)
 
 
 def build_map_of(settings: Settings) -> MapOf:
@@ -71,13 +74,13 @@ def _reported(cost: Cost) -> Reported | None:
 def build_settlement(settings: Settings, dsn: str, *, instruments: SettlementInstruments | None = None) -> Settlement:
     """What settles interactions of traces that come in parts. Every API process brings it, and one at a time leads."""
     config = SettlementConfig(dsn=dsn, partition_width=settings.storage.partition_width)
-    return Settlement(config, build_map_of(settings), instruments=instruments)
+    return Settlement(config, build_map_of(settings), relevance=_RELEVANCE, instruments=instruments)
 
 
 def build_reprocessing(settings: Settings, dsn: str) -> Reprocessing:
     """What makes stored interactions anew."""
     config = ReprocessConfig(dsn=dsn, partition_width=settings.storage.partition_width)
-    return StoredReprocessing(config, build_map_of(settings))
+    return StoredReprocessing(config, build_map_of(settings), relevance=_RELEVANCE)
 
 
 def build_repricing(settings: Settings, dsn: str) -> Repricing:

@@ -24,6 +24,16 @@ PriceInteraction: TypeAlias = Callable[[Interaction], Cost]
 PriceOf: TypeAlias = Callable[[int], PriceInteraction]
 
 
+class Relevance(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the mapper makes anything of a span, or a log record; what is above such spans gives them context.
+
+    So a trace that is too large to be read whole can be read without the rest.
+    """
+
+    span: Callable[[Span], bool]
+    log_record: Callable[[LogRecord], bool]
+
+
 class SettlementInstruments(Protocol):
     """What settling tells. Must not raise."""
 

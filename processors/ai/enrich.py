@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from processors.ai.context import MAX_ANCESTORS
 from processors.ai.mapper import Mapper, reported_cost
 from processors.ai.merge import Price
+from processors.ai.record import ai_trace_id_of
 from processors.ai.relevance import is_relevant_record, relevant_of
-from tracedata import Batch, Span
+from tracedata import Batch, LogRecord, Span
 
 
 class EnrichInstruments(Protocol):
@@ -44,14 +45,31 @@ class Enrich:
     def process(self, batch: Batch) -> Batch:
         """The batch itself when nothing in it is of AI applications."""
         relevant = relevant_of(batch.spans)
-        records = [record for record in batch.log_records if is_relevant_record(record)] if batch.log_records else []
-        if not relevant and not records:
+        arrivals: dict[bytes, None] = {}
+        records = [self._placed(record, arrivals) for record in batch.log_records]
+        if not relevant and not arrivals:
             return batch
-        arrivals = {record.trace_id: None for record in records if record.trace_id}
         whole, index = _whole(relevant, batch.spans, arrivals)
-        interactions = self._mapper.mapped(whole, index, [record for record in records if not record.trace_id])
+        interactions = self._mapper.mapped(whole, index)
         self._instruments.enriched(interactions=len(interactions), arrivals=len(arrivals))
-        return replace(batch, interactions=tuple(interactions), arrivals=tuple(arrivals))
+        return replace(batch, log_records=records, interactions=tuple(interactions), arrivals=tuple(arrivals))
+
+    def _placed(self, record: LogRecord, arrivals: dict[bytes, None]) -> LogRecord:
+        """The record, with a trace id for what it tells of when it has none; what it tells of has to be settled."""
+        if not is_relevant_record(record):
+            return record
+        if record.trace_id:
+            arrivals[record.trace_id] = None
+            return record
+        try:
+            trace_id = ai_trace_id_of(record)
+        except Exception:  # noqa: BLE001 - whatever a sender wrote, its neighbours are kept, and it is counted
+            self._instruments.unmapped(1)
+            return record
+        if not trace_id:
+            return record
+        arrivals[trace_id] = None
+        return replace(record, ai_trace_id=trace_id)
 
 
 def _whole(

@@ -74,7 +74,8 @@ async def _answer_validation(_request: Request, exc: Exception) -> Response:
 def _sentence(error: Mapping[str, Any]) -> str:
     # ``loc`` begins with where the value was found: ("query", "limit") or ("path", "traceId").
     location: Sequence[object] = error["loc"]
-    name = ".".join(map(str, location[1:])) or str(location[0])
+    # A value of a repeatable parameter has its place, which says nothing to those who wrote a URL.
+    name = ".".join(str(step) for step in location[1:] if not isinstance(step, int)) or str(location[0])
     if error["type"] == "extra_forbidden":
         return f"{name}: unknown query parameter"
     return f"{name}: {error['msg'][:1].lower()}{error['msg'][1:]}"

@@ -54,7 +54,6 @@ interactions.register(app)
 doctor.register(app)
 retention.register(app)
 redact.register(app)
-interactions.register(app)
 app.add_typer(reprocess.reprocess_app)
 bench.register(app)
 

@@ -60,7 +60,7 @@ class Filters:
     max_tokens: Annotated[int | None, typer.Option(help="Input and output together, at most.")] = None
     min_latency: Annotated[str | None, typer.Option(help=_LATENCY)] = None
     max_latency: Annotated[str | None, typer.Option(help=_LATENCY)] = None
-    trace: Annotated[str | None, typer.Option(help="The id of the trace, in hex.")] = None
+    trace: Annotated[str | None, typer.Option(help="The id of the trace, in hex. Without --start, of any age.")] = None
     start: Start = None
     end: End = None
 
@@ -137,7 +137,7 @@ def stats(
     filters: Filters,
     by: Annotated[
         list[str] | None,
-        typer.Option(help="provider, model, operation, user, session, agent or service; may be repeated."),
+        typer.Option(help="provider, model, family, operation, user, session, agent or service; may be repeated."),
     ] = None,
     bucket: Annotated[str | None, typer.Option(help="The length of a time bucket, such as 5m or 1h.")] = None,
     url: Url = DEFAULT_URL,
@@ -146,13 +146,13 @@ def stats(
 ) -> None:
     """Count calls, errors, tokens and costs, with percentiles of latencies."""
     body = ask(url, f"{_INTERACTIONS}/stats", filters.parameters(by=by or None, bucket=bucket, limit=limit))
-    show(body, schema.InteractionStatistics, draw=render_statistics, as_json=as_json)
+    show(body, schema.InteractionStatistics, draw=partial(render_statistics, width=console().width), as_json=as_json)
 
 
 def models(*, filters: Filters, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = None) -> None:
     """Compare models: reliability, latency, speed, tokens and cost."""
     body = ask(url, f"{_INTERACTIONS}/models", filters.parameters(limit=limit))
-    show(body, schema.ModelList, draw=render_models, as_json=as_json)
+    show(body, schema.ModelList, draw=partial(render_models, width=console().width), as_json=as_json)
 
 
 def show_interaction(
@@ -171,7 +171,7 @@ def list_sessions(
 ) -> None:
     """List sessions, the latest first."""
     body = ask(url, _SESSIONS, filters.parameters(limit=limit, cursor=cursor))
-    show(body, schema.SessionList, draw=render_sessions, as_json=as_json)
+    show(body, schema.SessionList, draw=partial(render_sessions, width=console().width), as_json=as_json)
 
 
 def show_session(

@@ -52,8 +52,13 @@ def demo(
         Console(stderr=True).print(f"demo: {exc}", style="red", markup=False)
         return 1
     _show_summary(console, summary, as_json=as_json)
-    if once or not summary.complete:
-        return 0 if summary.complete else 1
+    if not summary.complete:
+        return 1
+    if once:
+        if not as_json:
+            command = command_name(sys.argv[0])
+            console.out(f"`{command} up`, with the same flags, shows it: try `{command} interactions list`.")
+        return 0
     _show_guide(console, summary, host=host, ready=ready)
     # Another seed than the load's, so that the stream does not tell the same stories again.
     tally = _Tally(summary)
@@ -114,6 +119,8 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
         f"  {command} traces --status error{option}",
         f"  {command} trace {summary.example_trace_id}{option}",
         f"  {command} map{option}",
+        f"  {command} interactions list{option}",
+        f"  {command} interactions models{option}",
         f"  curl '{url}/api/v1/traces?service=relaycore-gateway&limit=5'",
         "",
         "Sending about two traces a second; Ctrl-C stops.",

@@ -283,6 +283,7 @@ def _cost_of(row: Row, details: _Details) -> Cost:
         source=row.cost_source or "",
         computed=details.cost_computed,
         is_discrepant=row.is_discrepant,
+        computed_by=details.computed_by,
         price=details.price,
         lines=details.cost_lines,
     )
@@ -311,6 +312,7 @@ class _Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reported_output: int | None = None
     basis: Basis = ""
     cost_computed: float | None = None
+    computed_by: str = ""
     price: str = ""
     cost_lines: tuple[CostLine, ...] = ()
     aggregate: Usage | None = None
@@ -334,6 +336,7 @@ def _encode_details(one: Interaction) -> bytes:
         reported_output=_count(one.usage.reported_output, _INT8),
         basis=one.usage.basis,
         cost_computed=_finite(one.cost.computed),
+        computed_by=one.cost.computed_by,
         price=one.cost.price,
         cost_lines=tuple(one.cost.lines),
         aggregate=one.reported_aggregate,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
 from storage.postgres.dictionary import Entries
+from storage.postgres.error import place_of
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
 from storage.postgres.partition import AI_INTERACTIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
 from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.table import Rows, Table
 from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
+
+_log = logging.getLogger(__name__)
 
 SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
 LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
@@ -76,10 +80,11 @@ class Parcel:
         if batch.log_records:
             self.rows[LOG_RECORD_TABLE] = self._log_record_rows(batch.log_records, origins)
             self.trace_ids.update([record.trace_id for record in batch.log_records if record.trace_id])
+        arrivals = [*batch.arrivals]
         if batch.interactions:
-            self.rows[INTERACTION_TABLE] = self._interaction_rows(batch.interactions)
-        if batch.arrivals:
-            self.rows[ARRIVAL_TABLE] = encode_arrivals(batch.arrivals, workspace_id=batch.workspace_id)
+            self.rows[INTERACTION_TABLE] = self._interaction_rows(batch.interactions, arrivals)
+        if arrivals:
+            self.rows[ARRIVAL_TABLE] = encode_arrivals(arrivals, workspace_id=batch.workspace_id)
 
     def _span_rows(self, spans: Iterable[Span], origins: _Origins) -> list[bytes]:
         rows: list[bytes] = []
@@ -100,13 +105,21 @@ class Parcel:
         hours.update(record.moment_unix_nano // NS_PER_HOUR for record in records)
         return [encode_log_row(record, origins.of(record.resource, record.scope)) for record in records]
 
-    def _interaction_rows(self, interactions: Sequence[Interaction]) -> list[bytes]:
+    def _interaction_rows(self, interactions: Sequence[Interaction], arrivals: list[bytes]) -> list[bytes]:
+        """Of what cannot be a row the trace becomes an arrival: settling counts what fails, and its neighbours are stored."""
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
         told = {source.trace_id for one in interactions for source in one.sources}
         told.update([one.trace_id for one in interactions])
         self.doubtful = encode_arrivals(told, workspace_id=self.workspace_id)
-        return [encode_interaction(one, workspace_id=self.workspace_id) for one in interactions]
+        rows: list[bytes] = []
+        for one in interactions:
+            try:
+                rows.append(encode_interaction(one, workspace_id=self.workspace_id))
+            except Exception as exc:  # noqa: BLE001 - the sender would send it again, with its neighbours, for ever
+                _log.error("an interaction cannot be stored: %s", place_of(exc))
+                arrivals.append(one.trace_id)
+        return rows
 
     def rows_again(self) -> Rows:
         """What to store in place of the rows when some of them are stored already."""

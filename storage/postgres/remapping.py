@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from psycopg import AsyncConnection, sql
 
-from storage.interaction import MapInteractions, MapOf
+from storage.interaction import MapInteractions, MapOf, Relevance
 from storage.postgres.error import place_of
 from storage.postgres.evidence import Bounds, Evidence, StoredEvidence, TooLargeError, read_evidence
 from storage.postgres.interaction_row import (
@@ -26,6 +26,7 @@ from storage.postgres.interaction_row import (
     interaction_of,
 )
 from storage.postgres.parcel import INTERACTION_TABLE
+from storage.postgres.relevant_evidence import read_relevant_evidence
 from storage.postgres.statement import load_statements
 from tracedata import Interaction
 
@@ -83,15 +84,24 @@ class _Trace(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     before: Sequence[Interaction]
     alone: Sequence[Interaction] | None
+    passed_over: int
 
 
 class Remapper:
-    """``executor`` does what takes long beside the event loop."""
+    """``executor`` does what takes long beside the event loop. Without ``relevance``, large traces are too large."""
 
-    def __init__(self, map_of: MapOf, *, executor: Executor, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        map_of: MapOf,
+        *,
+        executor: Executor,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        relevance: Relevance | None = None,
+    ) -> None:
         self._map_of = map_of
         self._executor = executor
         self._bounds = bounds
+        self._relevance = relevance
 
     async def remap(self, connection: Connection, workspace_id: int, trace_ids: Sequence[bytes]) -> Remapped:
         """Looks, and changes nothing. Needs a transaction that began with the statement ``begin``.
@@ -107,10 +117,10 @@ class Remapper:
             try:
                 evidence = await read_evidence(connection, workspace_id, wanted, bounds=left)
             except TooLargeError:
-                if not known:
-                    raise
-                # What cannot be read beside them stays as it is.
-                break
+                if known:
+                    # What cannot be read beside them stays as it is.
+                    break
+                evidence = await self._sifted(connection, workspace_id, wanted)
             left = Bounds(rows=left.rows - evidence.rows, size=left.size - evidence.size)
             before = await _stored(connection, workspace_id, wanted)
             found = await self._aside(_traces, wanted, evidence, before, self._map_of(workspace_id))
@@ -120,6 +130,19 @@ class Remapper:
             if not wanted:
                 break
         return await self._aside(_remapped, workspace_id, known, links, self._map_of(workspace_id))
+
+    async def _sifted(self, connection: Connection, workspace_id: int, trace_ids: Sequence[bytes]) -> StoredEvidence:
+        """What tells of AI in one trace that is large."""
+        if len(trace_ids) > 1 or self._relevance is None:
+            raise TooLargeError
+        return await read_relevant_evidence(
+            connection,
+            workspace_id,
+            trace_ids[0],
+            bounds=self._bounds,
+            relevance=self._relevance,
+            aside=self._aside,
+        )
 
     async def _link(
         self,
@@ -132,7 +155,7 @@ class Remapper:
         """Notes which traces tell of the same calls as those that were just found."""
         for trace in found.values():
             for one in trace.before:
-                _connect(links, {trace.trace_id, *(source.trace_id for source in one.sources)})
+                _connect(links, {trace.trace_id, *(source.trace_id for source in one.sources if source.trace_id)})
         starts = _starts_by_response(known.values(), of=found)
         for response_id, trace_id, start_us in await sharing_rows(connection, workspace_id, starts):
             starts[response_id].setdefault(trace_id, start_us)
@@ -205,6 +228,8 @@ def _traces(
             evidence=(found := evidence.get(trace_id, Evidence())),
             before=before.get(trace_id, ()),
             alone=_mapped(map_one, [found]),
+            # Only of a trace by itself is anything left out.
+            passed_over=stored.passed_over,
         )
         for trace_id in trace_ids
     }
@@ -268,7 +293,8 @@ def _remapped(
         difference=difference(before, after),
         interactions=len(after),
         rows={
-            trace_id: len(trace.evidence.spans) + len(trace.evidence.log_records) for trace_id, trace in known.items()
+            trace_id: len(trace.evidence.spans) + len(trace.evidence.log_records) + trace.passed_over
+            for trace_id, trace in known.items()
         },
         incomplete=frozenset(trace_id for trace_id, trace in known.items() if not trace.evidence.is_complete),
         failed=frozenset(known.keys() - usable.keys()),

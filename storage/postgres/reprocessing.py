@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from psycopg import AsyncConnection
 
-from storage.interaction import MapOf, OnReprocess, Period, Reprocessed, ReprocessProgress
+from storage.interaction import MapOf, OnReprocess, Period, Relevance, Reprocessed, ReprocessProgress
 from storage.postgres.error import translated
 from storage.postgres.evidence import Bounds, TooLargeError
 from storage.postgres.partition import Width
@@ -48,9 +48,10 @@ class ReprocessConfig(msgspec.Struct, frozen=True, kw_only=True):
 class StoredReprocessing:
     """``storage.interaction.Reprocessing`` over a connection for each call."""
 
-    def __init__(self, config: ReprocessConfig, map_of: MapOf) -> None:
+    def __init__(self, config: ReprocessConfig, map_of: MapOf, *, relevance: Relevance | None = None) -> None:
         self._config = config
         self._map_of = map_of
+        self._relevance = relevance
 
     async def reprocess(self, period: Period, *, dry_run: bool, on_progress: OnReprocess | None = None) -> Reprocessed:
         """See the protocol. A trace is done once, with the first of its spans (or log records, when it has none) in the period."""
@@ -59,7 +60,7 @@ class StoredReprocessing:
             async with settling_connection(
                 config.dsn, connect_timeout_s=config.connect_timeout_s, application_name=config.application_name
             ) as connection:
-                remapper = Remapper(self._map_of, executor=executor, bounds=config.bounds)
+                remapper = Remapper(self._map_of, executor=executor, bounds=config.bounds, relevance=self._relevance)
                 rewriter = Rewriter(remapper, partition_width=config.partition_width)
                 run = _Run(connection, rewriter, period, dry_run=dry_run, page_rows=config.page_rows)
                 await run.go(on_progress)

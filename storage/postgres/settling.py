@@ -27,6 +27,8 @@ _BACKLOG_INTERVAL_S = 5.0
 _FORGET_INTERVAL_S = 60.0
 # A trace that grows for long is read anew each time a part of it comes: a large one more rarely.
 _PAUSE_ROWS_PER_S = 1_000
+# One that is too large stays so, and is read up to the bounds before that is known.
+_PAUSE_OVERSIZED_S = 60.0
 
 Connection = AsyncConnection[Any]
 # A workspace, and the id of a trace.
@@ -57,18 +59,19 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 class Settler:
     """One instance a connection. Whoever calls holds the leader's lock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - times, which nobody but its maker gives
         self,
         remapper: Remapper,
         *,
         instruments: SettlementInstruments,
         partition_width: Width,
+        soon_s: float,
         recheck_s: float,
         patience_s: float,
     ) -> None:
         self._rewriter = Rewriter(remapper, partition_width=partition_width)
         self._instruments = instruments
-        self._recheck_s = recheck_s
+        self._recheck_in = {"soon_s": soon_s, "recheck_s": recheck_s}
         self._patience_s = patience_s
         self._resume_at: dict[TraceKey, float] = {}
         self._sharing = _Sharing()
@@ -169,7 +172,7 @@ class Settler:
     async def _note_waiting(self, connection: Connection, chunk: Chunk, done: Remapped) -> None:
         missing = [trace_id for trace_id in chunk.trace_ids if trace_id in done.incomplete]
         if missing:
-            parameters = {"workspace_id": chunk.workspace_id, "trace_ids": missing, "recheck_s": self._recheck_s}
+            parameters = {"workspace_id": chunk.workspace_id, "trace_ids": missing, **self._recheck_in}
             await connection.execute(_STATEMENTS["rechecked" if chunk.is_recheck else "wait"], parameters)
         complete = [trace_id for trace_id in chunk.trace_ids if trace_id not in done.incomplete]
         if complete:
@@ -181,6 +184,9 @@ class Settler:
         is_oversized = isinstance(reason, TooLargeError)
         why = "it is too large" if is_oversized else "its interactions cannot be stored"
         _log.warning("a trace is not settled: %s", why)
+        if is_oversized:
+            until = time.monotonic() + _PAUSE_OVERSIZED_S
+            self._resume_at.update({(chunk.workspace_id, trace_id): until for trace_id in chunk.trace_ids})
         parameters = {"workspace_id": chunk.workspace_id, "trace_ids": list(chunk.trace_ids)}
         async with connection.transaction():
             await connection.execute(_STATEMENTS["end_waiting"], parameters)

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from storage.interaction import MapInteractions
+from storage.interaction import MapInteractions, Relevance
 from storage.postgres.evidence import Bounds
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, interaction_of
 from storage.postgres.remapping import Remapper
@@ -46,16 +46,19 @@ async def settling(
     map_all: MapInteractions = simple_interactions,
     *,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    relevance: Relevance | None = None,
+    recheck_s: float = 0.0,
 ) -> AsyncIterator[tuple[Any, Settler, Count]]:
     """A connection, a settler that works over it and looks at once again at what waits, and what it tells."""
     count = Count()
     with ThreadPoolExecutor(max_workers=1) as executor:
         async with settling_connection(dsn, connect_timeout_s=5, application_name="test-settling") as connection:
             settler = Settler(
-                Remapper(lambda _: map_all, executor=executor, bounds=bounds),
+                Remapper(lambda _: map_all, executor=executor, bounds=bounds, relevance=relevance),
                 instruments=count,
                 partition_width="day",
-                recheck_s=0.0,
+                soon_s=0.0,
+                recheck_s=recheck_s,
                 patience_s=86_400.0,
             )
             yield connection, settler, count

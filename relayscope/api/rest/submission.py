@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -25,7 +25,6 @@ _TIMEOUT_CODES = frozenset({"408", "504"})
 _NS_PER_MS = 1_000_000
 _MAX_OTLP_NS = 2**64 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_PARENT = ""
 # What else a span holds of an operation in the conventions' words.
 _OPERATION_NAMES: Mapping[str, str] = {
     "completion": "text_completion",
@@ -105,6 +104,11 @@ class SubmittedAiInteraction(msgspec.Struct, frozen=True, kw_only=True, rename="
     cache_read_tokens: Tokens | UnsetType | None = UNSET
     cache_write_tokens: Tokens | UnsetType | None = UNSET
     reasoning_tokens: Tokens | UnsetType | None = UNSET
+    is_estimated: (
+        Annotated[bool, Meta(description="The tokens were counted from the text, not reported by the provider.")]
+        | UnsetType
+        | None
+    ) = UNSET
     prompt: str | UnsetType | None = UNSET
     response: str | UnsetType | None = UNSET
     cost: Annotated[float, Meta(ge=0, le=1e9)] | UnsetType | None = UNSET
@@ -127,6 +131,7 @@ class SubmittedAiInteraction(msgspec.Struct, frozen=True, kw_only=True, rename="
     error_details: SubmittedError | UnsetType | None = UNSET
 
 
+_NO_TIME = "is required, or timestamp, or endTime with latencyMs"
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(SubmittedAiInteraction)}
 
 
@@ -165,7 +170,9 @@ def read_item(item: object) -> Accepted | Refusal:
 
 
 def _field_errors(item: Mapping[str, object]) -> Iterator[FieldError]:
-    """What is wrong with each field by itself."""
+    """What is wrong with each field by itself, and that there is no time."""
+    if item.keys().isdisjoint(("startTime", "timestamp", "endTime")):
+        yield FieldError(field="startTime", detail=_NO_TIME)
     for name in item:
         if name not in _FIELDS:
             # A name that is none of ours is the sender's word, and may be long.
@@ -179,11 +186,22 @@ def _field_errors(item: Mapping[str, object]) -> Iterator[FieldError]:
             msgspec.convert(item[name], field.type)
         except msgspec.ValidationError as exc:
             sentence, _, place = str(exc).partition(" - at `$")
-            detail = sentence if "Invalid enum value" not in sentence else "must be one of the known values"
+            known = "Invalid enum value" in sentence
+            detail = f"must be one of {', '.join(_words(field.type))}" if known else sentence
             yield FieldError(field=f"{name}{place.rstrip('`')}", detail=f"{detail[:1].lower()}{detail[1:]}")
 
 
 _Times: TypeAlias = tuple[int, int]
+
+
+# ``Any``: a type, or what ``Annotated`` and unions are made of.
+def _words(kind: Any) -> Iterator[str]:  # noqa: ANN401
+    """The words of the ``Literal`` in a type."""
+    if get_origin(kind) is Literal:
+        yield from map(str, get_args(kind))
+        return
+    for part in get_args(kind):
+        yield from _words(part)
 
 
 def _times(given: SubmittedAiInteraction) -> _Times | None:
@@ -211,7 +229,7 @@ def _contradictions(
     for name in unreadable:
         yield name, "must be ISO-8601, such as 2025-01-31T12:00:00.123Z, between 1970 and 2554"
     if times is None and not unreadable:
-        yield "startTime", "is required, or timestamp, or endTime with latencyMs"
+        yield "startTime", _NO_TIME
     if times is not None and times[1] < times[0]:
         yield "endTime", "must not lie before startTime"
     if times is not None and not 0 <= times[0] <= times[1] <= _MAX_OTLP_NS and times[1] >= times[0]:
@@ -248,7 +266,7 @@ def _span(given: SubmittedAiInteraction, times: _Times, *, content: Mapping[str,
     return Span(
         trace_id=trace_id,
         span_id=_digest(identity, size=8, person=b"interaction"),
-        parent_span_id=bytes.fromhex(given.parent_span_id or _NO_PARENT),
+        parent_span_id=_parent(given.parent_span_id or ""),
         resource=Resource(attributes={"service.name": given.service or "unknown_service"}),
         scope=CONVENTION_SCOPE,
         name=f"{_OPERATION_NAMES.get(operation, operation)} {given.model}",
@@ -263,6 +281,8 @@ def _span(given: SubmittedAiInteraction, times: _Times, *, content: Mapping[str,
 
 
 def _attributes(given: SubmittedAiInteraction, operation: str) -> Iterator[tuple[str, Value]]:
+    # First, so that fields count where a parameter has the name of one.
+    yield from ((f"gen_ai.request.{_snake(name)}", value) for name, value in (given.parameters or {}).items())
     yield "gen_ai.operation.name", _OPERATION_NAMES.get(operation, operation)
     yield "gen_ai.provider.name", given.provider
     yield "gen_ai.request.model", given.model
@@ -280,6 +300,7 @@ def _attributes(given: SubmittedAiInteraction, operation: str) -> Iterator[tuple
         ("gen_ai.usage.cache_read.input_tokens", given.cache_read_tokens),
         ("gen_ai.usage.cache_creation.input_tokens", given.cache_write_tokens),
         ("gen_ai.usage.reasoning.output_tokens", given.reasoning_tokens),
+        ("relayscope.usage.is_estimated", given.is_estimated),
         ("gen_ai.usage.cost", given.cost),
         ("gen_ai.usage.cost.currency", given.currency),
         ("gen_ai.response.time_to_first_chunk", first_token / 1_000 if isinstance(first_token, float | int) else None),
@@ -287,7 +308,6 @@ def _attributes(given: SubmittedAiInteraction, operation: str) -> Iterator[tuple
         ("tag.tags", given.tags),
         *_content(given),
         *_failure(given),
-        *((f"gen_ai.request.{_snake(name)}", value) for name, value in (given.parameters or {}).items()),
     )
     yield from ((key, value) for key, value in told if value is not UNSET and value is not None)
 
@@ -337,6 +357,11 @@ def _exception(error: SubmittedError, at_ns: int) -> Event:
     }
     attributes: dict[str, Value] = {key: value for key, value in told.items() if isinstance(value, str) and value}
     return Event(time_unix_nano=at_ns, name="exception", attributes=attributes)
+
+
+def _parent(text: str) -> bytes:
+    """None where it is zeros: that is how some write it."""
+    return bytes.fromhex(text) if text.strip("0") else b""
 
 
 def _trace_id(text: str) -> bytes:

@@ -19,6 +19,8 @@ def ingest_table(report: Report) -> Table:
         "ratio",
         "unredacted/s",
         "ratio",
+        "no AI/s",
+        "AI ratio",
         "p50 ms",
         "p99 ms",
         "B/span",
@@ -33,6 +35,8 @@ def ingest_table(report: Report) -> Table:
             f"{one.ratio:.2f}",
             f"{one.unredacted_spans_per_s:,.0f}",
             f"{one.unredacted_ratio:.2f}",
+            f"{one.unextracted_spans_per_s:,.0f}",
+            f"{one.extraction_ratio:.2f}",
             f"{one.p50_ms:.0f}",
             f"{one.p99_ms:.0f}",
             f"{one.bytes_per_span:.0f}",
@@ -45,6 +49,8 @@ def ingest_table(report: Report) -> Table:
         f"[bold]{report.ratio:.2f}",
         f"{report.unredacted_spans_per_s:,.0f}",
         f"{report.unredacted_ratio:.2f}",
+        f"{report.unextracted_spans_per_s:,.0f}",
+        f"[bold]{report.extraction_ratio:.2f}",
     )
     probes = sum(len(one.queryable_ms) for one in report.rounds)
     table.caption = (

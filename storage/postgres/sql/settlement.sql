@@ -24,14 +24,19 @@ WHERE w.recheck_at <= now() AND w.recheck_at <= (
     WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid())
 ORDER BY w.recheck_at LIMIT %(limit)s;
 
--- wait: notes that something is missing of some traces of a workspace; what waits already goes on waiting
+-- wait: notes that something is missing of some traces of a workspace; what waits already goes on waiting. The time is that
+-- of the statement, which is close to the commit: whoever begins after that sees that they wait
 INSERT INTO relayscope.ai_waiting (workspace_id, trace_id, recheck_at)
-SELECT %(workspace_id)s, given.trace_id, now() + %(recheck_s)s * interval '1 second'
+SELECT %(workspace_id)s, given.trace_id, clock_timestamp() + %(soon_s)s * interval '1 second'
 FROM unnest(%(trace_ids)s::bytea[]) AS given (trace_id)
 ON CONFLICT DO NOTHING;
 
--- rechecked: notes that traces were looked at once more
-UPDATE relayscope.ai_waiting SET recheck_at = NULL WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
+-- rechecked: notes that traces were looked at once more; the first time was soon, and the next is when a commit of ours that took
+-- long must have ended too
+UPDATE relayscope.ai_waiting
+SET recheck_at = CASE WHEN recheck_at < since + %(recheck_s)s * interval '1 second'
+                      THEN since + %(recheck_s)s * interval '1 second' END
+WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
 
 -- end_waiting: notes that nothing is missing of some traces any more
 DELETE FROM relayscope.ai_waiting WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
@@ -77,13 +82,20 @@ SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, 
 FROM relayscope.spans AS s
 WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = ANY(%(trace_ids)s);
 
--- log_records: all log records of some traces, to be fetched
+-- named_spans: spans of a trace by their ids
+SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
+       s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
+       s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id
+FROM relayscope.spans AS s
+WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = ANY(%(trace_ids)s) AND s.span_id = ANY(%(span_ids)s);
+
+-- log_records: all log records of some traces, or of sessions without a trace, to be fetched
 DECLARE evidence NO SCROLL CURSOR FOR
 SELECT r.trace_id, r.span_id, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.flags,
        r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count, r.redactions,
-       r.resource_id, r.scope_id
+       r.resource_id, r.scope_id, r.ai_trace_id
 FROM relayscope.log_records AS r
-WHERE r.workspace_id = %(workspace_id)s AND r.trace_id = ANY(%(trace_ids)s);
+WHERE r.workspace_id = %(workspace_id)s AND (r.trace_id = ANY(%(trace_ids)s) OR r.ai_trace_id = ANY(%(trace_ids)s));
 
 -- fetch: the next ones
 FETCH 200 FROM evidence;

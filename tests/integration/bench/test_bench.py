@@ -20,6 +20,7 @@ async def test_ingest_beside_the_ceiling() -> None:
     (only,) = report.rounds
     assert report.ratio == pytest.approx(only.ingest_spans_per_s / only.ceiling_rows_per_s)
     assert report.unredacted_ratio == pytest.approx(only.unredacted_spans_per_s / only.ceiling_rows_per_s)
+    assert report.extraction_ratio == pytest.approx(only.ingest_spans_per_s / only.unextracted_spans_per_s)
     assert only.queryable_ms
     assert 0 < report.queryable_p50_ms <= report.queryable_p99_ms == max(only.queryable_ms)
     assert only.worker_memory_mib > 10

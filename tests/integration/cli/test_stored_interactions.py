@@ -25,6 +25,7 @@ from storage.postgres.writer import WriterConfig
 from storage.redaction import Verification
 from tests.support.database import rows, value, writing
 from tests.support.factory import BASE_US, SECOND_US, span, trace_id
+from tests.support.invocation import invoke
 from tests.support.settling import settle, stored_interactions
 from tracedata import Attributes, Batch, Span
 
@@ -152,10 +153,7 @@ def test_reprice_gives_costs_to_calls_that_have_none(shared_postgres_dsn: str) -
 )
 @pytest.mark.parametrize("command", [("reprocess", "ai"), ("interactions", "reprice")], ids=["reprocess", "reprice"])
 def test_wrong_periods_are_refused(command: Sequence[str], arguments: Sequence[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "relayscope.entry", *command, *arguments], capture_output=True, check=False, text=True
-    )
-    assert done.returncode == 2
+    assert invoke(*command, *arguments).returncode == 2
 
 
 def test_a_stopped_run_says_where_to_go_on(postgres_dsn: str) -> None:

@@ -164,6 +164,13 @@ def test_once_prints_one_json_object_and_exits_0(ready: dict[str, int]) -> None:
     assert summary["spans_sent"] == summary["spans_stored"] > 0
 
 
+def test_once_says_how_to_look_at_it(ready: dict[str, int]) -> None:
+    console = _console()
+    code = demo(ready, once=True, as_json=False, console=console, traces=_TRACES)
+    assert code == 0
+    assert "relayscope interactions list" in _printed(console)
+
+
 def _lose(backend: Backend) -> None:
     backend.loses_one = True
 
@@ -215,6 +222,7 @@ def test_the_stream_goes_on_until_it_is_stopped(backend: Backend, ready: dict[st
     assert codes == [0]
     assert f"relayscope services --url http://127.0.0.1:{ready['http']}" in printed
     assert "relayscope traces --status error" in printed
+    assert f"relayscope interactions list --url http://127.0.0.1:{ready['http']}" in printed
     stopped = re.search(r"Stopped: ([0-9,]+) traces, .* the first load included", printed)
     assert stopped is not None
     assert int(stopped[1]) >= _TRACES + 3

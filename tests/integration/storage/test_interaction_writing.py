@@ -165,3 +165,11 @@ async def test_nothing_is_kept_of_a_group_whose_arrivals_cannot_be_noted(postgre
             assert await value(postgres_dsn, "SELECT count(*) FROM relayscope.spans") == 0
         assert (await waiting).accepted == 1
     assert await value(postgres_dsn, "SELECT count(*) FROM relayscope.ai_arrivals") == 1
+
+
+async def test_an_interaction_that_no_row_can_hold_keeps_nobody_out(shared_postgres_dsn: str) -> None:
+    bad, good = interaction(parameters={"a": object()}), interaction()
+    async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
+        assert (await writer.consume(_batch(bad, good))).accepted == 2
+    assert await _stored(shared_postgres_dsn) == [as_stored(good)]
+    assert await rows(shared_postgres_dsn, _ARRIVALS) == [(1, bad.trace_id)]

@@ -85,7 +85,7 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
     workspace_id = workspace()
 
     async def play() -> list[Interaction]:
-        config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, recheck_s=0.0)
+        config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, soon_s=0.0, recheck_s=0.0)
         leader = Settlement(config, lambda _: _interactions)
         if is_settled_meanwhile:
             await leader.start()

@@ -39,6 +39,15 @@ _ARRIVE = """
     INSERT INTO relayscope.ai_arrivals (workspace_id, trace_id)
     SELECT 1, decode(md5('waits' || n), 'hex') FROM generate_series(1, 20000) AS n
 """
+# A tenth belongs to traces; of the others, every hundredth tells of a call.
+_LOG = """
+    INSERT INTO relayscope.log_records (time, fingerprint, resource_id, scope_id, workspace_id, time_ns, severity_number, has_time,
+        trace_id, span_id, service_name, event_name, ai_trace_id)
+    SELECT now() - n * interval '1 second', n, 1, 1, 1, 0, 9, true,
+           CASE WHEN n % 10 = 0 THEN decode(md5('trace' || n / 100), 'hex') ELSE '' END, '', 'service', '',
+           CASE WHEN n % 100 = 1 THEN decode(md5('session' || n / 1000), 'hex') END
+    FROM generate_series(1, 50000) AS n
+"""
 _PARENT_INDEXES = """
     SELECT child.relname, parent.relname FROM pg_inherits AS i
     JOIN pg_class AS child ON child.oid = i.inhrelid JOIN pg_class AS parent ON parent.oid = i.inhparent
@@ -148,6 +157,21 @@ async def test_rows_that_share_a_response_are_looked_for_in_days_beside_them_onl
     assert (plan.scanned, plan.indexes) == (set(), {"ai_interactions_response_idx"})
     # Four partitions and the default one, three pages each.
     assert plan.touched < 5 * 4 * len(responses)
+
+
+@pytest.mark.parametrize("count", [1, 50], ids=["one trace", "a chunk"])
+async def test_log_records_are_found_by_trace_and_by_session(filled: str, count: int) -> None:
+    if not await value(filled, "SELECT count(*) FROM relayscope.log_records"):
+        await rows(filled, _LOG)
+        await rows(filled, "ANALYZE relayscope.log_records")
+    query = "SELECT decode(md5(%(kind)s || n), 'hex') FROM generate_series(1, %(count)s) AS n"
+    traces, sessions = [await rows(filled, query, {"kind": kind, "count": count}) for kind in ("trace", "session")]
+    trace_ids = [one for (one,) in [*traces, *sessions]]
+    plan = await _planned(filled, _SETTLEMENT["log_records"], {"workspace_id": 1, "trace_ids": trace_ids})
+    assert plan.scanned == set()
+    # Partitions with nothing in them are read by any.
+    assert plan.indexes >= {"log_records_identity_idx", "log_records_ai_trace_idx"}
+    assert plan.touched < 100 + 40 * len(trace_ids)
 
 
 async def test_rows_are_removed_by_index(filled: str) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from processors.ai.mapper import Mapper
 from processors.ai.reported import Reported
 from tests.support.llm_recording import RECORDED, WRITTEN, recording, recordings
 from tests.support.llm_span import CHAT, chat, messages, record, span
-from tracedata import Batch, LogRecord, Span
+from tracedata import Batch, LogRecord, Span, Value
 from tracedata.interaction import Cost, Interaction
 
 _WORKSPACE = 7
@@ -61,11 +61,23 @@ def test_one_trace_waits_and_the_other_does_not() -> None:
     assert made.arrivals == (_TRACE,)
 
 
-def test_records_of_no_trace_give_rows_at_once() -> None:
-    said = record("claude_code.api_request", {"session.id": "s", "model": "claude-opus-4-6", "input_tokens": 1})
-    made = Enrich().process(_batch(records=[said]))
-    assert [row.model for row in made.interactions] == ["claude-opus-4-6"]
-    assert made.arrivals == ()
+def test_records_of_no_trace_are_settled_with_those_of_their_session() -> None:
+    of_call: Mapping[str, Value] = {"model": "claude-opus-4-6", "input_tokens": 1}
+    first = record("claude_code.user_prompt", {"session.id": "s", "prompt": "hi"})
+    second = record("claude_code.api_request", {"session.id": "s", **of_call}, at_ms=5)
+    other = record("claude_code.api_request", {"session.id": "t", **of_call})
+    nobodys = record("claude_code.api_request", of_call)
+    plain = record("started", {"session.id": "s"})
+    made = Enrich().process(_batch(records=[first, second, other, nobodys, plain]))
+    assert made.interactions == ()
+    places = [one.ai_trace_id for one in made.log_records]
+    assert places[0] == places[1]
+    assert places[4] == b""
+    assert made.arrivals == tuple(dict.fromkeys(places[:4]))
+    assert len(made.arrivals) == 3
+    calls = Mapper().interactions((), made.log_records)
+    assert {one.trace_id for one in calls} == set(made.arrivals)
+    assert calls == Mapper().interactions((), [first, second, other, nobodys, plain])
 
 
 def test_a_price_is_asked_for_calls_with_what_was_reported() -> None:
