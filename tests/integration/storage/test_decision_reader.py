@@ -65,7 +65,7 @@ async def test_everything_that_is_known_comes_back(shared_postgres_dsn: str, rea
     one = full_decision()
     await put(shared_postgres_dsn, one)
     (found,) = (await reader.traces(DecisionTraceQuestion(where=ALL, limit=5))).items
-    assert (found.decisions, found.final, found.matched) == ([one], one.final, {one.id})
+    assert (found.decisions, found.final, found.matched) == ([one], one.final, frozenset({one.id}))
 
 
 async def test_traces_come_by_their_newest_matching_decision_and_pages_repeat_none(
