@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from processors.ai.detection import path_of
+from processors.ai.detection import is_like, path_of
 from processors.decisions.adapter import ADAPTERS
 from processors.decisions.adapter.decision_trace import FINAL, PREFIX
-from processors.decisions.subject import OF_EVENT, adapters_of, event_of_record
+from processors.decisions.subject import BY_NAME, OF_EVENT, adapters_of, event_of_record
 from processors.plain_key import PlainKeys
 from tracedata import Event, LogRecord, Span
 
@@ -27,20 +28,38 @@ _plain_keys = PlainKeys(_is_marker)
 
 def is_relevant(span: Span) -> bool:
     """Whether the span is a decision, has one among its events, or says what became of the request."""
-    return (bool(span.events) and _tells(span.events)) or (
-        not _plain_keys.covers(span.attributes) and not _plain_keys.lack_marker(span.attributes) and _is_told_by(span)
+    return (
+        (bool(span.events) and _tells(span.events))
+        or (
+            not _plain_keys.covers(span.attributes)
+            and not _plain_keys.lack_marker(span.attributes)
+            and _is_told_by(span)
+        )
+        or (_is_scope_relevant(span.scope.name) and _is_told_by(span))
     )
 
 
 def relevant_of(spans: Sequence[Span]) -> list[Span]:
     """Those of the spans that are relevant; quicker than to ask for each."""
+    found = []
+    # A batch has few scopes, and spans of one stand together.
+    scope, is_known = None, False
     is_plain, lack_marker = _plain_keys.covers, _plain_keys.lack_marker
-    return [
-        span
-        for span in spans
-        if (span.events and _tells(span.events))
-        or (not is_plain(span.attributes) and not lack_marker(span.attributes) and _is_told_by(span))
-    ]
+    for span in spans:
+        if span.scope is not scope:
+            scope = span.scope
+            is_known = _is_scope_relevant(scope.name)
+        if (span.events and _tells(span.events)) or (
+            (is_known or (not is_plain(span.attributes) and not lack_marker(span.attributes))) and _is_told_by(span)
+        ):
+            found.append(span)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _is_scope_relevant(scope: str) -> bool:
+    """Whether spans of the scope may be decisions by their name alone."""
+    return any(is_like(scope, pattern) for adapter in BY_NAME for pattern in adapter.scopes)
 
 
 def _tells(events: Sequence[Event]) -> bool:

@@ -23,6 +23,8 @@ NO_CONTENT = CONTEXT_KEYS.union(PATH_KEYS, ("event.name", "event.domain"))
 OF_EVENT: Mapping[str, Adapter] = {name: adapter for adapter in ADAPTERS for name in adapter.events}
 """The table for events of spans, and for log records, by name."""
 _OF_SPAN = tuple(adapter for adapter in ADAPTERS if adapter.keys or adapter.values or adapter.names)
+BY_NAME = tuple(adapter for adapter in _OF_SPAN if not adapter.keys and not adapter.values)
+"""Tables for spans that no attribute tells apart: their scope and their name do."""
 _ABSENT = ("", "None", "[]", "{}")
 
 

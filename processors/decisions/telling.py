@@ -198,6 +198,8 @@ def _enforced(reader: Reader, adapter: Adapter) -> bool | None:
         truth = as_truth(reader.value(path_of(key)))
         if truth is not None:
             return truth
+    if adapter.shadow and all(_choice((choice,), reader) for choice in adapter.shadow):
+        return False
     return as_truth(_choice(adapter.enforced_by, reader))
 
 

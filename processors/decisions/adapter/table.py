@@ -47,7 +47,8 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     decision.
 
     ``input`` and ``output`` are whole values; ``input_parts`` and ``output_parts`` make a map. ``reasons`` are put one after the
-    other. ``is_timed``: the span lasts as long as the decision. ``kept`` are the beginnings of keys that are kept as they
+    other. ``enforced`` and ``enforced_by`` say that something followed of it, ``shadow`` that nothing did, when all of it
+    is so. ``is_timed``: the span lasts as long as the decision. ``kept`` are the beginnings of keys that are kept as they
     came; of events and log records all are.
     """
 
@@ -80,6 +81,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Choice, ...] = ()
     enforced: Keys = ()
     enforced_by: tuple[Choice, ...] = ()
+    shadow: tuple[Choice, ...] = ()
     candidates: Keys = ()
     sequence: Keys = ()
     parent_id: Keys = ()
