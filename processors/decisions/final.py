@@ -22,6 +22,8 @@ PURPOSES: frozenset[OperationName] = frozenset(
 )
 """Operations inside which models are called for something else than the answer."""
 _ANSWERS: frozenset[OperationName] = frozenset({"chat", "completion"})
+# A model that decides answers a question of the application, not the request.
+_CALLS = MODEL_OPERATIONS - {"decision"}
 # Statuses beside which a model that answered, or did not, belongs.
 _OF_CALLS = frozenset({"", "success", "fallback_success", "error"})
 _FIELDS = ("provider", "model", "status")
@@ -62,7 +64,7 @@ def outcome_of(told: FinalOutcome | None, derived: FinalOutcome) -> FinalOutcome
 
 def derived(calls: Sequence[Interaction], is_inside: Callable[[Interaction], bool]) -> FinalOutcome:
     """What the primary one of a trace's interactions tells. ``is_inside``: whether one was made for another purpose."""
-    calls = [call for call in calls if call.operation in MODEL_OPERATIONS]
+    calls = [call for call in calls if call.operation in _CALLS]
     calls = [call for call in calls if call.operation in _ANSWERS] or calls
     calls = [call for call in calls if not is_inside(call)] or calls
     if not calls:

@@ -34,19 +34,22 @@ _BUDGET = {"allow": "within", "deny": "exceeded"}
 class Telling(msgspec.Struct, frozen=True, kw_only=True):
     """A decision as one carrier tells it. ``is_echo``: it repeats what another carrier of the trace may tell better.
 
-    ``is_span``: it is a span, and nothing else.
+    ``is_span``: it is a span, and nothing else; ``duration_ns`` is how long that lasted, if it lasts as long as the decision.
     """
 
     decision: Decision
     subject: Subject
     is_echo: bool = False
     is_span: bool = False
+    duration_ns: int | None = None
 
 
 def tellings_of(subject: Subject, adapter: Adapter) -> Iterator[Telling]:
     """What the subject tells, as the table reads it: one decision, or one for each item of a list."""
     if not adapter.each:
-        yield _told(subject, adapter, subject.attributes)
+        telling = _told(subject, adapter, subject.attributes)
+        if subject.carrier == "span" or _says_anything(telling.decision):
+            yield telling
         return
     key, steps = path_of(adapter.each)
     items = Reader(subject.attributes).found((key, steps))
@@ -80,33 +83,34 @@ def _told(subject: Subject, adapter: Adapter, attributes: Attributes, number: in
         candidates=_candidates(reader, adapter.candidates),
         sequence=whole_number(_number(reader, adapter.sequence)),
         parent_id=_first_id(reader, adapter.parent_id),
-        evaluation_ns=_evaluation_ns(reader, adapter, subject),
+        evaluation_ns=_evaluation_ns(reader, adapter),
         attributes=_kept(subject, adapter),
         carriers=(subject.carrier,),
         convention=adapter.name,
     )
     if not decision.id:
-        decision = msgspec.structs.replace(decision, id=_made_id(decision, subject, number))
+        decision = msgspec.structs.replace(decision, id=_made_id(decision, subject, [adapter.component, number]))
+    is_span = subject.carrier == "span"
     return Telling(
         decision=decision,
         subject=subject,
         is_echo=adapter.is_echo,
-        is_span=subject.carrier == "span" and not adapter.is_aside,
+        is_span=is_span and not adapter.is_aside,
+        duration_ns=subject.duration_ns if is_span and adapter.is_timed else None,
     )
 
 
-def _made_id(decision: Decision, subject: Subject, number: int) -> str:
+def _made_id(decision: Decision, subject: Subject, among: Sequence[object]) -> str:
     """An id of where a decision stands; what it says belongs to it where several may stand in the same place."""
-    place = [decision.convention, decision.trace_id.hex(), decision.span_id.hex()]
+    place = [decision.convention, decision.type, decision.trace_id.hex(), decision.span_id.hex(), *among]
     if subject.carrier == "span":
-        return digest([*place, number])
+        return digest(place)
     said = [getattr(decision, name) for name in _SAID]
-    return digest([*place, decision.time_unix_nano, number, said])
+    return digest([*place, decision.time_unix_nano, said])
 
 
 # Not among them: the carrier, so that the same decision in two carriers has one id.
 _SAID = (
-    "type",
     "reported_type",
     "component",
     "input",
@@ -119,6 +123,10 @@ _SAID = (
     "sequence",
     "parent_id",
 )
+
+
+def _says_anything(decision: Decision) -> bool:
+    return decision.type != "other" or any(getattr(decision, name) not in ("", None) for name in _SAID)
 
 
 def _type(adapter: Adapter, reader: Reader) -> tuple[DecisionType, str]:
@@ -214,12 +222,12 @@ def _candidates(reader: Reader, keys: Keys) -> tuple[str, ...]:
     return tuple(text for one in value if (text := identifier(one if not is_map(one) else one.get("model"))))
 
 
-def _evaluation_ns(reader: Reader, adapter: Adapter, subject: Subject) -> int | None:
+def _evaluation_ns(reader: Reader, adapter: Adapter) -> int | None:
     for duration in adapter.durations:
         value = as_number(reader.value(path_of(duration.key)))
         if value is not None and 0 <= value * _NS[duration.unit] <= _MAX_EVALUATION_NS:
             return round(value * _NS[duration.unit])
-    return subject.duration_ns if adapter.is_timed and subject.carrier == "span" else None
+    return None
 
 
 def _kept(subject: Subject, adapter: Adapter) -> dict[str, Value]:
@@ -239,26 +247,15 @@ _used: dict[str, frozenset[str]] = {}
 
 
 def _used_keys(adapter: Adapter) -> frozenset[str]:
-    known = _used.get(adapter.name)
+    """The attributes that fields are read from."""
+    known = _used.get(adapter.title)
     if known is None:
-        known = _used[adapter.name] = frozenset(
-            path_of(key)[0]
-            for key in (
-                *(choice.key for choice in (*adapter.types, *adapter.outcomes)),
-                *(duration.key for duration in adapter.durations),
-                *adapter.components,
-                *adapter.id,
-                *adapter.input,
-                *adapter.output,
-                *(key for keys in (*adapter.input_parts.values(), *adapter.output_parts.values()) for key in keys),
-                *(key for keys in adapter.reasons for key in keys),
-                *adapter.rule_id,
-                *adapter.rule_name,
-                *adapter.rule_version,
-                *adapter.enforced,
-                *adapter.candidates,
-                *adapter.sequence,
-                *adapter.parent_id,
-            )
+        lists = (
+            *(adapter.components, adapter.id, adapter.input, adapter.output, adapter.candidates, adapter.enforced),
+            *(adapter.rule_id, adapter.rule_name, adapter.rule_version, adapter.sequence, adapter.parent_id),
+            *(*adapter.input_parts.values(), *adapter.output_parts.values(), *adapter.reasons),
+            tuple(choice.key for choice in (*adapter.types, *adapter.outcomes)),
+            tuple(duration.key for duration in adapter.durations),
         )
+        known = _used[adapter.title] = frozenset(path_of(key)[0] for keys in lists for key in keys)
     return known

@@ -48,9 +48,14 @@ class DecidedTrace:
         decision = merged([telling.decision for telling in told])
         order = ranked([telling.decision for telling in told])
         by_decision = {id(telling.decision): telling.subject for telling in told}
+        evaluation_ns = decision.evaluation_ns
+        if evaluation_ns is None:
+            lasted = [telling.duration_ns for telling in told if telling.duration_ns is not None]
+            evaluation_ns = max(lasted, default=None)
         context = self._context.of([by_decision[id(one)] for one in order])
         return replace(
             decision,
+            evaluation_ns=evaluation_ns,
             request_id=context.request_id,
             user_id=context.user_id,
             session_id=context.session_id,
