@@ -10,10 +10,20 @@ from fastapi import FastAPI
 from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
-from relayscope.api.rest import health, interactions, redaction, services, submissions, traces
+from relayscope.api.rest import (
+    decision_submissions,
+    decisions,
+    health,
+    interactions,
+    redaction,
+    services,
+    submissions,
+    traces,
+)
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from storage.api import SpanReader
+from storage.decision_reader import DecisionReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
 from tracedata import Consumer
@@ -35,11 +45,13 @@ class AiAccess(NamedTuple):
 
     ``conversation`` makes messages of spans and log records; without it, messages are the texts that interactions hold.
     ``consumer`` takes what is submitted, limits, redacts and stores it; without one, nothing can be submitted.
+    ``decisions`` reads decisions; without it, they have no endpoints.
     """
 
     reader: InteractionStore
     conversation: interactions.ConversationOf | None = None
     consumer: Consumer | None = None
+    decisions: DecisionReader | None = None
 
 
 def create_app(
@@ -79,6 +91,9 @@ def create_app(
         app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
         if ai.consumer is not None:
             app.include_router(submissions.create_router(ai.consumer, ai.reader))
+            app.include_router(decision_submissions.create_router(ai.consumer))
+        if ai.decisions is not None:
+            app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
