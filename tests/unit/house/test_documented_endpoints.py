@@ -5,6 +5,8 @@ import re
 from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
 from storage.postgres.audit import PostgresAudit
+from storage.postgres.decision_reader import PostgresDecisionReader
+from storage.postgres.read_pool import ReaderConfig
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_store import MemoryStore
 from tests.support.recording_consumer import RecordingConsumer
@@ -21,7 +23,8 @@ def _shape(path: str) -> str:
 def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> None:
     store = MemoryStore()
     policy = EffectivePolicy(is_enabled=True, policy_hash="", tree={})
-    ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer())
+    decisions = PostgresDecisionReader(ReaderConfig(dsn="unused"))
+    ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer(), decisions=decisions)
     redacted = (PostgresAudit("unused"), lambda _: policy)
     schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
