@@ -109,6 +109,8 @@ def _said(decision: Decision) -> str:
 
 
 def _member(output: Mapping[str, Value], type_: str) -> str:
+    if type_ not in _MEMBERS:
+        return ""
     name, true, false = _MEMBERS[type_]
     value = output.get(name)
     if value is True:
@@ -122,12 +124,11 @@ def _routed(decision: Decision) -> Choice | None:
         return Choice(outcome=SELECTED, model=output[:_MAX_LABEL_CHARS])
     if not isinstance(output, Mapping):
         return None
-    model = next((found for name in ("model", "selected") if isinstance(found := output.get(name), str) and found), "")
-    provider = output.get("provider")
+    model = _text(output.get("model")) or _text(output.get("selected"))
     if not model:
         return None
-    return Choice(
-        outcome=SELECTED,
-        provider=provider[:_MAX_LABEL_CHARS] if isinstance(provider, str) else "",
-        model=model[:_MAX_LABEL_CHARS],
-    )
+    return Choice(outcome=SELECTED, provider=_text(output.get("provider")), model=model)
+
+
+def _text(value: Value) -> str:
+    return value[:_MAX_LABEL_CHARS] if isinstance(value, str) else ""

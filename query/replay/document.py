@@ -154,7 +154,9 @@ class Document:
         # A block begins on the line below its mark, a text in quotes one column to the right.
         for number in (start, start + 1):
             if wanted and wanted[0] and number < len(self._lines):
-                place = self._lines[number].find(wanted[0], node.start_mark.column if number == node.start_mark.line else 0)
+                place = self._lines[number].find(
+                    wanted[0], node.start_mark.column if number == node.start_mark.line else 0
+                )
                 if place >= 0:
                     return Place(number + 1, place + column)
         return None
@@ -172,7 +174,7 @@ def read_document(text: str, *, source: str) -> tuple[Document, Node]:
     text = _as_yaml(text.removeprefix("\ufeff"))
     try:
         _check(text, source)
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        root: Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)  # type: ignore[assignment]  # there are three kinds of nodes
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -205,7 +207,8 @@ def _check(text: str, source: str) -> None:
     """Refuses what a small text can make large, before anything is made of it."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = event.start_mark
+        place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RuleSetError(source, [_problem(*place, "anchors and aliases are not allowed")])
         if isinstance(event, yaml.CollectionStartEvent):

@@ -142,5 +142,3 @@ def _matching(
         except ConditionFailure as exc:
             failures.append(Failure(rule=rule, reason=missing or str(exc)))
     return matching, failures
-
-
