@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -30,7 +30,7 @@ Event: TypeAlias = ReplayProgress | ReplayedDecision | ReplayReport
 
 async def run_replay(
     reader: ReplayReader, selection: DecisionSelection, replay: Replay, *, each: Collection[Verdict] = ()
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """Progress, each decision with one of the verdicts ``each``, and the report at the end.
 
     The next page is read while one is replayed in a thread.
