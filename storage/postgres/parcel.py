@@ -6,19 +6,22 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
+from storage.postgres.decision_row import DECISION_COLUMNS, DECISION_IDENTITY, encode_decision
 from storage.postgres.dictionary import Entries
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
-from storage.postgres.partition import AI_INTERACTIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.partition import AI_INTERACTIONS, DECISIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
 from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.table import Rows, Table
 from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
+from tracedata.decision import Decision
 
 SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
 LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
 INTERACTION_TABLE = Table("ai_interactions", INTERACTION_COLUMNS, identity=INTERACTION_IDENTITY)
+DECISION_TABLE = Table("decisions", DECISION_COLUMNS, identity=DECISION_IDENTITY)
 # In the order in which groups are written.
-TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, ARRIVAL_TABLE)
+TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, DECISION_TABLE, ARRIVAL_TABLE)
 # What senders send, and are told of when it cannot be stored. What is made of that is not among it.
 SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
 UNSTORABLE = "unstorable"
@@ -50,9 +53,9 @@ class Parcel:
         self.workspace_id = batch.workspace_id
         # Of what the sender sent.
         self.trace_ids: set[bytes] = set()
-        # Arrivals in place of the interactions, for when some of the batch is stored already: what was settled since must
-        # not get rows beside it.
-        self.doubtful: list[bytes] = []
+        # Traces that arrive in place of what was made of them, for when some of the batch is stored already: what was settled
+        # since must not get rows beside it.
+        self.doubtful: set[bytes] = set()
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
         self._encode(batch)
@@ -78,6 +81,8 @@ class Parcel:
             self.trace_ids.update([record.trace_id for record in batch.log_records if record.trace_id])
         if batch.interactions:
             self.rows[INTERACTION_TABLE] = self._interaction_rows(batch.interactions)
+        if batch.decisions:
+            self.rows[DECISION_TABLE] = self._decision_rows(batch.decisions)
         if batch.arrivals:
             self.rows[ARRIVAL_TABLE] = encode_arrivals(batch.arrivals, workspace_id=batch.workspace_id)
 
@@ -103,14 +108,21 @@ class Parcel:
     def _interaction_rows(self, interactions: Sequence[Interaction]) -> list[bytes]:
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
-        told = {source.trace_id for one in interactions for source in one.sources}
-        told.update([one.trace_id for one in interactions])
-        self.doubtful = encode_arrivals(told, workspace_id=self.workspace_id)
+        self.doubtful.update(source.trace_id for one in interactions for source in one.sources)
+        self.doubtful.update(one.trace_id for one in interactions)
         return [encode_interaction(one, workspace_id=self.workspace_id) for one in interactions]
+
+    def _decision_rows(self, decisions: Sequence[Decision]) -> list[bytes]:
+        hours = self.hours.setdefault(DECISIONS, set())
+        hours.update(one.time_unix_nano // NS_PER_HOUR for one in decisions)
+        # A decision without a trace is of one log record, and the same however often that comes.
+        self.doubtful.update(one.trace_id for one in decisions if one.trace_id)
+        return [encode_decision(one, workspace_id=self.workspace_id) for one in decisions]
 
     def rows_again(self) -> Rows:
         """What to store in place of the rows when some of them are stored already."""
-        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *self.doubtful]
+        doubtful = encode_arrivals(self.doubtful, workspace_id=self.workspace_id)
+        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *doubtful]
         sent = {table: rows for table, rows in self.rows.items() if table in SENT_TABLES}
         return {**sent, ARRIVAL_TABLE: arrivals} if arrivals else sent
 

@@ -63,6 +63,12 @@ $$;
 CREATE INDEX decisions_default_time_idx ON relayscope.decisions_default (time);
 CREATE INDEX decisions_past_time_idx ON relayscope.decisions_past (time);
 
+-- Up to which row the leader has looked for decisions of which another part of the trace tells too. One row, or none.
+CREATE TABLE relayscope.decision_progress (
+    is_only    boolean PRIMARY KEY DEFAULT true,
+    arrival_id bigint NOT NULL
+);
+
 -- Rule sets that were kept, for replay: what was written is kept word for word, and never changes.
 CREATE TABLE relayscope.rule_sets (
     rule_set_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

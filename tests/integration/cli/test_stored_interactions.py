@@ -117,7 +117,7 @@ def test_reprocess_makes_what_is_missing(shared_postgres_dsn: str) -> None:
     code, output = _invoke(shared_postgres_dsn, "reprocess", "ai", *_PERIOD, "--json")
     *lines, last = output.splitlines()
     done = msgspec.json.decode(last, type=Reprocessed)
-    assert (code, done.traces, done.added, len(lines)) == (0, 3, 3, 3)
+    assert (code, done.traces, done.interactions.added, len(lines)) == (0, 3, 3, 3)
     found = asyncio.run(stored_interactions(shared_postgres_dsn))
     assert {one.cost.source.partition(":")[0] for one in found} == {"computed"}
 
