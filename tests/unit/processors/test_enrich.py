@@ -158,7 +158,7 @@ def test_decisions_of_a_whole_trace_are_made_at_once_with_what_became_of_the_req
     assert (decision.id, decision.user_id, decision.final.model) == ("d", "u-7", "gpt-4o-mini")
     assert len(made.interactions) == 1
     assert made.arrivals == ()
-    assert made.decisions == decided(*batch.spans)
+    assert list(made.decisions) == decided(*batch.spans)
 
 
 @pytest.mark.parametrize(
