@@ -30,6 +30,7 @@ def _fullness(span: Span, is_relevant: Callable[[Span], bool]) -> tuple[bool, in
         span.scope.name,
         span.parent_span_id,
         span.status_message,
+        [(event.name, event.time_unix_nano, event.attributes) for event in span.events],
     ]
     try:
         encoded = _ENCODER.encode(told)

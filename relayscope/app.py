@@ -22,7 +22,7 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from relayscope.api.app import AiAccess, create_app, installed_version
+from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.aside import AsidePipeline
@@ -48,7 +48,9 @@ from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
+from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
+from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
@@ -292,7 +294,10 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
-    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai)
+    replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
+    app = create_app(
+        reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai, replayed=replayed
+    )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
         leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))

@@ -48,7 +48,8 @@ def tellings_of(subject: Subject, adapter: Adapter) -> Iterator[Telling]:
     """What the subject tells, as the table reads it: one decision, or one for each item of a list."""
     if not adapter.each:
         telling = _told(subject, adapter, subject.attributes)
-        if subject.carrier == "span" or _says_anything(telling.decision):
+        is_named = bool(_first_id(Reader(subject.attributes), adapter.id))
+        if subject.carrier == "span" or is_named or _says_anything(telling.decision):
             yield telling
         return
     key, steps = path_of(adapter.each)
@@ -157,6 +158,7 @@ def _number(reader: Reader, keys: Keys) -> float | None:
 
 def _value(reader: Reader, keys: Keys, parts: Mapping[str, Keys]) -> Value:
     whole = read(_first(reader, keys))
+    whole = None if whole == "" else whole
     if whole is not None or not parts:
         return whole
     said = {name: _part(reader, names) for name, names in parts.items()}
@@ -236,7 +238,7 @@ def _kept(subject: Subject, adapter: Adapter) -> dict[str, Value]:
     is_alone = subject.carrier != "span"
     return {
         key: plain(value)
-        for key, value in subject.own.items()
+        for key, value in sorted(subject.own.items())
         if key not in used
         and not key.startswith(FINAL_PREFIX)
         and (key.startswith(adapter.kept) or (is_alone and key not in NO_CONTENT))

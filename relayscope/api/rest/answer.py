@@ -11,6 +11,7 @@ from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
 from relayscope.api.rest.decision_schema import DECISION_ANSWERS
 from relayscope.api.rest.decision_submission import SubmittedDecisionTrace
 from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
+from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
 from relayscope.api.rest.submission import SubmittedAiInteraction
 
@@ -45,7 +46,15 @@ def describe(answer: type[msgspec.Struct], *failures: HTTPStatus) -> Responses:
 def component_schemas() -> dict[str, Any]:
     """The schemas of all answers, for ``components.schemas`` of the OpenAPI document."""
     _, components = msgspec.json.schema_components(
-        (*ANSWERS, *INTERACTION_ANSWERS, *DECISION_ANSWERS, SubmittedAiInteraction, SubmittedDecisionTrace, Problem),
+        (
+            *ANSWERS,
+            *INTERACTION_ANSWERS,
+            *DECISION_ANSWERS,
+            *REPLAY_ANSWERS,
+            SubmittedAiInteraction,
+            SubmittedDecisionTrace,
+            Problem,
+        ),
         ref_template=_REF_TEMPLATE,
     )
     return components

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 
 from relayscope.api.rest import decision_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.decision_submission import AcceptedTrace, SubmittedDecisionTrace, read_trace
 from relayscope.api.rest.interaction_schema import FieldError
-from relayscope.api.rest.submitted import JSON, MAX_ITEMS, Refusal, read_body, read_items
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_items
 from relayscope.api.workspace import workspace_of
 from tracedata import Batch, CallerError, Consumer
 
@@ -33,7 +34,7 @@ class DecisionSubmissionEndpoints:
         is stored once, also when it came as spans before, by `id` and trace. Decisions become log records of the convention
         `decision_trace.*`, and go through the same limits and the same redaction as OTLP.
         """
-        body = await read_body(request)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES)
         async with self._reading:
             found, is_list = await asyncio.to_thread(read_items, body, read_trace)
         if not is_list and isinstance(found[0], Refusal):

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.interaction_view import interaction_id
 from relayscope.api.rest.submission import Accepted, SubmittedAiInteraction, read_item
-from relayscope.api.rest.submitted import JSON, MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_body, read_items
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_items
 from relayscope.api.workspace import workspace_of
 from storage.interaction_reader import StoredSpans
 from tracedata import Batch, CallerError, Consumer, Span
@@ -38,7 +39,7 @@ class SubmissionEndpoints:
         refused as a whole. Items become spans with `gen_ai.*` attributes, and go through the same limits and the same
         redaction as OTLP.
         """
-        body = await read_body(request)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES)
         async with self._reading:
             found, is_list = await asyncio.to_thread(read_items, body, read_item)
         if not is_list and isinstance(found[0], Refusal):

@@ -5,13 +5,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
-from fastapi import Request
 from msgspec import UnsetType
-from starlette.exceptions import HTTPException
 
 from relayscope.api.rest.interaction_schema import FieldError
 from tracedata import CallerError
@@ -19,7 +16,6 @@ from tracedata import CallerError
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_OTLP_NS = 2**64 - 1
-JSON = "application/json"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?(?:[Zz]|([+-]\d\d):?(\d\d))?", re.ASCII)
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -91,24 +87,6 @@ def trace_id_of(text: str) -> bytes:
 
 def digest_of(text: str, *, size: int, person: bytes) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size, person=person).digest()
-
-
-async def read_body(request: Request) -> bytes:
-    """The body, which is never larger than it may be.
-
-    Raises:
-        HTTPException: it is, or it is not JSON; a page of another origin can send anything else without asking.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {JSON}.")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have {MAX_BODY_BYTES:,} bytes at most."
-            )
-    return bytes(body)
 
 
 def read_items(body: bytes, read_item: Callable[[object], _Item]) -> tuple[Sequence[_Item], bool]:
