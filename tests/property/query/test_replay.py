@@ -77,7 +77,9 @@ _SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 @_SETTINGS
 @given(_decisions(), _OBSERVATIONS, st.randoms(use_true_random=False))
 def test_the_order_of_decisions_and_observations_changes_no_byte(
-    decisions: list[Decision], observed: list[Observed], chance: Any  # noqa: ANN401 - hypothesis' Random
+    decisions: list[Decision],
+    observed: list[Observed],
+    chance: Any,  # noqa: ANN401 - hypothesis' Random
 ) -> None:
     once = _report(_RULES, decisions, observed)
     chance.shuffle(decisions)

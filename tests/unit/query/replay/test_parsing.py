@@ -140,11 +140,13 @@ _WRONG = {
         ["8:24: rule a: when, column 10: syntax error: mismatched input '<EOF>'"],
     ),
     "a condition of several lines": (
-        _POINT + f"      - id: a\n        when: |\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
+        _POINT
+        + f"      - id: a\n        when: |\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
         ["10:16: rule a: when, line 2, column 6: undeclared reference to 'imput.n'"],
     ),
     "a condition that is folded": (
-        _POINT + f"      - id: a\n        when: >\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
+        _POINT
+        + f"      - id: a\n        when: >\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
         ["8:15: rule a: when, column 21: undeclared reference to 'imput.n'"],
     ),
     "a condition in quotes": (
