@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from processors.ai.enrich import Enrich
+from processors.enrich import Enrich
 from processors.ai.mapper import Mapper
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise

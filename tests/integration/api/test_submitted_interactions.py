@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from processors.ai.enrich import Enrich
+from processors.enrich import Enrich
 from processors.ai.mapper import Mapper
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise

@@ -1,4 +1,4 @@
-"""Interactions at ingest: at once of what came whole, and arrivals for what has to be settled. See ADR 0010, item 3."""
+"""Interactions and decisions at ingest: at once of what came whole, and arrivals for what has to be settled. See ADR 0010, item 3, and ADR 0012."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from processors.ai.context import MAX_ANCESTORS
 from processors.ai.mapper import Mapper, reported_cost
 from processors.ai.merge import Price
 from processors.ai.relevance import is_relevant_record, relevant_of
+from processors.decisions import relevance as decision_relevance
+from processors.decisions.mapper import DecisionMapper
 from tracedata import Batch, Span
 
 
 class EnrichInstruments(Protocol):
-    """What the making of interactions tells. Must not raise."""
+    """What the making of interactions and decisions tells. Must not raise."""
 
     def enriched(self, *, interactions: int, arrivals: int) -> None:
         """So many interactions were made of a batch, and so many of its traces are left to be settled."""
@@ -35,32 +37,40 @@ class _Silence:
 
 
 class Enrich:
-    """Fills ``interactions`` and ``arrivals`` of batches. Comes after redaction: interactions are made of what is stored."""
+    """Fills ``interactions``, ``decisions`` and ``arrivals`` of batches. Comes after redaction: they are made of what is stored."""
 
     def __init__(self, price: Price = reported_cost, *, instruments: EnrichInstruments | None = None) -> None:
         self._instruments = instruments or _Silence()
         self._mapper = Mapper(price, failed=self._instruments.unmapped)
+        self._decisions = DecisionMapper(failed=self._instruments.unmapped)
 
     def process(self, batch: Batch) -> Batch:
-        """The batch itself when nothing in it is of AI applications."""
-        relevant = relevant_of(batch.spans)
-        records = [record for record in batch.log_records if is_relevant_record(record)] if batch.log_records else []
-        if not relevant and not records:
+        """The batch itself when nothing in it is of AI applications, nor of decisions."""
+        spans, records = batch.spans, batch.log_records
+        relevant, deciding = relevant_of(spans), decision_relevance.relevant_of(spans)
+        told = [record for record in records if is_relevant_record(record)] if records else []
+        decided = [record for record in records if decision_relevance.is_relevant_record(record)] if records else []
+        if not relevant and not deciding and not told and not decided:
             return batch
-        arrivals = {record.trace_id: None for record in records if record.trace_id}
-        whole, index = _whole(relevant, batch.spans, arrivals)
-        interactions = self._mapper.mapped(whole, index, [record for record in records if not record.trace_id])
+        arrivals = {record.trace_id: None for record in (*told, *decided) if record.trace_id}
+        index = _settle_parts([*relevant, *deciding] if deciding else relevant, spans, arrivals)
+        interactions = self._mapper.mapped(
+            [span for span in relevant if span.trace_id not in arrivals],
+            index,
+            [record for record in told if not record.trace_id],
+        )
+        decisions = self._decisions.mapped(
+            [span for span in deciding if span.trace_id not in arrivals],
+            index,
+            [record for record in decided if not record.trace_id],
+            interactions,
+        )
         self._instruments.enriched(interactions=len(interactions), arrivals=len(arrivals))
-        return replace(batch, interactions=tuple(interactions), arrivals=tuple(arrivals))
+        return replace(batch, interactions=tuple(interactions), decisions=tuple(decisions), arrivals=tuple(arrivals))
 
 
-def _whole(
-    relevant: Sequence[Span], spans: Sequence[Span], arrivals: dict[bytes, None]
-) -> tuple[Sequence[Span], dict[bytes, Span]]:
-    """The relevant spans of traces of which all relevant spans have their ancestors here; the others' traces become arrivals.
-
-    With them comes what finds spans by trace and id.
-    """
+def _settle_parts(relevant: Sequence[Span], spans: Sequence[Span], arrivals: dict[bytes, None]) -> dict[bytes, Span]:
+    """Adds the traces of which a relevant span has not all its ancestors here. Returns what finds spans by trace and id."""
     traces = {span.trace_id for span in relevant}
     index: dict[bytes, Span] = {}
     for span in spans:
@@ -71,7 +81,7 @@ def _whole(
     for span in relevant:
         if span.trace_id not in arrivals and not _reaches_root(span, index):
             arrivals[span.trace_id] = None
-    return [span for span in relevant if span.trace_id not in arrivals], index
+    return index
 
 
 def _reaches_root(span: Span, index: dict[bytes, Span]) -> bool:

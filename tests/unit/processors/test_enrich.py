@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
 from processors.ai.reported import Reported
+from processors.enrich import Enrich
 from tests.support.llm_recording import RECORDED, WRITTEN, recording, recordings
 from tests.support.llm_span import CHAT, chat, messages, record, span
 from tracedata import Batch, LogRecord, Span
