@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from processors.enrich import Enrich
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search

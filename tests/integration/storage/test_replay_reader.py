@@ -42,7 +42,7 @@ async def _ids(dsn: str, **fields: Any) -> list[str]:  # noqa: ANN401 - the fiel
 
 
 async def test_pages_hold_every_decision_once_oldest_first(shared_postgres_dsn: str) -> None:
-    at_once = {"time_unix_nano": (BASE_US + 5 * SECOND_US) * 1_000}
+    at_once: dict[str, Any] = {"time_unix_nano": (BASE_US + 5 * SECOND_US) * 1_000}
     # Several of one moment, and several of one trace.
     decisions = [routed(number) for number in range(5)] + [routed(number, **at_once) for number in range(10, 16)]
     decisions += [routed(20, **at_once, trace_id=b"\1" * 16), routed(21, **at_once, trace_id=b"\1" * 16)]
