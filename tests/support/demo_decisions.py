@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from receiver.protobuf import decode_traces
+from receiver.protobuf import decode_logs, decode_traces
 from relayscope.demo.simulation import Simulation
 from tests.support.decision import decided
-from tracedata import Decision, Span
+from tracedata import Decision
 
 _NOW_NS = 1_767_225_600_000_000_000
 
@@ -22,16 +24,14 @@ def demo_rules() -> str:
     return files("relayscope.demo").joinpath("rules.yaml").read_text(encoding="utf-8")
 
 
-def demo_spans(*, traces: int, seed: int = 7) -> Sequence[Span]:
-    """The spans of so many traces."""
-    exporter = InMemorySpanExporter()
-    simulation = Simulation(seed=seed, processors=[SimpleSpanProcessor(exporter)])
+def demo_decisions(*, traces: int, seed: int = 7) -> Sequence[Decision]:
+    """The decisions of so many traces, of all carriers."""
+    spans, logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+    simulation = Simulation(
+        seed=seed, processors=[SimpleSpanProcessor(spans)], log_processors=[SimpleLogRecordProcessor(logs)]
+    )
     for _ in range(traces):
         simulation.play(before_ns=_NOW_NS)
-    data = encode_spans(exporter.get_finished_spans()).SerializeToString()
-    return decode_traces(data, workspace_id=1).spans
-
-
-def demo_decisions(*, traces: int, seed: int = 7) -> Sequence[Decision]:
-    """The decisions of so many traces."""
-    return decided(*demo_spans(traces=traces, seed=seed))
+    traced = decode_traces(encode_spans(spans.get_finished_spans()).SerializeToString(), workspace_id=1)
+    logged = decode_logs(encode_logs(logs.get_finished_logs()).SerializeToString(), workspace_id=1)
+    return decided(*traced.spans, records=logged.log_records)
