@@ -5,6 +5,8 @@ import re
 from relayscope.api.app import AiAccess, ReplayAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
 from storage.postgres.audit import PostgresAudit
+from storage.postgres.decision_reader import PostgresDecisionReader
+from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.rule_set import PostgresRuleSets
 from tests.support.memory_interactions import MemoryInteractions
@@ -23,7 +25,8 @@ def _shape(path: str) -> str:
 def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> None:
     store = MemoryStore()
     policy = EffectivePolicy(is_enabled=True, policy_hash="", tree={})
-    ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer())
+    decisions = PostgresDecisionReader(ReaderConfig(dsn="unused"))
+    ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer(), decisions=decisions)
     redacted = (PostgresAudit("unused"), lambda _: policy)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn="unused")), PostgresRuleSets("unused"))
     schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai, replayed=replayed).openapi()
