@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from relayscope.demo.load import run_once
-from tests.support.demo_decisions import demo_rules
 from tests.support.predicted import predicted_flips
 from tests.support.repository import ROOT
 from tests.support.system import System, run
@@ -51,11 +50,8 @@ def _replay(system: System, rules: Path | str) -> Any:  # noqa: ANN401 - a repor
     return json.loads(done.stdout.splitlines()[-1])["report"]
 
 
-def test_its_own_rules_reproduce_every_decision(replayable: System, tmp_path: Path) -> None:
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(demo_rules())
-
-    report = _replay(replayable, rules)
+def test_its_own_rules_reproduce_every_decision(replayable: System) -> None:
+    report = _replay(replayable, ROOT / "relayscope/demo/rules.yaml")
 
     recorded = len(_recorded(replayable))
     assert recorded > _TRACES
@@ -74,7 +70,9 @@ def test_the_changed_rules_flip_what_was_predicted_and_twice_the_same(replayable
     report = _replay(replayable, ROOT / _CHANGED)
 
     predicted = predicted_flips(
-        (component, facts, output) for component, facts, output, enforced in _recorded(replayable) if enforced is not False
+        (component, facts, output)
+        for component, facts, output, enforced in _recorded(replayable)
+        if enforced is not False
     )
     found = Counter({(one["component"], one["recorded"], one["replayed"]): one["count"] for one in report["flips"]})
     assert found == predicted

@@ -221,6 +221,20 @@ def _serving(dsn: str) -> Iterator[str]:
         thread.join()
 
 
+async def test_a_reader_of_the_stream_that_leaves_makes_room_for_others(shared_postgres_dsn: str) -> None:
+    await _store(shared_postgres_dsn)
+    asked = {**_DAY, "rules": _OWN}
+    with _serving(shared_postgres_dsn) as url:
+        async with httpx.AsyncClient(base_url=url) as client:
+            for _ in range(6):
+                async with client.stream("POST", _REPLAY, json=asked, headers=_NDJSON) as response:
+                    assert response.status_code in (200, 503)
+                    await anext(response.aiter_bytes())
+            async with asyncio.timeout(20):
+                while (await client.post(_REPLAY, json=asked)).status_code != 200:
+                    pass
+
+
 async def test_the_commands(shared_postgres_dsn: str, tmp_path: Path) -> None:
     await _store(shared_postgres_dsn)
     own, other = tmp_path / "own.yaml", tmp_path / "other.yaml"
