@@ -105,8 +105,10 @@ _WRONG = {
     "an unknown type": (
         _POINT.replace("model_selection", "model_selction") + _GOOD,
         [
-            "4:11: type must be one of rule_evaluation, model_selection, cache_decision, budget_check, other"
-            " (is model_selection meant?)"
+            (
+                "4:11: type must be one of rule_evaluation, model_selection, cache_decision, budget_check, other"
+                " (is model_selection meant?)"
+            )
         ],
     ),
     "an unknown strategy": (
