@@ -38,7 +38,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def problem_response(status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
     """An answer that carries a problem."""
-    problem = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
+    problem = _problem(status, detail)
     return Response(
         msgspec.json.encode(problem), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=dict(headers or {})
     )
@@ -53,10 +53,20 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 async def _answer_ours(_request: Request, exc: Exception) -> Response:
+    problem = problem_of(exc)
+    return problem_response(problem.status, problem.detail, headers=_retry_headers(exc))
+
+
+def problem_of(exc: Exception) -> Problem:
+    """The problem that an error of ours is. One of a family without a status is a bug."""
     for family, status in _STATUSES:
         if isinstance(exc, family):
-            return problem_response(status, str(exc), headers=_retry_headers(exc))
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
+            return _problem(status, str(exc))
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
+
+
+def _problem(status: int, detail: str) -> Problem:
+    return Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
 
 
 def _retry_headers(exc: Exception) -> dict[str, str]:

@@ -73,6 +73,7 @@ def _show_summary(console: Console, summary: DemoSummary, *, as_json: bool) -> N
     table = Table(show_header=False, box=None, padding=(0, 1))
     table.add_row("spans sent", f"{summary.spans_sent:,} in {summary.traces:,} traces")
     table.add_row("spans stored", f"{summary.spans_stored:,}")
+    table.add_row("decisions stored", f"{summary.decisions_stored:,} of {summary.decisions_sent:,}")
     table.add_row("services, edges", f"{summary.services}, {summary.edges}")
     table.add_row("spans with errors", f"{summary.errors:,}, on purpose")
     redacted = summary.values_redacted
@@ -81,7 +82,7 @@ def _show_summary(console: Console, summary: DemoSummary, *, as_json: bool) -> N
     table.add_row("seconds", f"{summary.seconds:.1f}")
     console.print(table)
     if summary.complete:
-        console.print("Every acknowledged span is there.", style="green")
+        console.print("Every acknowledged span and decision is there.", style="green")
         return
     console.print(_loss(summary), style="red", markup=False)
 
@@ -94,6 +95,10 @@ def _loss(summary: DemoSummary) -> str:
         parts.append(f"{summary.spans_unacknowledged:,} spans were not acknowledged")
     if summary.spans_missing:
         parts.append(f"{summary.spans_missing:,} acknowledged spans are not there")
+    if summary.decisions_unacknowledged:
+        parts.append(f"{summary.decisions_unacknowledged:,} decisions were not acknowledged")
+    if summary.decisions_missing:
+        parts.append(f"{summary.decisions_missing:,} acknowledged decisions are not there")
     if summary.services_missing:
         parts.append(f"services are not listed: {', '.join(summary.services_missing)}")
     return "; ".join(parts) + "."

@@ -7,22 +7,25 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
+from storage.postgres.decision_row import DECISION_COLUMNS, DECISION_IDENTITY, encode_decision
 from storage.postgres.dictionary import Entries
 from storage.postgres.error import place_of
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
-from storage.postgres.partition import AI_INTERACTIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.partition import AI_INTERACTIONS, DECISIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
 from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.table import Rows, Table
 from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
+from tracedata.decision import Decision
 
 _log = logging.getLogger(__name__)
 
 SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
 LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
 INTERACTION_TABLE = Table("ai_interactions", INTERACTION_COLUMNS, identity=INTERACTION_IDENTITY)
+DECISION_TABLE = Table("decisions", DECISION_COLUMNS, identity=DECISION_IDENTITY)
 # In the order in which groups are written.
-TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, ARRIVAL_TABLE)
+TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, DECISION_TABLE, ARRIVAL_TABLE)
 # What senders send, and are told of when it cannot be stored. What is made of that is not among it.
 SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
 UNSTORABLE = "unstorable"
@@ -42,6 +45,7 @@ class Parcel:
         "rows",
         "size",
         "trace_ids",
+        "untraced",
         "workspace_id",
     )
 
@@ -54,9 +58,11 @@ class Parcel:
         self.workspace_id = batch.workspace_id
         # Of what the sender sent.
         self.trace_ids: set[bytes] = set()
-        # Arrivals in place of the interactions, for when some of the batch is stored already: what was settled since must
-        # not get rows beside it.
-        self.doubtful: list[bytes] = []
+        # Traces that arrive in place of what was made of them, for when some of the batch is stored already: what was settled
+        # since must not get rows beside it.
+        self.doubtful: set[bytes] = set()
+        # Rows of decisions that belong to no trace.
+        self.untraced: list[bytes] = []
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
         self._encode(batch)
@@ -83,6 +89,8 @@ class Parcel:
         arrivals = [*batch.arrivals]
         if batch.interactions:
             self.rows[INTERACTION_TABLE] = self._interaction_rows(batch.interactions, arrivals)
+        if batch.decisions:
+            self.rows[DECISION_TABLE] = self._decision_rows(batch.decisions, arrivals)
         if arrivals:
             self.rows[ARRIVAL_TABLE] = encode_arrivals(arrivals, workspace_id=batch.workspace_id)
 
@@ -109,9 +117,8 @@ class Parcel:
         """Of what cannot be a row the trace becomes an arrival: settling counts what fails, and its neighbours are stored."""
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
-        told = {source.trace_id for one in interactions for source in one.sources}
-        told.update([one.trace_id for one in interactions])
-        self.doubtful = encode_arrivals(told, workspace_id=self.workspace_id)
+        self.doubtful.update(source.trace_id for one in interactions for source in one.sources)
+        self.doubtful.update(one.trace_id for one in interactions)
         rows: list[bytes] = []
         for one in interactions:
             try:
@@ -121,11 +128,33 @@ class Parcel:
                 arrivals.append(one.trace_id)
         return rows
 
+    def _decision_rows(self, decisions: Sequence[Decision], arrivals: list[bytes]) -> list[bytes]:
+        """As ``_interaction_rows``. One without a trace is of one log record, the same however often that comes: nobody settles it."""
+        hours = self.hours.setdefault(DECISIONS, set())
+        hours.update(one.time_unix_nano // NS_PER_HOUR for one in decisions)
+        rows: list[bytes] = []
+        for one in decisions:
+            if one.trace_id:
+                self.doubtful.add(one.trace_id)
+            try:
+                row = encode_decision(one, workspace_id=self.workspace_id)
+            except Exception as exc:  # noqa: BLE001 - as above
+                _log.error("a decision cannot be stored: %s", place_of(exc))
+                if one.trace_id:
+                    arrivals.append(one.trace_id)
+                continue
+            rows.append(row)
+            if not one.trace_id:
+                self.untraced.append(row)
+        return rows
+
     def rows_again(self) -> Rows:
         """What to store in place of the rows when some of them are stored already."""
-        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *self.doubtful]
+        doubtful = encode_arrivals(self.doubtful, workspace_id=self.workspace_id)
+        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *doubtful]
         sent = {table: rows for table, rows in self.rows.items() if table in SENT_TABLES}
-        return {**sent, ARRIVAL_TABLE: arrivals} if arrivals else sent
+        made = {DECISION_TABLE: self.untraced, ARRIVAL_TABLE: arrivals}
+        return {**sent, **{table: rows for table, rows in made.items() if rows}}
 
     def settle(self) -> None:
         """Answers the sender, whose rows are stored."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from psycopg import AsyncConnection
 
-from storage.interaction import Relevance
+from storage.derivation import Relevance
 from storage.postgres.evidence import Bounds, Row, StoredEvidence, TooLargeError, read_entries, size_of
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.reader import decode_spans
