@@ -65,6 +65,9 @@ class Enrich:
             [record for record in decided if not record.trace_id],
             interactions,
         )
+        # They say what became of a request whose decisions are elsewhere, or stored already.
+        silent = {span.trace_id for span in deciding} - {one.trace_id for one in decisions}
+        arrivals.update(dict.fromkeys(silent))
         self._instruments.enriched(interactions=len(interactions), arrivals=len(arrivals))
         return replace(batch, interactions=tuple(interactions), decisions=tuple(decisions), arrivals=tuple(arrivals))
 

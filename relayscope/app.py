@@ -36,6 +36,7 @@ from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
+from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
@@ -286,15 +287,12 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     # What is submitted here goes the way of OTLP, through a writer of this process.
     ingest: IngestInstruments = IngestMetrics()
     writer = _build_writer(settings, dsn, instruments=ingest)
-    interactions = PostgresInteractionReader(
-        ReaderConfig(
-            dsn=dsn,
-            max_connections=_INTERACTION_CONNECTIONS,
-            statement_timeout_s=settings.storage.query_timeout_s,
-        )
+    reading = ReaderConfig(
+        dsn=dsn, max_connections=_INTERACTION_CONNECTIONS, statement_timeout_s=settings.storage.query_timeout_s
     )
+    interactions, decisions = PostgresInteractionReader(reading), PostgresDecisionReader(reading)
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
-    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
+    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     app = create_app(
@@ -307,6 +305,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         *([telemetry] if telemetry else []),
         reader,
         interactions,
+        decisions,
         writer,
         *leaders,
         GuestServer(config, app),

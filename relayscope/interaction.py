@@ -7,6 +7,7 @@ from functools import cache
 
 from processors.ai.mapper import Mapper
 from processors.ai.reported import Reported
+from processors.decisions.mapper import DecisionMapper
 from relayscope.price import build_prices
 from relayscope.settings import Settings
 from storage.derivation import Derive, Derived, DeriveOf
@@ -39,11 +40,12 @@ def build_derive_of(settings: Settings) -> DeriveOf:
         def price(interaction: Interaction, reported: Reported | None) -> Cost:
             return prices.cost(interaction, reported, workspace_id=workspace_id)
 
-        mapper = Mapper(price)
+        mapper, decision_mapper = Mapper(price), DecisionMapper()
 
         def derive(spans: Sequence[Span], log_records: Sequence[LogRecord]) -> Derived:
             interactions = mapper.interactions(spans, log_records)
-            return Derived(interactions=interactions)
+            decisions = decision_mapper.decisions(spans, log_records, interactions)
+            return Derived(interactions=interactions, decisions=decisions)
 
         return derive
 

@@ -27,7 +27,9 @@ def rule(name: str, when: str, then: str = "{route: small}", **more: object) -> 
     return f"{{id: {name}, when: '{when}', then: {then}{rest}}}"
 
 
-def rules_text(*rules: str, point: str = "type: model_selection", default: str = "", strategy: str = "first_match") -> str:
+def rules_text(
+    *rules: str, point: str = "type: model_selection", default: str = "", strategy: str = "first_match"
+) -> str:
     """A rule set in YAML for the router."""
     lines = "".join(f"\n      - {one}" for one in rules) or " []"
     last = f"\n    default: {default}" if default else ""
@@ -59,7 +61,12 @@ def routed(number: int, model: str = "gpt-4o-mini", *, facts: Any = None, **fiel
 
 
 def replayed(
-    rules: RuleSet, decisions: Iterable[Decision], *, observed: Iterable[Observed] = (), where: str = "", examples: int = 3
+    rules: RuleSet,
+    decisions: Iterable[Decision],
+    *,
+    observed: Iterable[Observed] = (),
+    where: str = "",
+    examples: int = 3,
 ) -> ReplayReport:
     """The report of a replay."""
     replay = Replay(rules, where=where, examples=examples)

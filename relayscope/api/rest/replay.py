@@ -30,6 +30,8 @@ NDJSON = "application/x-ndjson"
 MAX_BODY_BYTES = 8 * 1024 * 1024
 # Each takes a connection, and most of a core.
 _MAX_RUNNING = 2
+# So many events wait for a reader that is slow.
+_MAX_AHEAD = 4
 _NS_PER_US = 1_000
 _encode = msgspec.json.Encoder().encode
 
@@ -42,6 +44,7 @@ class ReplayEndpoints:
         self._rule_sets = rule_sets
         self._clock = clock
         self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def replay(self, request: Request) -> Response:
         """What would have been decided under a rule set that is sent, or that is kept.
@@ -58,7 +61,7 @@ class ReplayEndpoints:
             replay = await asyncio.to_thread(Replay, rule_set, where=asked.where or "", examples=asked.examples)
         except ConditionError as exc:
             raise CallerError(f"where: {exc}") from exc
-        events = self._counted(run_replay(self._reader, selection, replay, each=asked.each))
+        events = self._apart(self._counted(run_replay(self._reader, selection, replay, each=asked.each)))
         if NDJSON not in request.headers.get("accept", ""):
             async with aclosing(events):
                 async for event in events:
@@ -100,6 +103,23 @@ class ReplayEndpoints:
             raise CallerError("rules: must be an object or a text")
         text = asked.rules if isinstance(asked.rules, str) else msgspec.json.format(_encode(asked.rules)).decode()
         return await asyncio.to_thread(parse_rule_set, text, source="rules")
+
+    async def _apart(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The events, made by a task of their own.
+
+        Where a reader has left, the server cancels whatever is awaited, again and again, and a connection could not be closed.
+        """
+        queue = asyncio.Queue[Event | Exception | None](maxsize=_MAX_AHEAD)
+        task = asyncio.create_task(_fill(queue, events), name="replay")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            while (event := await queue.get()) is not None:
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            task.cancel()
 
     async def _counted(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         if self._running >= _MAX_RUNNING:
@@ -144,6 +164,16 @@ def _asked(body: bytes) -> schema.ReplayRequest:
     if any(text is not None and ("\0" in text or len(text) > 8_192) for text in texts):
         raise CallerError("body: a text has the NUL character, or is too long")
     return asked
+
+
+async def _fill(queue: asyncio.Queue[Event | Exception | None], events: AsyncGenerator[Event, None]) -> None:
+    async with aclosing(events):
+        try:
+            async for event in events:
+                await queue.put(event)
+            await queue.put(None)
+        except Exception as exc:  # noqa: BLE001 - the top of a task: whoever waits for the events raises it
+            await queue.put(exc)
 
 
 async def _lines(first: Event, events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

@@ -81,3 +81,99 @@ CREATE TABLE relayscope.rule_sets (
     imported_at  timestamptz NOT NULL DEFAULT now(),
     UNIQUE (workspace_id, name, version)
 );
+
+-- What users see: a decision a row.
+CREATE VIEW telemetry.decisions AS
+SELECT d.workspace_id,
+       encode(d.trace_id, 'hex') AS trace_id,
+       encode(d.span_id, 'hex') AS span_id,
+       d.decision_id,
+       d.time,
+       d.sequence,
+       d.type,
+       d.details ->> 'reported_type' AS reported_type,
+       d.component,
+       d.service_name,
+       d.input,
+       d.output,
+       d.reasoning,
+       d.outcome,
+       d.is_enforced,
+       d.rule_id,
+       d.rule_name,
+       d.rule_version,
+       d.evaluation_ns / 1e6::double precision AS evaluation_time_ms,
+       d.details -> 'candidates' AS candidates,
+       d.parent_id,
+       d.request_id,
+       d.user_id,
+       d.session_id,
+       d.organization_id,
+       d.request_path,
+       d.final_provider,
+       d.final_model,
+       d.final_status,
+       d.is_final_stated,
+       d.details -> 'attributes' AS attributes,
+       d.details -> 'carriers' AS carriers,
+       d.convention,
+       d.mapper_version
+FROM relayscope.decisions AS d;
+
+COMMENT ON VIEW telemetry.decisions IS 'Decisions of gateways, routers and agents, one row each, however many carriers told of one';
+COMMENT ON COLUMN telemetry.decisions.trace_id IS 'hex, empty when the decision belongs to no trace';
+COMMENT ON COLUMN telemetry.decisions.span_id IS 'hex, the span that the decision is, or belongs to';
+COMMENT ON COLUMN telemetry.decisions.decision_id IS 'unique in its trace';
+COMMENT ON COLUMN telemetry.decisions.sequence IS 'the order in the trace where times tie';
+COMMENT ON COLUMN telemetry.decisions.type IS 'rule_evaluation, model_selection, cache_decision, budget_check or other';
+COMMENT ON COLUMN telemetry.decisions.reported_type IS 'the type as it came, when it is none of these';
+COMMENT ON COLUMN telemetry.decisions.input IS 'the facts that were considered, redacted';
+COMMENT ON COLUMN telemetry.decisions.output IS 'what was decided, redacted';
+COMMENT ON COLUMN telemetry.decisions.reasoning IS 'why, in words, redacted';
+COMMENT ON COLUMN telemetry.decisions.outcome IS 'the verdict: allow, deny, modify, escalate, selected, hit, miss, within, exceeded, error';
+COMMENT ON COLUMN telemetry.decisions.is_enforced IS 'false for a shadow decision, of which nothing followed, null when nobody told';
+COMMENT ON COLUMN telemetry.decisions.evaluation_time_ms IS 'milliseconds that the decision took';
+COMMENT ON COLUMN telemetry.decisions.candidates IS 'the alternatives that were considered';
+COMMENT ON COLUMN telemetry.decisions.parent_id IS 'the decision that led to this one';
+COMMENT ON COLUMN telemetry.decisions.final_provider IS 'who answered the request in the end';
+COMMENT ON COLUMN telemetry.decisions.final_status IS 'success, fallback_success, served_from_cache, blocked, budget_exceeded, error, or as sent';
+COMMENT ON COLUMN telemetry.decisions.is_final_stated IS 'whether a span states the outcome, otherwise it is that of the primary model call';
+COMMENT ON COLUMN telemetry.decisions.attributes IS 'the other keys of the convention, as they came';
+COMMENT ON COLUMN telemetry.decisions.carriers IS 'how it came: span_event, span, log_record';
+
+-- And a trace a row, in the words of the API. What stands above the decisions is the same on each of them.
+CREATE VIEW telemetry.decision_traces AS
+SELECT d.workspace_id,
+       encode(d.trace_id, 'hex') AS trace_id,
+       min(d.request_id) AS request_id,
+       min(d.time) AS "timestamp",
+       min(d.user_id) AS user_id,
+       min(d.session_id) AS session_id,
+       min(d.organization_id) AS organization_id,
+       min(d.request_path) AS request_path,
+       count(*) AS decision_count,
+       jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+           'id', d.decision_id,
+           'timestamp', to_char(d.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || lpad(d.time_ns::text, 3, '0') || 'Z',
+           'type', d.type,
+           'component', d.component,
+           'reasoning', d.reasoning,
+           'outcome', d.outcome,
+           'isEnforced', d.is_enforced,
+           'ruleId', d.rule_id,
+           'ruleName', d.rule_name,
+           'ruleVersion', d.rule_version,
+           'evaluationTimeMs', d.evaluation_ns / 1e6::double precision,
+           'parentId', d.parent_id,
+           'spanId', nullif(encode(d.span_id, 'hex'), ''))) || jsonb_build_object('input', d.input, 'output', d.output)
+           ORDER BY d.time, d.time_ns, d.sequence, d.decision_id) AS decisions,
+       jsonb_build_object('provider', min(d.final_provider), 'model', min(d.final_model), 'status', min(d.final_status),
+                          'isStated', bool_or(d.is_final_stated)) AS final_outcome
+FROM relayscope.decisions AS d
+WHERE d.trace_id <> ''
+GROUP BY d.workspace_id, d.trace_id;
+
+COMMENT ON VIEW telemetry.decision_traces IS 'What was decided about a request, in order, and what became of it';
+COMMENT ON COLUMN telemetry.decision_traces."timestamp" IS 'when the first decision was made';
+COMMENT ON COLUMN telemetry.decision_traces.decisions IS 'in the order in which they were made, fields as in the API';
+COMMENT ON COLUMN telemetry.decision_traces.final_outcome IS 'provider, model, status, isStated: a span says so';

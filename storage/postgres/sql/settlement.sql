@@ -43,11 +43,11 @@ DELETE FROM relayscope.ai_waiting WHERE since < now() - %(patience_s)s * interva
 SELECT (SELECT count(*) FROM (SELECT FROM relayscope.ai_arrivals LIMIT %(limit)s) AS counted) AS arrivals,
        (SELECT count(*) FROM (SELECT FROM relayscope.ai_waiting LIMIT %(limit)s) AS counted) AS waiting;
 
--- newest_interaction: the number of the newest row of an interaction, be it committed or not
-SELECT last_value FROM relayscope.ai_interactions_arrival_id_seq;
+-- newest_interaction: the number of the newest row of an interaction, be it committed or not; 0 before there was any
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM relayscope.ai_interactions_arrival_id_seq;
 
 -- newest_decision: the same of decisions
-SELECT last_value FROM relayscope.decisions_arrival_id_seq;
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM relayscope.decisions_arrival_id_seq;
 
 -- transactions: the oldest transaction that is not over, and the next one that begins
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,

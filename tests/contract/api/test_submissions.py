@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.interaction_schema import Submission
-from relayscope.api.rest.submission import Accepted, Refusal, read_item
-from relayscope.api.rest.submissions import MAX_BODY_BYTES
+from relayscope.api.rest.submission import Accepted, read_item
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, Refusal
 from tests.support.canned_reader import CannedReader
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.recording_consumer import RecordingConsumer

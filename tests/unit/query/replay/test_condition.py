@@ -102,8 +102,12 @@ def test_selections_see_what_was_decided_too() -> None:
         pytest.param("input.n <", 1, 10, "syntax error: mismatched input '<EOF>'", id="an end"),
         pytest.param("input.n == 1 &&\n  foo", 2, 3, "undeclared reference to 'foo'", id="second line"),
         pytest.param('input.n == "é" && foo', 1, 19, "undeclared reference to 'foo'", id="after wide characters"),
-        pytest.param('1 + "a" == 2', 1, 3, "found no matching overload for '_+_' applied to '(int, string)'", id="types"),
-        pytest.param("(" * 100 + "true" + ")" * 100, 1, 1, "Expression recursion limit exceeded. limit: 32", id="depth"),
+        pytest.param(
+            '1 + "a" == 2', 1, 3, "found no matching overload for '_+_' applied to '(int, string)'", id="types"
+        ),
+        pytest.param(
+            "(" * 100 + "true" + ")" * 100, 1, 1, "Expression recursion limit exceeded. limit: 32", id="depth"
+        ),
         pytest.param("true" + " " * 10_000, 1, 1, "a condition has at most 10,000 characters", id="length"),
         pytest.param("input.a == '\ud800'", 1, 1, "it is not text in UTF-8", id="surrogate"),
     ],

@@ -131,9 +131,7 @@ def test_a_shadow_rule_that_fails_is_told_of_and_changes_nothing() -> None:
         pytest.param(3, "a", None, id="the rule is none of the shadow rules"),
     ],
 )
-def test_a_recorded_shadow_decision_is_that_of_its_rule_alone(
-    number: int, rule_id: str, expected: str | None
-) -> None:
+def test_a_recorded_shadow_decision_is_that_of_its_rule_alone(number: int, rule_id: str, expected: str | None) -> None:
     found = Evaluator(rule_set(_SHADOW, *_SMALL_FIRST)).evaluate(routed(number, rule_id=rule_id, is_enforced=False))
 
     assert (None if found is None else found.choice.label if found.choice else "") == expected

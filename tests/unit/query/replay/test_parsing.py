@@ -105,8 +105,10 @@ _WRONG = {
     "an unknown type": (
         _POINT.replace("model_selection", "model_selction") + _GOOD,
         [
-            "4:11: type must be one of rule_evaluation, model_selection, cache_decision, budget_check, other"
-            " (is model_selection meant?)"
+            (
+                "4:11: type must be one of rule_evaluation, model_selection, cache_decision, budget_check, other"
+                " (is model_selection meant?)"
+            )
         ],
     ),
     "an unknown strategy": (
@@ -140,11 +142,13 @@ _WRONG = {
         ["8:24: rule a: when, column 10: syntax error: mismatched input '<EOF>'"],
     ),
     "a condition of several lines": (
-        _POINT + f"      - id: a\n        when: |\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
+        _POINT
+        + f"      - id: a\n        when: |\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
         ["10:16: rule a: when, line 2, column 6: undeclared reference to 'imput.n'"],
     ),
     "a condition that is folded": (
-        _POINT + f"      - id: a\n        when: >\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
+        _POINT
+        + f"      - id: a\n        when: >\n          input.n > 3 &&\n          imput.n < 3\n        then: {_ROUTE}\n",
         ["8:15: rule a: when, column 21: undeclared reference to 'imput.n'"],
     ),
     "a condition in quotes": (
