@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from relayscope.invocation import command_name
 from tracedata import RelayscopeError
 
 _DEFAULT_HTTP_PORT = 8000
+# The rules that the demo's decisions are taken by.
+_RULES = Path(__file__).with_name("rules.yaml")
 
 
 def demo(
@@ -126,6 +129,8 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
         f"  {command} map{option}",
         f"  {command} interactions list{option}",
         f"  {command} interactions models{option}",
+        f"  {command} decisions list{option}",
+        f"  {command} replay {_RULES}{option}",
         f"  curl '{url}/api/v1/traces?service=relaycore-gateway&limit=5'",
         "",
         "Sending about two traces a second; Ctrl-C stops.",
