@@ -12,10 +12,12 @@ from msgspec.structs import replace
 
 from processors.ai.mapper import Mapper
 from processors.decisions.mapper import DecisionMapper
+from processors.decisions.relevance import is_relevant, is_relevant_record
 from processors.enrich import Enrich
-from storage.derivation import Derived
+from storage.derivation import Derived, Relevance
 from storage.interaction import Period
 from storage.postgres.decision_row import as_stored
+from storage.postgres.evidence import Bounds
 from storage.postgres.product import DECIDED
 from storage.postgres.reprocessing import ReprocessConfig, StoredReprocessing
 from storage.postgres.settlement import settling_connection
@@ -23,7 +25,7 @@ from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing
 from tests.support.decision import decided, full_decision
 from tests.support.factory import BASE_US, resent, resource, span, trace_id
-from tests.support.settling import settle
+from tests.support.settling import settle, settling
 from tracedata import Batch, Event, LogRecord, Scope, Span, Value
 from tracedata.decision import Decision
 
@@ -204,6 +206,40 @@ async def test_a_decision_without_a_trace_is_stored_once(shared_postgres_dsn: st
     alone = replace(record, trace_id=b"", span_id=b"")
     await write(shared_postgres_dsn, batch(alone), batch(alone))
     assert await value(shared_postgres_dsn, _COUNT) == 1
+
+
+async def test_a_decision_that_no_row_can_hold_keeps_nobody_out(shared_postgres_dsn: str) -> None:
+    bad, good = full_decision(trace_id=trace_id(), attributes={"a": object()}), full_decision(trace_id=trace_id())
+    async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
+        assert (await writer.consume(Batch(workspace_id=1, spans=[span()], decisions=[bad, good]))).accepted == 1
+    assert await stored_decisions(shared_postgres_dsn) == [as_stored(good)]
+    arrivals = await rows(shared_postgres_dsn, "SELECT workspace_id, trace_id FROM relayscope.ai_arrivals")
+    assert arrivals == [(1, bad.trace_id)]
+
+
+async def test_of_a_trace_that_is_too_large_the_decisions_are_settled(shared_postgres_dsn: str) -> None:
+    root, child, told = carriers(trace_id())
+    alone = replace(
+        told, span_id=b"", time_unix_nano=BASE_US * 1_000 + 9, attributes={**_TOLD, "decision_trace.id": "d-2"}
+    )
+    others = [span(trace_id=root.trace_id, parent_span_id=root.span_id, at_us=number) for number in range(30)]
+    relevance = Relevance(span=is_relevant, log_record=is_relevant_record)
+    plain = replace(root, events=())
+    await write(shared_postgres_dsn, batch(*others[:20], child), batch(*others[20:], alone), batch(plain))
+    async with settling(shared_postgres_dsn, bounds=Bounds(rows=10), relevance=relevance, derive=derive) as (
+        connection,
+        settler,
+        count,
+    ):
+        while await settler.settle_arrivals(connection, patiently=False):
+            pass
+    assert count.oversized == 0
+    found = await stored_decisions(shared_postgres_dsn)
+    assert found == [as_stored(one) for one in decided(plain, child, *others, records=[alone])]
+    assert {(one.id, one.request_path) for one in found} == {
+        ("d-1", "/v1/chat/completions"),
+        ("d-2", "/v1/chat/completions"),
+    }
 
 
 def _moment_free(document: Any) -> Any:  # noqa: ANN401 - JSON
