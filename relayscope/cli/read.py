@@ -176,6 +176,7 @@ def ask(url: str, path: str, parameters: Parameters) -> bytes:
 
 
 def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:
+    """Prints what ``draw`` makes of an answer; a plain text as it is, however narrow the terminal."""
     if as_json:
         typer.echo(body)
         return
@@ -183,7 +184,11 @@ def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType],
         decoded = msgspec.json.decode(body, type=answer)
     except msgspec.MsgspecError as exc:
         raise _exit(PermanentError("The server's answer is not what this version expects; --json prints it.")) from exc
-    console().print(draw(decoded))
+    drawn = draw(decoded)
+    if isinstance(drawn, str):
+        typer.echo(drawn)
+        return
+    console().print(drawn)
 
 
 def _exit(error: RelayscopeError) -> typer.Exit:

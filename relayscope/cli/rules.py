@@ -112,5 +112,5 @@ def _imported(answer: schema.ImportedRuleSet) -> RenderableType:
     return Text(f"{clean(answer.name)}@{clean(answer.version)} {said}: {answer.rules:,} rules.")
 
 
-def _text(answer: schema.RuleSetDetail) -> RenderableType:
-    return Text("\n".join(map(clean, answer.body.splitlines())), no_wrap=True, overflow="ignore")
+def _text(answer: schema.RuleSetDetail) -> str:
+    return "\n".join(map(clean, answer.body.splitlines()))

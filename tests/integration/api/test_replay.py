@@ -235,7 +235,7 @@ async def test_a_reader_of_the_stream_that_leaves_makes_room_for_others(shared_p
                     pass
 
 
-async def test_the_commands(shared_postgres_dsn: str, tmp_path: Path) -> None:
+async def test_the_commands(shared_postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await _store(shared_postgres_dsn)
     own, other = tmp_path / "own.yaml", tmp_path / "other.yaml"
     own.write_text(_OWN)
@@ -251,7 +251,10 @@ async def test_the_commands(shared_postgres_dsn: str, tmp_path: Path) -> None:
         assert "was kept already" in run("rules", "import", str(own))
         run("rules", "import", str(other))
         assert "relaycore" in run("rules", "list")
+        # A file, whatever shows it.
+        monkeypatch.setenv("COLUMNS", "40")
         assert run("rules", "show", "relaycore@3").strip() == _OWN.strip()
+        monkeypatch.setenv("COLUMNS", "200")
         assert "rule big added" in run("rules", "diff", "relaycore", "3", "4")
         period = ("--since", _DAY["since"], "--until", _DAY["until"])
         drawn = run("replay", str(other), *period)
