@@ -217,15 +217,17 @@ async def test_a_decision_that_no_row_can_hold_keeps_nobody_out(shared_postgres_
     assert arrivals == [(1, bad.trace_id)]
 
 
-async def test_of_a_trace_that_is_too_large_the_decisions_are_settled(shared_postgres_dsn: str) -> None:
+@pytest.mark.parametrize("is_of_span", [True, False], ids=["of a span", "of no span"])
+async def test_of_a_trace_that_is_too_large_the_decisions_are_settled(
+    shared_postgres_dsn: str,
+    is_of_span: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     root, child, told = carriers(trace_id())
-    alone = replace(
-        told, span_id=b"", time_unix_nano=BASE_US * 1_000 + 9, attributes={**_TOLD, "decision_trace.id": "d-2"}
-    )
+    told = replace(told, span_id=child.span_id if is_of_span else b"")
     others = [span(trace_id=root.trace_id, parent_span_id=root.span_id, at_us=number) for number in range(30)]
     relevance = Relevance(span=is_relevant, log_record=is_relevant_record)
-    plain = replace(root, events=())
-    await write(shared_postgres_dsn, batch(*others[:20], child), batch(*others[20:], alone), batch(plain))
+    plain, middle = replace(root, events=()), replace(child, attributes={})
+    await write(shared_postgres_dsn, batch(*others[:20], middle), batch(*others[20:], told), batch(plain))
     async with settling(shared_postgres_dsn, bounds=Bounds(rows=10), relevance=relevance, derive=derive) as (
         connection,
         settler,
@@ -235,11 +237,8 @@ async def test_of_a_trace_that_is_too_large_the_decisions_are_settled(shared_pos
             pass
     assert count.oversized == 0
     found = await stored_decisions(shared_postgres_dsn)
-    assert found == [as_stored(one) for one in decided(plain, child, *others, records=[alone])]
-    assert {(one.id, one.request_path) for one in found} == {
-        ("d-1", "/v1/chat/completions"),
-        ("d-2", "/v1/chat/completions"),
-    }
+    assert found == [as_stored(one) for one in decided(plain, middle, *others, records=[told])]
+    assert [one.request_path for one in found] == ["/v1/chat/completions"]
 
 
 def _moment_free(document: Any) -> Any:  # noqa: ANN401 - JSON
