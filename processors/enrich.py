@@ -14,6 +14,7 @@ from processors.ai.record import ai_trace_id_of
 from processors.ai.relevance import is_relevant_record, relevant_of
 from processors.decisions import relevance as decision_relevance
 from processors.decisions.mapper import DecisionMapper
+from processors.decisions.subject import trace_id_of
 from tracedata import Batch, LogRecord, Span
 
 
@@ -51,14 +52,12 @@ class Enrich:
         relevant, deciding = relevant_of(spans), decision_relevance.relevant_of(spans)
         arrivals: dict[bytes, None] = {}
         records = [self._placed(record, arrivals) for record in batch.log_records]
-        alone = self._deciding_alone(records, arrivals)
-        if not relevant and not deciding and not arrivals and not alone:
+        if not relevant and not deciding and not arrivals:
             return batch
         index = _settle_parts([*relevant, *deciding] if deciding else relevant, spans, arrivals)
         interactions = self._mapper.mapped([span for span in relevant if span.trace_id not in arrivals], index)
-        decisions = self._decisions.mapped(
-            [span for span in deciding if span.trace_id not in arrivals], index, alone, interactions
-        )
+        decided = [span for span in deciding if span.trace_id not in arrivals]
+        decisions = self._decisions.mapped(decided, index, interactions=interactions)
         # They say what became of a request whose decisions are elsewhere, or stored already.
         silent = {span.trace_id for span in deciding} - {one.trace_id for one in decisions}
         arrivals.update(dict.fromkeys(silent))
@@ -71,26 +70,16 @@ class Enrich:
             arrivals=tuple(arrivals),
         )
 
-    def _deciding_alone(self, records: Sequence[LogRecord], arrivals: dict[bytes, None]) -> Sequence[LogRecord]:
-        """Records that tell of decisions and belong to no trace; the traces of the others become arrivals."""
-        alone: list[LogRecord] = []
-        for record in records:
-            if decision_relevance.is_relevant_record(record):
-                if record.trace_id:
-                    arrivals[record.trace_id] = None
-                else:
-                    alone.append(record)
-        return alone
-
     def _placed(self, record: LogRecord, arrivals: dict[bytes, None]) -> LogRecord:
-        """The record, with a trace id for the calls that it tells of when it has none; what they are has to be settled."""
-        if not is_relevant_record(record):
+        """The record, with a trace id for what it tells of when it has none; what it tells of has to be settled."""
+        is_of_call, is_of_decision = is_relevant_record(record), decision_relevance.is_relevant_record(record)
+        if not is_of_call and not is_of_decision:
             return record
         if record.trace_id:
             arrivals[record.trace_id] = None
             return record
         try:
-            trace_id = ai_trace_id_of(record)
+            trace_id = (is_of_call and ai_trace_id_of(record)) or (is_of_decision and trace_id_of(record))
         except Exception:  # noqa: BLE001 - whatever a sender wrote, its neighbours are kept, and it is counted
             self._instruments.unmapped(1)
             return record

@@ -37,7 +37,8 @@ NO_OUTCOME = FinalOutcome()
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """One decision, however many carriers told of it.
 
-    ``id`` is unique in its trace; a decision without one gets an id made from where it stands and what it says. ``span_id`` is that
+    ``id`` is unique in its trace; a decision without one gets an id made from where it stands and what it says. ``trace_id`` of what a
+    log record tells that belongs to no trace is made of that record. ``span_id`` is that
     of the span that it is, or belongs to; no bytes when there is none. ``reported_type`` is the type as it came when it is none of
     ours. ``input`` and ``output`` are values as JSON has them: a string with JSON in it was read, any other stays a string.
     ``is_enforced`` is False for a shadow decision, of which nothing followed. ``sequence`` is the order inside the trace where times

@@ -57,7 +57,7 @@ class DecisionMapper:
                 sources[span.trace_id].append(of_span)
         for record in log_records:
             if (told := self._tried(source_of_record, record)) is not None:
-                sources[record.trace_id].append(told)
+                sources[told.trace_id].append(told)
         deciding = {trace_id for trace_id, told in sources.items() if any(one.tellings for one in told)}
         if not deciding:
             return []

@@ -8,7 +8,15 @@ import msgspec
 
 from processors.decisions.adapter.decision_trace import FINAL
 from processors.decisions.final import stated_in
-from processors.decisions.subject import OF_EVENT, adapters_of, event_of_record, of_event, of_record, of_span
+from processors.decisions.subject import (
+    OF_EVENT,
+    adapters_of,
+    event_of_record,
+    of_event,
+    of_record,
+    of_span,
+    trace_id_of,
+)
 from processors.decisions.telling import Telling, tellings_of
 from tracedata import LogRecord, Span
 from tracedata.decision import FinalOutcome
@@ -55,7 +63,7 @@ def source_of_record(record: LogRecord) -> Source | None:
     adapter = OF_EVENT.get(name)
     said = stated_in(record.attributes)
     return Source(
-        trace_id=record.trace_id,
+        trace_id=trace_id_of(record),
         span_id=record.span_id,
         time_unix_nano=record.moment_unix_nano,
         tellings=tuple(tellings_of(of_record(record), adapter)) if adapter is not None else (),

@@ -9,7 +9,7 @@ import msgspec
 from processors.ai.context import KEYS as CONTEXT_KEYS
 from processors.ai.detection import is_like, path_of
 from processors.ai.reader import Reader
-from processors.ai.record import name_of
+from processors.ai.record import digest_of, name_of
 from processors.decisions.adapter import ADAPTERS
 from processors.decisions.adapter.decision_trace import FINAL
 from processors.decisions.adapter.table import Adapter
@@ -81,7 +81,7 @@ def of_event(span: Span, event: Event) -> Subject:
 def of_record(record: LogRecord) -> Subject:
     return Subject(
         carrier="log_record",
-        trace_id=record.trace_id,
+        trace_id=trace_id_of(record),
         span_id=record.span_id if record.trace_id else b"",
         time_unix_nano=record.moment_unix_nano,
         service_name=record.resource.service_name,
@@ -94,6 +94,11 @@ def of_record(record: LogRecord) -> Subject:
             "@body": record.body,
         },
     )
+
+
+def trace_id_of(record: LogRecord) -> bytes:
+    """The trace of what a record tells: its own, or one made of what it says when it belongs to none, since it has nothing in common with others."""
+    return record.trace_id or record.ai_trace_id or digest_of(record, event_of_record(record))
 
 
 def adapters_of(span: Span) -> Iterator[tuple[Adapter, str]]:

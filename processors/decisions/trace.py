@@ -13,7 +13,7 @@ from processors.decisions.source import Source
 from processors.decisions.telling import Telling
 from processors.decisions.value import encoded
 from tracedata import Span
-from tracedata.decision import NO_OUTCOME, Decision, FinalOutcome
+from tracedata.decision import Decision, FinalOutcome
 from tracedata.interaction import Interaction, OperationName
 
 
@@ -36,13 +36,11 @@ class DecidedTrace:
         tellings = _without_echoes([telling for source in self._sources for telling in source.tellings])
         if not tellings:
             return ()
-        # Decisions that belong to no trace have nothing in common.
-        is_trace = bool(tellings[0].decision.trace_id)
-        final = self._final(tellings) if is_trace else NO_OUTCOME
+        final = self._final(tellings)
         by_id: dict[str, list[Telling]] = {}
         for telling in tellings:
             by_id.setdefault(telling.decision.id, []).append(telling)
-        return [self._made(told, final if is_trace else self._own_outcome(told)) for told in by_id.values()]
+        return [self._made(told, final) for told in by_id.values()]
 
     def _made(self, told: Sequence[Telling], final: FinalOutcome) -> Decision:
         decision = merged([telling.decision for telling in told])
@@ -64,18 +62,14 @@ class DecidedTrace:
             final=final,
         )
 
-    def _own_outcome(self, told: Sequence[Telling]) -> FinalOutcome:
-        mine = [source for source in self._sources if any(telling in told for telling in source.tellings)]
-        return stated(self._statements(mine)) or NO_OUTCOME
-
-    def _statements(self, sources: Sequence[Source]) -> list[Statement]:
+    def _statements(self) -> list[Statement]:
         return [
             Statement(
                 depth=sum(1 for _ in self._context.ancestors(source.trace_id, source.span_id)),
                 time_unix_nano=source.time_unix_nano,
                 outcome=outcome,
             )
-            for source in sources
+            for source in self._sources
             for outcome in source.outcomes
         ]
 
@@ -94,7 +88,7 @@ class DecidedTrace:
                         return True
             return False
 
-        return outcome_of(stated(self._statements(self._sources)), derived(self._interactions, is_inside))
+        return outcome_of(stated(self._statements()), derived(self._interactions, is_inside))
 
 
 def _without_echoes(tellings: Sequence[Telling]) -> Sequence[Telling]:

@@ -45,7 +45,6 @@ class Parcel:
         "rows",
         "size",
         "trace_ids",
-        "untraced",
         "workspace_id",
     )
 
@@ -61,8 +60,6 @@ class Parcel:
         # Traces that arrive in place of what was made of them, for when some of the batch is stored already: what was settled
         # since must not get rows beside it.
         self.doubtful: set[bytes] = set()
-        # Rows of decisions that belong to no trace.
-        self.untraced: list[bytes] = []
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
         self._encode(batch)
@@ -129,23 +126,17 @@ class Parcel:
         return rows
 
     def _decision_rows(self, decisions: Sequence[Decision], arrivals: list[bytes]) -> list[bytes]:
-        """As ``_interaction_rows``. One without a trace is of one log record, the same however often that comes: nobody settles it."""
+        """As ``_interaction_rows``."""
         hours = self.hours.setdefault(DECISIONS, set())
         hours.update(one.time_unix_nano // NS_PER_HOUR for one in decisions)
+        self.doubtful.update(one.trace_id for one in decisions)
         rows: list[bytes] = []
         for one in decisions:
-            if one.trace_id:
-                self.doubtful.add(one.trace_id)
             try:
-                row = encode_decision(one, workspace_id=self.workspace_id)
+                rows.append(encode_decision(one, workspace_id=self.workspace_id))
             except Exception as exc:  # noqa: BLE001 - as above
                 _log.error("a decision cannot be stored: %s", place_of(exc))
-                if one.trace_id:
-                    arrivals.append(one.trace_id)
-                continue
-            rows.append(row)
-            if not one.trace_id:
-                self.untraced.append(row)
+                arrivals.append(one.trace_id)
         return rows
 
     def rows_again(self) -> Rows:
@@ -153,8 +144,7 @@ class Parcel:
         doubtful = encode_arrivals(self.doubtful, workspace_id=self.workspace_id)
         arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *doubtful]
         sent = {table: rows for table, rows in self.rows.items() if table in SENT_TABLES}
-        made = {DECISION_TABLE: self.untraced, ARRIVAL_TABLE: arrivals}
-        return {**sent, **{table: rows for table, rows in made.items() if rows}}
+        return {**sent, ARRIVAL_TABLE: arrivals} if arrivals else sent
 
     def settle(self) -> None:
         """Answers the sender, whose rows are stored."""

@@ -222,11 +222,8 @@ def _derived(derive: Derive, evidence: Sequence[Evidence]) -> Derived | None:
     if not spans and not records:
         return Derived()
     try:
-        made = derive(spans, records)
-        # What no row can hold fails here, where it is known of which trace it is. A decision that belongs to no trace was
-        # stored with its log record, and is none of a session's.
-        decisions = [one for one in made.decisions if one.trace_id]
-        return storable(Derived(interactions=made.interactions, decisions=decisions))
+        # What no row can hold fails here, where it is known of which trace it is.
+        return storable(derive(spans, records))
     except Exception as exc:  # noqa: BLE001 - whatever a trace does to a mapper, its neighbours are none of it
         _log.error("a trace cannot be understood: %s", place_of(exc))
         return None

@@ -37,7 +37,7 @@ CREATE TABLE relayscope.decisions (
     details         jsonb NOT NULL
 ) PARTITION BY RANGE (time);
 
-COMMENT ON COLUMN relayscope.decisions.trace_id IS 'no bytes when the decision belongs to no trace';
+COMMENT ON COLUMN relayscope.decisions.trace_id IS 'made of the log record when that belongs to no trace';
 COMMENT ON COLUMN relayscope.decisions.details IS 'reported type, candidates, other attributes, carriers';
 
 -- A trace has its rows in one place. A decision that several carriers told of has one row, which settling sees to.
@@ -121,7 +121,7 @@ SELECT d.workspace_id,
 FROM relayscope.decisions AS d;
 
 COMMENT ON VIEW telemetry.decisions IS 'Decisions of gateways, routers and agents, one row each, however many carriers told of one';
-COMMENT ON COLUMN telemetry.decisions.trace_id IS 'hex, empty when the decision belongs to no trace';
+COMMENT ON COLUMN telemetry.decisions.trace_id IS 'hex, made of the log record when that belongs to no trace';
 COMMENT ON COLUMN telemetry.decisions.span_id IS 'hex, the span that the decision is, or belongs to';
 COMMENT ON COLUMN telemetry.decisions.decision_id IS 'unique in its trace';
 COMMENT ON COLUMN telemetry.decisions.sequence IS 'the order in the trace where times tie';

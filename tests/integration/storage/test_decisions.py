@@ -14,12 +14,17 @@ from processors.ai.mapper import Mapper
 from processors.decisions.mapper import DecisionMapper
 from processors.decisions.relevance import is_relevant, is_relevant_record
 from processors.enrich import Enrich
+from processors.redact import Redact
+from redaction.policy import default_policy
+from redaction.redactor import Redactor
 from storage.derivation import Derived, Relevance
 from storage.interaction import Period
+from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_row import as_stored
 from storage.postgres.evidence import Bounds
 from storage.postgres.product import DECIDED
 from storage.postgres.reprocessing import ReprocessConfig, StoredReprocessing
+from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.settlement import settling_connection
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing
@@ -39,6 +44,7 @@ _TOLD: Mapping[str, Value] = {
 }
 _FINAL: Mapping[str, Value] = {"decision_trace.final.model": "gpt-4o-mini", "decision_trace.final.status": "success"}
 _EVENT = "decision_trace.decision"
+_ADDRESS = "jane.doe@example.com"
 _COUNT = "SELECT count(*) FROM relayscope.decisions"
 
 
@@ -204,8 +210,45 @@ async def test_decisions_are_made_anew(shared_postgres_dsn: str) -> None:
 async def test_a_decision_without_a_trace_is_stored_once(shared_postgres_dsn: str) -> None:
     _, _, record = carriers(trace_id())
     alone = replace(record, trace_id=b"", span_id=b"")
+    other = replace(alone, time_unix_nano=alone.time_unix_nano + 1)
     await write(shared_postgres_dsn, batch(alone), batch(alone))
-    assert await value(shared_postgres_dsn, _COUNT) == 1
+    await settle(shared_postgres_dsn, derive=derive)
+    # A sender that tries again may send more than it did.
+    await write(shared_postgres_dsn, batch(alone, other))
+    await settle(shared_postgres_dsn, derive=derive)
+    found = await stored_decisions(shared_postgres_dsn)
+    assert found == [as_stored(one) for one in decided(records=[alone, other])]
+    assert len({one.trace_id for one in found}) == 2
+    assert await value(shared_postgres_dsn, "SELECT count(*) FROM relayscope.ai_waiting") == 0
+
+
+async def test_what_is_redacted_afterwards_is_redacted_in_decisions_too(shared_postgres_dsn: str) -> None:
+    root, _, record = carriers(trace_id())
+    told = {**_TOLD, "decision_trace.reasoning": f"asked by {_ADDRESS}"}
+    alone = replace(record, trace_id=b"", span_id=b"", attributes=told)
+    await write(shared_postgres_dsn, batch(alone), batch(replace(root, attributes=told)))
+    await settle(shared_postgres_dsn, derive=derive)
+    before = await stored_decisions(shared_postgres_dsn)
+    assert [_ADDRESS in one.reasoning for one in before] == [True, True]
+    redact = Redact(Redactor(default_policy()))
+    config = ApplyConfig(dsn=shared_postgres_dsn, policy="strict", actor="tester")
+    await Reredaction(config, lambda _: redact, PostgresAudit(shared_postgres_dsn)).apply()
+    await settle(shared_postgres_dsn, derive=derive)
+    after = await stored_decisions(shared_postgres_dsn)
+    assert [(one.trace_id, one.id) for one in after] == [(one.trace_id, one.id) for one in before]
+    assert [one.reasoning.partition(" by ")[0] for one in after] == ["asked", "asked"]
+    assert not any(_ADDRESS in one.reasoning for one in after)
+
+
+async def test_decisions_without_a_trace_are_made_anew(shared_postgres_dsn: str) -> None:
+    _, _, record = carriers(trace_id())
+    await write(shared_postgres_dsn, batch(replace(record, trace_id=b"", span_id=b"")))
+    start = datetime.fromtimestamp(BASE_US / 1e6, UTC)
+    period = Period(since=start - timedelta(days=1), until=start + timedelta(days=1))
+    run = StoredReprocessing(ReprocessConfig(dsn=shared_postgres_dsn), lambda _: derive)
+    assert (await run.reprocess(period, dry_run=False)).decisions.added == 1
+    assert (await run.reprocess(period, dry_run=False)).decisions.changed == 0
+    assert len(await stored_decisions(shared_postgres_dsn)) == 1
 
 
 async def test_a_decision_that_no_row_can_hold_keeps_nobody_out(shared_postgres_dsn: str) -> None:

@@ -193,10 +193,16 @@ def test_decisions_of_parts_are_left_to_be_settled(batch: Batch) -> None:
     assert made.interactions == ()
 
 
-def test_decisions_of_no_trace_are_made_at_once() -> None:
-    made = Enrich().process(_batch(records=[record("decision_trace.decision", _DECISION)]))
-    assert [(one.id, one.trace_id) for one in made.decisions] == [("d", b"")]
-    assert made.arrivals == ()
+def test_decisions_of_no_trace_are_settled_each_by_itself() -> None:
+    said = {**_DECISION, "session.id": "s"}
+    told = [record("decision_trace.decision", said), record("decision_trace.decision", said, at_ms=1)]
+    made = Enrich().process(_batch(records=told))
+    assert made.decisions == ()
+    assert made.arrivals == tuple(one.ai_trace_id for one in made.log_records)
+    assert len(set(made.arrivals)) == 2
+    # Redaction may change what is stored: the place stays.
+    changed = [replace(one, attributes={**one.attributes, "session.id": "x"}) for one in made.log_records]
+    assert [one.trace_id for one in decided(records=changed)] == list(made.arrivals)
 
 
 def test_one_trace_has_its_decisions_and_the_other_waits() -> None:

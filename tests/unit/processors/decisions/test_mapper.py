@@ -188,7 +188,10 @@ def test_an_event_and_a_record_without_an_id_that_say_the_same_at_once_are_one()
 
 def test_a_decision_that_belongs_to_no_trace() -> None:
     told = [record(_EVENT, {**_DECISION, f"{_P}id": name, "user.id": name}) for name in ("a", "b")]
-    assert [(one.id, one.user_id, one.trace_id) for one in decided(records=told)] == [("a", "a", b""), ("b", "b", b"")]
+    made = decided(records=told)
+    assert [(one.id, one.user_id) for one in made] == [("a", "a"), ("b", "b")]
+    assert [len(trace_id) for trace_id in {one.trace_id for one in made}] == [16, 16]
+    assert [one.trace_id for one in decided(records=told[1:])] == [made[1].trace_id]
 
 
 def test_long_ids_end_in_what_they_are_told_apart_by() -> None:
