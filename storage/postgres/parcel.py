@@ -44,6 +44,7 @@ class Parcel:
         "rejections",
         "rows",
         "size",
+        "stands_alone",
         "trace_ids",
         "workspace_id",
     )
@@ -60,6 +61,9 @@ class Parcel:
         # Traces that arrive in place of what was made of them, for when some of the batch is stored already: what was settled
         # since must not get rows beside it.
         self.doubtful: set[bytes] = set()
+        # Whether it is written by itself: in a group with what is stored already, its interactions would be left to settling,
+        # which knows of no tie between traces but a response id.
+        self.stands_alone = False
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
         self._encode(batch)
@@ -116,6 +120,7 @@ class Parcel:
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
         self.doubtful.update(source.trace_id for one in interactions for source in one.sources)
         self.doubtful.update(one.trace_id for one in interactions)
+        self.stands_alone = any(map(_is_known_here_only, interactions))
         rows: list[bytes] = []
         for one in interactions:
             try:
@@ -177,6 +182,11 @@ class _Origins:
             self._known[id(resource), id(scope)] = origin
             self._entries.add_origin(resource, scope, origin)
         return origin
+
+
+def _is_known_here_only(interaction: Interaction) -> bool:
+    """Whether nothing that is stored but the row itself says that several traces tell of this call."""
+    return not interaction.response_id and any(one.trace_id != interaction.trace_id for one in interaction.sources)
 
 
 def hour_of_span(span: Span) -> int:

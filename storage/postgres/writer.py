@@ -114,6 +114,8 @@ class PostgresSpanWriter:
         group: list[Parcel] = []
         rows = 0
         while self._queue and rows < self._config.max_group_rows:
+            if group and (group[-1].stands_alone or self._queue[0].stands_alone):
+                break
             parcel = self._queue.popleft()
             rows += parcel.row_count
             self._queued_bytes -= parcel.size
