@@ -132,3 +132,16 @@ async def test_what_real_libraries_tell_in_many_requests_gives_the_rows_of_the_w
         told.spans, told.log_records
     )
     await _assert_that_reprocessing_changes_nothing(shared_postgres_dsn)
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "backwards"])
+async def test_a_call_without_an_id_that_one_request_tied_stays_one_when_each_trace_is_settled(
+    shared_postgres_dsn: str, turn: int
+) -> None:
+    spans = recording(
+        *next((folder, name) for folder in (RECORDED, WRITTEN) for name in _OPEN & {*recordings(folder)})
+    ).spans
+    # Each comes again, and so is settled, by itself.
+    parts = [(spans, ()), *_by_trace(spans, ())[::turn]]
+    assert await _store(shared_postgres_dsn, parts, is_settled_meanwhile=True) == _whole(spans)
+    await _assert_that_reprocessing_changes_nothing(shared_postgres_dsn)
