@@ -226,16 +226,23 @@ def _traces(
     evidence = stored.traces()
     interactions, decisions = INTERACTIONS.by_trace(rows[0]), DECIDED.by_trace(rows[1])
     return {
-        trace_id: _Trace(
-            trace_id=trace_id,
-            evidence=(found := evidence.get(trace_id, Evidence())),
-            before=Derived(interactions=interactions.get(trace_id, ()), decisions=decisions.get(trace_id, ())),
-            alone=_derived(derive, [found]),
-            # Only of a trace by itself is anything left out.
+        trace_id: _trace(
+            trace_id,
+            evidence.get(trace_id, Evidence()),
+            Derived(interactions=interactions.get(trace_id, ()), decisions=decisions.get(trace_id, ())),
             passed_over=stored.passed_over,
+            derive=derive,
         )
         for trace_id in trace_ids
     }
+
+
+def _trace(trace_id: bytes, evidence: Evidence, before: Derived, *, passed_over: int, derive: Derive) -> _Trace:
+    """``passed_over``: only of a trace by itself is anything left out."""
+    # What is kept for longer than its spans stays as it is once they are gone.
+    is_gone = not evidence.spans and not evidence.log_records
+    alone = before if is_gone else _derived(derive, [evidence])
+    return _Trace(trace_id=trace_id, evidence=evidence, before=before, alone=alone, passed_over=passed_over)
 
 
 def _derived(derive: Derive, evidence: Sequence[Evidence]) -> Derived | None:
