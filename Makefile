@@ -13,6 +13,8 @@ LIVE := .venv-live
 LIVE_STAMP := $(LIVE)/.setup-complete
 # Extra flags of a run, as in `make demo ARGS=--once` and `make test ARGS="-k fingerprint"`.
 ARGS ?=
+# How many processes run tests, file by file; each has a database and a system of its own. 0 is this one, as for --pdb.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -53,7 +55,7 @@ demo: setup ## Start everything and send it a simulated gateway's traces (ARGS=-
 
 test: check ## Run every check, then every test
 	@echo "test: pytest"
-	@$(BIN)/python -m pytest --quiet --durations=5 $(ARGS)
+	@$(BIN)/python -m pytest --quiet --durations=5 --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Lint, formatting, types and import contracts
 	@echo "check: ruff check"
@@ -65,8 +67,9 @@ check: setup ## Lint, formatting, types and import contracts
 	@echo "check: import contracts"
 	@$(BIN)/lint-imports --no-logo
 
-bench: setup ## Measure ingest against the COPY ceiling of this machine
+bench: setup ## Measure ingest against the COPY ceiling of this machine (ARGS are for this one), and replay
 	@$(BIN)/relayscope bench ingest $(ARGS)
+	@$(BIN)/relayscope bench replay
 
 bench-large: setup ## Fill a store with 10 million spans, twice, and measure it (an hour; 20 GB of temporary disk)
 	@$(BIN)/relayscope bench large $(ARGS)

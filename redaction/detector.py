@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -70,3 +70,15 @@ class Detector(Protocol):
             DetectionError: it cannot be said.
         """
         ...
+
+
+def in_time(entity: str, findings: Iterable[Finding]) -> Sequence[Finding]:
+    """All findings of an entity, which expressions with a limit of time are asked for one by one.
+
+    Raises:
+        DetectionError: one of the expressions ran out of time.
+    """
+    try:
+        return list(findings)
+    except TimeoutError as exc:
+        raise DetectionError(f"{entity} ran out of time") from exc

@@ -13,17 +13,17 @@ from urllib.parse import quote, unquote
 from redaction.base64_run import BASE64_TRIGGER, base64_layers
 from redaction.layer import Layer, Writing
 
-# What may hide something from the detectors' own triggers. JSON needs none: triggers do not look at what stands before a
-# value, unless its characters are escaped.
 # Values of forms in which a space that was encoded may part digits. They are the last of all triggers.
 FORM_TRIGGERS: Sequence[bytes] = (
     rb"=[^\s&=\"'<>]{0,40}[0-9A-Za-z)]\+[0-9(%]",
     rb"(?i)=(?:bearer|basic)\+",
 )
+# What may hide something from the detectors' own triggers. JSON needs none: triggers do not look at what stands before a
+# value, unless its characters are escaped.
 LAYER_TRIGGERS: Sequence[bytes] = (
     rb"\\(?:u00|x)[2-7][0-9a-fA-F]",
     # An escape hides the boundary of what is behind it.
-    rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[A-Za-z0-9._+\-]{0,64}@)",
+    rb"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[bfnrt/])(?:[0-9+(]|[A-Z]{2}[0-9]{2}|[bB][cC]1|[A-Za-z0-9._+\-]{0,64}@)",
     rb"%[0-7][0-9a-fA-F]",
     rb"&(?:#[xX]?[0-9a-fA-F]{2,6}|amp|commat|period|nbsp|hyphen|colon|quot|lowbar);",
     BASE64_TRIGGER,
@@ -115,12 +115,14 @@ def _percent_quoted(text: str, safe: str = "!$'()*+,@:-._~") -> str:
         return quote(text, safe=safe, errors="surrogatepass")
 
 
+# A sign of ASCII, or the bytes of others as far as they go.
+_PERCENT_MARK = "%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])++"
 _ESCAPES: Sequence[tuple[str, re.Pattern[str], Writing]] = (
     (
         "%",
         _PERCENT,
         Writing(
-            re.compile("%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])++"),
+            re.compile(_PERCENT_MARK),
             partial(unquote, errors="surrogateescape"),
             _percent_quoted,
         ),
@@ -129,4 +131,4 @@ _ESCAPES: Sequence[tuple[str, re.Pattern[str], Writing]] = (
     ("\\", _BACKSLASH, Writing(_ONE_BACKSLASH, _unescaped, _escaped)),
 )
 _MEMBER = re.compile(r"(?:(?<![\w.%\[\]-])[\w.%\[\]-]{1,64}+)?=[^\s&=?/#;,\"'<>]*+")
-_FORM = Writing(re.compile(r"\+|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])++"), _form_decoded, _form_quoted)
+_FORM = Writing(re.compile(rf"\+|{_PERCENT_MARK}"), _form_decoded, _form_quoted)

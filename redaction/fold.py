@@ -7,7 +7,6 @@ Source: Unicode Standard Annex 15 (compatibility characters), Technical Report 3
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Sequence
 
@@ -16,11 +15,14 @@ import msgspec
 # Invisible in every script: soft hyphen, zero-width characters, direction marks, variation selectors, tags.
 _INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f"
 
+# The planes from here on have ideographs, tags and private characters. Every process goes through the others when it starts.
+_BEHIND_LOOK_ALIKES = 0x20000
+
 
 def _look_alikes() -> dict[int, str]:
     """Every character that stands for one of ASCII: digits of any script, full-width forms, odd spaces and dashes."""
     table: dict[int, str] = {}
-    for code in range(0x80, sys.maxunicode + 1):
+    for code in range(0x80, _BEHIND_LOOK_ALIKES):
         character = chr(code)
         category = unicodedata.category(character)
         if category == "Nd":

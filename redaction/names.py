@@ -21,7 +21,7 @@ from redaction.operator import PLACEHOLDER, REDACTION_ERROR
 from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, NerRule
 from redaction.redactor import Redactor
-from redaction.tally import Redacted
+from redaction.tally import Redacted, add_up
 
 # Counts texts that were not read in time and kept nevertheless; nothing is replaced by it.
 NER_SKIPPED = "NER_SKIPPED"
@@ -100,7 +100,7 @@ class Names:
                 value = fold(text[start:end]).text
                 parts += [text[position:start], self.redactor.replacement(finding.entity, value)]
                 position = end
-                entities[finding.entity] = entities.get(finding.entity, 0) + 1
+                add_up(entities, {finding.entity: 1})
         return Redacted("".join([*parts, text[position:]]), entities) if parts else Redacted(text)
 
     def _is_wanted(self, finding: Finding, exempt: frozenset[str]) -> bool:
@@ -146,8 +146,7 @@ class Reading:
 
         def replace(written: str, exempt: frozenset[str]) -> str:
             result = self._results.get((written, exempt)) or _FAILED
-            for entity, count in result.entities.items():
-                entities[entity] = entities.get(entity, 0) + count
+            add_up(entities, result.entities)
             return result.text
 
         try:

@@ -13,7 +13,7 @@ import regex
 from presidio_analyzer import Pattern, PatternRecognizer
 
 from redaction.context import Context
-from redaction.detector import DetectionError, Place
+from redaction.detector import Place, in_time
 from redaction.finding import Finding
 
 # Presidio's boundary, or one of ASCII's: scripts without spaces, and underlines, stand right beside a value.
@@ -53,10 +53,7 @@ class PatternDetector:
 
     def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
         """See ``Detector.find``."""
-        try:
-            return list(self._found(text, start, end, place))
-        except TimeoutError as exc:
-            raise DetectionError(f"{self.entity} ran out of time") from exc
+        return in_time(self.entity, self._found(text, start, end, place))
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
         # Patterns often match the same, and the same value often stands in a text more than once.

@@ -25,7 +25,7 @@ from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, Policy, policy_hash
 from redaction.prefilter import Hits, Prefilter
 from redaction.shape import SHAPELESS_ENTITIES, is_nobodys
-from redaction.tally import Redacted
+from redaction.tally import Redacted, add_up
 from redaction.unique import MemberNames
 
 # Raised when the same policy redacts differently than before.
@@ -250,7 +250,7 @@ class _Work:
                 return layer.text
             if inner.whole is not None:
                 whole = self._redactor.redact_whole(layer.text, inner.whole)
-                self._count(whole.entities)
+                add_up(self._entities, whole.entities)
                 return whole.text
             if inner.words != verdict.words:
                 verdict = KeyVerdict(
@@ -298,12 +298,8 @@ class _Work:
                 continue
             parts += [text[position:start], after]
             position = end
-            self._count({finding.entity: 1})
+            add_up(self._entities, {finding.entity: 1})
         return "".join([*parts, text[position:]]) if parts else text
-
-    def _count(self, entities: Mapping[str, int]) -> None:
-        for entity, count in entities.items():
-            self._entities[entity] = self._entities.get(entity, 0) + count
 
 
 def _end(hit: tuple[int, int]) -> int:

@@ -8,17 +8,21 @@ import msgspec
 import regex
 
 from redaction.context import Context
-from redaction.detector import DetectionError, Place
+from redaction.detector import Place, in_time
 from redaction.finding import Finding
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule looks for. ``triggers`` and ``reach`` are those of ``Detector``; ``context`` are words that raise a score."""
+    """What a rule looks for. ``triggers`` and ``reach`` are those of ``Detector``; ``context`` are words that raise a score.
+
+    ``flags`` are those of the package ``regex``.
+    """
 
     entity: str
     triggers: Sequence[bytes]
     reach: int
     pattern: str
+    flags: int = 0
     context: Sequence[str] = ()
 
 
@@ -43,16 +47,13 @@ class RuleDetector:
         self.entity = rule.entity
         self.triggers = rule.triggers
         self.reach = rule.reach
-        self._pattern = regex.compile(rule.pattern)
+        self._pattern = regex.compile(rule.pattern, rule.flags)
         self._search = search
         self._context = Context(rule.context)
 
     def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
         """See ``Detector.find``."""
-        try:
-            return list(self._found(text, start, end, place))
-        except TimeoutError as exc:
-            raise DetectionError(f"{self.entity} ran out of time") from exc
+        return in_time(self.entity, self._found(text, start, end, place))
 
     def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
         for match in self._pattern.finditer(text, start, end, timeout=place.remaining()):

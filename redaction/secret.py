@@ -9,27 +9,23 @@ import base64
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-import msgspec
 import regex
 
-from redaction.detector import DetectionError, Detector, Place
-from redaction.finding import Finding
+from redaction.detector import Detector, Place
 from redaction.key_name import SECRET_VALUE
+from redaction.rule import Part, Rule, RuleDetector
 
 
-class _Rule(msgspec.Struct, frozen=True, kw_only=True):
+class _Rule(Rule, frozen=True, kw_only=True):
     """``pattern``'s group ``secret``, or else all of it, is the secret; values of less ``entropy`` (bits a character), or that ``is_one`` denies, are none.
 
     ``is_run``: what goes on behind a long secret in the same characters is a part of it, however long.
     """
 
-    entity: str
-    triggers: Sequence[bytes]
-    pattern: str
     reach: int = 300
     entropy: float = 0.0
-    flags: int = 0
     is_one: Callable[[str], bool] | None = None
     is_run: bool = True
 
@@ -52,7 +48,7 @@ _NAMES = (
     r"|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|session[_-]?token|private[_-]?key|encryption[_-]?key"
 )
 _BARE = r"[^\s\"',;&<>(){}\[\]]"
-# Names of headers, of which the whole value counts.
+# With the backslashes that it has in JSON inside of JSON.
 _QUOTE = r"\\{0,3}[\"']"
 _NAME_TRIGGERS = (
     rb"(?i)pass(?:word|wd|phrase)[^a-z]",
@@ -253,39 +249,21 @@ SECRET_ENTITIES = frozenset(rule.entity for rule in _RULES) | {SECRET_VALUE}
 
 def secret_detectors() -> Sequence[Detector]:
     """One detector a rule."""
-    return [_SecretDetector(rule) for rule in _RULES]
+    return [RuleDetector(rule, partial(_secrets, rule)) for rule in _RULES]
 
 
-class _SecretDetector:
-    def __init__(self, rule: _Rule) -> None:
-        self._pattern = regex.compile(rule.pattern, rule.flags)
-        self._entropy = rule.entropy
-        self._is_one = rule.is_one
-        self._is_run = rule.is_run
-        self.entity = rule.entity
-        self.triggers = rule.triggers
-        self.reach = rule.reach
-
-    def find(self, text: str, start: int, end: int, place: Place) -> Sequence[Finding]:
-        """See ``Detector.find``."""
-        try:
-            return list(self._found(text, start, end, place))
-        except TimeoutError as exc:
-            raise DetectionError(f"{self.entity} ran out of time") from exc
-
-    def _found(self, text: str, start: int, end: int, place: Place) -> Iterator[Finding]:
-        for match in self._pattern.finditer(text, start, end, timeout=place.remaining()):
-            group = "secret" if "secret" in match.groupdict() and match["secret"] is not None else 0
-            value = match[group]
-            if self._is_one is not None and not self._is_one(value):
-                continue
-            if self._entropy and _entropy(value) < self._entropy:
-                continue
-            stop = match.end(group)
-            if self._is_run and len(value) >= _LONG:
-                run = _RUN.match(text, stop)
-                stop = run.end() if run else stop
-            yield Finding(start=match.start(group), end=stop, entity=self.entity, score=1.0)
+def _secrets(rule: _Rule, match: regex.Match[str], _place: Place) -> Iterator[Part]:
+    group = "secret" if "secret" in match.groupdict() and match["secret"] is not None else 0
+    value = match[group]
+    if rule.is_one is not None and not rule.is_one(value):
+        return
+    if rule.entropy and _entropy(value) < rule.entropy:
+        return
+    start, end = match.span(group)
+    if rule.is_run and len(value) >= _LONG:
+        run = _RUN.match(match.string, end)
+        end = run.end() if run else end
+    yield start, end, 1.0
 
 
 def _entropy(value: str) -> float:

@@ -16,6 +16,12 @@ class Redacted(msgspec.Struct, frozen=True):
     entities: Mapping[str, int] = NOTHING
 
 
+def add_up(total: dict[str, int], entities: Mapping[str, int]) -> None:
+    """Adds counts by entity to ``total``."""
+    for entity, count in entities.items():
+        total[entity] = total.get(entity, 0) + count
+
+
 class Tally:
     """Adds up what was replaced, by entity, and by the key under which it stood."""
 
@@ -30,7 +36,5 @@ class Tally:
 
     def add(self, key: str, entities: Mapping[str, int]) -> None:
         """Counts what was replaced in one text below ``key``."""
-        below = self.keys.setdefault(key, {})
-        for entity, count in entities.items():
-            self.entities[entity] = self.entities.get(entity, 0) + count
-            below[entity] = below.get(entity, 0) + count
+        add_up(self.entities, entities)
+        add_up(self.keys.setdefault(key, {}), entities)

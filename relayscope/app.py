@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search
@@ -22,12 +22,12 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from relayscope.api.app import AiAccess, create_app, installed_version
+from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
-from relayscope.metrics import ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, split_endpoint
@@ -36,6 +36,7 @@ from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
+from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
@@ -47,7 +48,9 @@ from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
+from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
+from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
@@ -206,7 +209,8 @@ def _build_processors(settings: Settings, *, instruments: IngestInstruments) -> 
 
 def _build_enrich(settings: Settings) -> Enrich:
     """What makes interactions of what redaction left, with the prices of the one workspace that there is."""
-    return Enrich(partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID))
+    price = partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID)
+    return Enrich(price, instruments=EnrichMetrics())
 
 
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
@@ -285,19 +289,24 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     # What is submitted here goes the way of OTLP, through a writer of this process.
     ingest: IngestInstruments = IngestMetrics()
     writer = _build_writer(settings, dsn, instruments=ingest)
-    interactions = PostgresInteractionReader(
-        ReaderConfig(
-            dsn=dsn,
-            max_connections=_INTERACTION_CONNECTIONS,
-            statement_timeout_s=settings.storage.query_timeout_s,
-        )
+    reading = ReaderConfig(
+        dsn=dsn, max_connections=_INTERACTION_CONNECTIONS, statement_timeout_s=settings.storage.query_timeout_s
     )
+    interactions, decisions = PostgresInteractionReader(reading), PostgresDecisionReader(reading)
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
-    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
+    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
+    replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     app = create_app(
-        reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai, queries=queries
+        reader,
+        logs=logs,
+        system=system,
+        instruments=instruments,
+        redacted=redacted,
+        ai=ai,
+        queries=queries,
+        replayed=replayed,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
@@ -306,6 +315,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         *([telemetry] if telemetry else []),
         reader,
         interactions,
+        decisions,
         writer,
         *leaders,
         GuestServer(config, app),

@@ -19,6 +19,7 @@ from redaction.key import KeyRing, new_key_line, parse_keys
 from redaction.operator import needs_keys, reveal
 from redaction.policy import NerRule, Policy, policy_hash
 from redaction.policy_file import parse_policy, policy_tree
+from redaction.tally import Redacted, add_up
 from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.interaction import build_settlement
 from relayscope.redaction_key import FILE_NAME, add_key, read_key_file
@@ -29,7 +30,7 @@ from storage.postgres.audit import PostgresAudit
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.verification import verify
 from storage.redaction import OnVerify, Verification
-from tracedata import UNOBSERVED, Batch, CallerError, Processor, RedactionInstruments, Span
+from tracedata import UNOBSERVED, Batch, CallerError, LogRecord, Processor, RedactionInstruments, Span
 
 if TYPE_CHECKING:
     from processors.redact import Redact
@@ -60,7 +61,10 @@ def build_policy(settings: Settings, workspace_id: int = DEFAULT_WORKSPACE_ID) -
 
 def effective_policy(settings: Settings, workspace_id: int = DEFAULT_WORKSPACE_ID) -> EffectivePolicy:
     """The policy of a workspace with its hash, to be shown. One that is switched off has a hash of its own."""
-    policy = build_policy(settings, workspace_id)
+    return _effective(settings, build_policy(settings, workspace_id))
+
+
+def _effective(settings: Settings, policy: Policy) -> EffectivePolicy:
     is_enabled = settings.processors.redaction.enabled
     return EffectivePolicy(
         is_enabled=is_enabled, policy_hash=policy_hash(policy) if is_enabled else _OFF, tree=policy_tree(policy)
@@ -131,8 +135,9 @@ async def record_policy(settings: Settings, dsn: str, *, actor: str) -> None:
     """Writes to the audit log which policies, or keys, are others than at the last start; warns of a key that is gone."""
     audit = PostgresAudit(dsn)
     for number in _workspaces(settings):
-        now = effective_policy(settings, number)
-        keys = build_keys(settings) if now.is_enabled and needs_keys(build_policy(settings, number)) else None
+        policy = build_policy(settings, number)
+        now = _effective(settings, policy)
+        keys = build_keys(settings) if now.is_enabled and needs_keys(policy) else None
         last = await audit.entries(number, limit=1, action=POLICY_CHANGED)
         before: Mapping[str, Any] = last[0].detail if last else {}
         key = before.get("key") if keys is None else keys.active
@@ -192,28 +197,31 @@ def build_redact(settings: Settings, *, instruments: RedactionInstruments) -> Pr
 
 
 def _redact_of(settings: Settings, instruments: RedactionInstruments = UNOBSERVED) -> Callable[[int], Redact]:
-    from processors.redact import Redact  # noqa: PLC0415
-
     @cache
     def redact_of(workspace_id: int) -> Redact:
-        redactor = build_redactor(settings, workspace_id)
-        return Redact(redactor, names=build_names(redactor), instruments=instruments)
+        return _redact_with(build_redactor(settings, workspace_id), instruments)
 
     return redact_of
 
 
+def _redact_with(redactor: Redactor, instruments: RedactionInstruments = UNOBSERVED) -> Redact:
+    from processors.redact import Redact  # noqa: PLC0415
+
+    return Redact(redactor, names=build_names(redactor), instruments=instruments)
+
+
 class TriedText(msgspec.Struct, frozen=True, kw_only=True):
-    """A text after redaction."""
+    """A text after redaction, with what was replaced in it."""
 
     text: str
     entities: Mapping[str, int]
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What redaction makes of texts."""
+class Trial(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What redaction makes of texts; what ``redact test --json`` prints."""
 
     policy_hash: str
-    texts: Sequence[TriedText]
+    items: Sequence[TriedText]
     entities: Mapping[str, int]
 
 
@@ -226,33 +234,38 @@ def try_on_text(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKS
     _check_policies(settings)
     redactor = build_redactor(settings, workspace_id)
     lines = [text] if text.lstrip().startswith(("{", "[")) else text.splitlines()
-    texts: list[TriedText] = []
-    total: dict[str, int] = {}
-    redacted = [redactor.redact_text(line) for line in lines]
+    redacted: Sequence[Redacted] = [redactor.redact_text(line) for line in lines]
     names = build_names(redactor)
-    for after in redacted if names is None else names.redact_samples(redacted):
-        texts.append(TriedText(text=after.text, entities=after.entities))
-        for entity, count in after.entities.items():
-            total[entity] = total.get(entity, 0) + count
-    return Trial(policy_hash=redactor.policy_hash, texts=texts, entities=total)
+    if names is not None:
+        redacted = names.redact_samples(redacted)
+    return _trial(redactor, [TriedText(text=after.text, entities=after.entities) for after in redacted])
 
 
-def try_on_spans(settings: Settings, spans: Sequence[Span], workspace_id: int = DEFAULT_WORKSPACE_ID) -> Trial:
-    """What the policy makes of spans, as if they were sent now; the texts are the names of those that lose something.
+def try_on_trace(
+    settings: Settings,
+    spans: Sequence[Span],
+    log_records: Sequence[LogRecord],
+    workspace_id: int = DEFAULT_WORKSPACE_ID,
+) -> Trial:
+    """What the policy makes of a trace, as if it were sent now; the texts are the names of spans and events that lose something.
 
     Raises:
         CallerError: see ``try_on_text``.
     """
     _check_policies(settings)
-    redact = _redact_of(settings)(workspace_id)
-    after = redact.process(Batch(workspace_id=workspace_id, spans=spans)).spans
-    lossy = [span for span in after if span.redactions]
+    redactor = build_redactor(settings, workspace_id)
+    batch = Batch(workspace_id=workspace_id, spans=spans, log_records=log_records)
+    after = _redact_with(redactor).process(batch)
+    named = [(span.name, span.redactions) for span in after.spans]
+    named += [(record.name, record.redactions) for record in after.log_records]
+    return _trial(redactor, [TriedText(text=name, entities=entities) for name, entities in named if entities])
+
+
+def _trial(redactor: Redactor, items: Sequence[TriedText]) -> Trial:
     total: dict[str, int] = {}
-    for span in lossy:
-        for entity, count in span.redactions.items():
-            total[entity] = total.get(entity, 0) + count
-    texts = [TriedText(text=span.name, entities=span.redactions) for span in lossy]
-    return Trial(policy_hash=policy_hash(build_policy(settings, workspace_id)), texts=texts, entities=total)
+    for one in items:
+        add_up(total, one.entities)
+    return Trial(policy_hash=redactor.policy_hash, items=items, entities=total)
 
 
 def without_personal_data(settings: Settings, text: str, workspace_id: int = DEFAULT_WORKSPACE_ID) -> str:

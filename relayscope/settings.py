@@ -281,6 +281,7 @@ class RetentionSettings(_Section):
     spans: Age | None = Field(None, description="Spans that started longer ago go, such as `30d`, `12h` or `8w`.")
     log_records: Age | None = Field(None, description="The same for log records, by their time.")
     ai_interactions: Age | None = Field(None, description="The same for AI interactions; by default as long as spans.")
+    decisions: Age | None = Field(None, description="The same for decisions; by default as long as spans.")
     interval_s: float = Field(3600.0, ge=1, description="How often what is too old is removed.")
 
     @property
@@ -293,6 +294,7 @@ class RetentionSettings(_Section):
             "ai_interactions": interactions,
             # The words go with the texts.
             "ai_search": interactions,
+            "decisions": self.decisions or self.spans,
         }
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 

@@ -17,8 +17,8 @@ from tracedata.span import Span
 PICO_PER_UNIT = 10**12
 """Costs are compared and summed as whole 10^-12 of their currency, so that sums are exact."""
 
-Dimension: TypeAlias = Literal["provider", "model", "operation", "user", "session", "agent", "service"]
-DIMENSIONS: Sequence[Dimension] = ("provider", "model", "operation", "user", "session", "agent", "service")
+Dimension: TypeAlias = Literal["provider", "model", "family", "operation", "user", "session", "agent", "service"]
+DIMENSIONS: Sequence[Dimension] = ("provider", "model", "family", "operation", "user", "session", "agent", "service")
 CALLS = tuple(sorted(MODEL_OPERATIONS))
 
 

@@ -103,7 +103,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     ``source`` is ``reported:KEY`` (the attribute that said so), ``computed:VERSION`` (of the price data), ``estimated:VERSION`` (from
     estimated tokens), or empty. ``computed`` is what the price data say, also when a reported amount counts; ``is_discrepant``:
-    the two differ by more than a hundredth. ``price`` names the provider and the model whose prices were taken.
+    the two differ by more than a hundredth. ``computed_by`` is the source that ``computed`` would have beside a reported amount, with the
+    version of the price data. ``price`` names the provider and the model whose prices were taken.
     """
 
     amount: float | None = None
@@ -111,6 +112,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     computed: float | None = None
     is_discrepant: bool = False
+    computed_by: str = ""
     price: str = ""
     lines: Sequence[CostLine] = ()
 

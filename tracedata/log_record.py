@@ -19,7 +19,8 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One log record; an event when ``event_name`` is set, which older senders put in the attribute ``event.name``.
 
     ``trace_id`` has 16 bytes and ``span_id`` 8, or none. ``time_unix_nano`` is 0 when the sender knows only when the record
-    was observed. Receipts of redaction are those of ``Span``.
+    was observed. Receipts of redaction are those of ``Span``. ``ai_trace_id`` is not the sender's: a record without a trace
+    that tells of a call gets it from the AI processor, so that what tells of the same session is found together.
     """
 
     resource: Resource
@@ -38,6 +39,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     redactions: Mapping[str, int] = MappingProxyType({})
     redacted_keys: Mapping[str, Mapping[str, int]] = MappingProxyType({})
     redaction_policy: str = ""
+    ai_trace_id: bytes = b""
 
     @property
     def moment_unix_nano(self) -> int:

@@ -15,6 +15,8 @@ import msgspec
 MAX_PRINTED_CHARS = 65_536
 """Longest text that is tried as Python's print-out of a value: that parser is slow, and hungry."""
 MAX_COUNT = 2**31 - 1
+# Python writes longer numbers only when it is asked to.
+_MAX_BITS = 1_024
 
 _DECODER = msgspec.json.Decoder()
 _UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError, ValueError)
@@ -53,10 +55,25 @@ def _printed(text: str) -> object:
     if len(text) > MAX_PRINTED_CHARS or text.rstrip()[-1:] not in {"}", "]", ")"}:
         return text
     try:
-        opened: object = ast.literal_eval(text)
+        return _as_json(ast.literal_eval(text))
     except _UNPRINTED:
         return text
-    return opened
+
+
+def _as_json(value: object) -> object:
+    """What Python printed in values that JSON has, too: keys are texts, and no text is half a character."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {str(_as_json(key)): _as_json(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(one) for one in value]
+    if isinstance(value, set):
+        # It has another order in every process.
+        return sorted((_as_json(one) for one in value), key=repr)
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return hex(value)
+    return value if value is None or isinstance(value, int | float | bytes) else str(value)
 
 
 def inside(value: object, steps: Sequence[str]) -> object:
@@ -93,7 +110,7 @@ def as_text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int | float):
-        return str(value)
+        return _written(value)
     return ""
 
 
@@ -142,4 +159,12 @@ def printed(value: object) -> str:
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()
     except (TypeError, ValueError, RecursionError, UnicodeError):
+        return _written(value)
+
+
+def _written(value: object) -> str:
+    try:
         return str(value)
+    except (ValueError, RecursionError):
+        # A number of thousands of digits, or what is too deep.
+        return ""

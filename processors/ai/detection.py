@@ -35,6 +35,7 @@ class UsagePaths(msgspec.Struct, frozen=True):
     audio_input: Paths
     audio_output: Paths
     total: Paths
+    estimated: Paths
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -106,7 +107,7 @@ def _keys_of(convention: Convention) -> Iterator[str]:
     for keys in (convention.usage, convention.aggregate):
         yield from (key for bucket in _BUCKETS for key in getattr(keys, bucket))
     for cost in convention.costs:
-        yield from (cost.total, *cost.parts.values())
+        yield from filter(None, (cost.total, cost.currency, *cost.parts.values()))
     for names in convention.parameters.values():
         yield from names
     for source in (source for name in _SOURCES for source in getattr(convention, name)):

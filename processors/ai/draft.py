@@ -131,7 +131,7 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
     if operation is None:
         return None
     is_model = operation in MODEL_OPERATIONS
-    words = said_of_tool(plan, reader) if operation == "tool" else said(plan, reader, operation)
+    words = _words(plan, reader, operation)
     failure = failure_of(
         plan, reader, subject.events, status_code=subject.status_code, status_message=subject.status_message
     )
@@ -181,6 +181,14 @@ def draft_of(subject: Subject, default: OperationName | None = None) -> Draft | 
         words,
         _endpoint(plan, reader) if plan.endpoint else "",
     )
+
+
+def _words(plan: Plan, reader: Reader, operation: OperationName) -> Said:
+    """What was said; nothing when it is too deep to be read: the call was made all the same."""
+    try:
+        return said_of_tool(plan, reader) if operation == "tool" else said(plan, reader, operation)
+    except RecursionError:
+        return NOTHING_SAID
 
 
 def _sessions(plan: Plan, reader: Reader) -> tuple[str, str]:

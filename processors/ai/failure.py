@@ -30,7 +30,7 @@ _BY_CODE: dict[int, ErrorClass] = {
     504: "timeout",
 }
 _CODE = re.compile(
-    r"(?:error code|status[ _]?code|status|http(?:/[\d.]+)?)[\"']?\s*[:= ]\s*[\"']?([45]\d\d)\b", re.IGNORECASE
+    r"(?:error code|status[ _]?code|status|http(?:/[\d.]+)?)[\"']?\s{0,4}[:= ]\s{0,4}[\"']?([45]\d\d)\b", re.IGNORECASE
 )
 _LEADING_CODE = re.compile(r"^\W*([45]\d\d)\b")
 # The first that is found; what is more telling comes first.

@@ -2,7 +2,7 @@
 
 Nested ones do, unless an agent, a tool or the like lies between them, or there are several requests below one. So do those with the
 same id of the response, in whatever traces; but not when one library says twice, beside each other, that it got the same response:
-then ids mean nothing (a cache, or a fake server, answered). What is told of a request as it was on the wire, in a trace of its own,
+then ids mean nothing (a cache, or a fake server, answered). A client and a gateway may use the same library. What is told of a request as it was on the wire, in a trace of its own,
 belongs to the call without an id, of the same service, within whose time it lies.
 """
 
@@ -21,6 +21,8 @@ from tracedata.interaction import OperationName
 _BOUNDARIES: frozenset[OperationName] = frozenset({"tool", "agent", "retriever", "guardrail", "evaluator", "memory"})
 _TEXT_OPERATIONS: frozenset[OperationName] = frozenset({"chat", "completion", "decision"})
 _CLOCK_NS = 2_000_000
+# How far the clocks of two machines may be apart.
+_CLOCKS_NS = 500_000_000
 # Calls that began last before a request on the wire: of more at once, not all are looked at.
 _MAX_PARALLEL = 256
 
@@ -80,7 +82,8 @@ def join_nested(drafts: Sequence[Draft], above: Mapping[int, int], groups: Group
         parts[parent].append(position)
     calls: dict[int, list[int]] = {}
     composed: set[int] = set()
-    for position in sorted(parts, key=lambda one: -_level(one, above)):
+    # In a circle all are as deep, and the order must not be that in which they came.
+    for position in sorted(parts, key=lambda one: (-_level(one, above), _order(drafts[one]))):
         below = _distinct([call for part in parts[position] for call in calls.get(part, [part])], drafts, groups)
         chosen = below[0] if len(below) == 1 else _chosen(drafts[position], below, drafts, groups)
         if chosen is None:
@@ -127,11 +130,12 @@ def _chosen(draft: Draft, below: Sequence[int], drafts: Sequence[Draft], groups:
 
 
 def join_by_response(drafts: Sequence[Draft], groups: Groups) -> None:
-    """Joins calls that have the same id of the response."""
-    by_id: dict[str, list[int]] = defaultdict(list)
+    """Joins calls that have the same id of the response. An answer is either a text, or numbers."""
+    by_id: dict[tuple[str, str], list[int]] = defaultdict(list)
     for position, draft in enumerate(drafts):
         if draft.response_id and draft.is_model:
-            by_id[draft.response_id].append(position)
+            kind = "text" if draft.operation in _TEXT_OPERATIONS else draft.operation
+            by_id[draft.response_id, kind].append(position)
     for positions in by_id.values():
         if len(positions) == 1:
             continue
@@ -143,19 +147,31 @@ def join_by_response(drafts: Sequence[Draft], groups: Groups) -> None:
 
 
 def _is_repeated(positions: Sequence[int], drafts: Sequence[Draft], groups: Groups) -> bool:
-    """Whether one library told of several calls with the same id: of one service, or in traces that have nothing to do with each other.
+    """Whether one library told of several calls with the same id: of one service, or at times that have nothing to do with each other.
 
-    In one trace, it may have told in a service that called a gateway, and in the gateway.
+    It may have told in a service that called a gateway, and in the gateway: in one trace, or, when the gateway begins one of
+    its own, within the time of the call.
     """
     tellers: dict[str, dict[int, Draft]] = defaultdict(dict)
     for position in positions:
         draft, group = drafts[position], groups.find(position)
         told = tellers[draft.scope]
         for other, first in told.items():
-            if other != group and (first.service == draft.service or first.trace_id != draft.trace_id):
+            if other != group and not _may_be_passed_on(first, draft):
                 return True
         told.setdefault(group, draft)
     return False
+
+
+def _may_be_passed_on(one: Draft, other: Draft) -> bool:
+    if one.service == other.service:
+        return False
+    return one.trace_id == other.trace_id or _is_within(one, other) or _is_within(other, one)
+
+
+def _is_within(inner: Draft, outer: Draft) -> bool:
+    """Whether one lies within the time of the other, by the clocks of two machines."""
+    return outer.start - _CLOCKS_NS <= inner.start and inner.end <= outer.end + _CLOCKS_NS
 
 
 def join_by_time(drafts: Sequence[Draft], groups: Groups) -> None:

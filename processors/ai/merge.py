@@ -67,11 +67,11 @@ def _usage(ordered: Sequence[tuple[Draft, int]]) -> Usage:
     return usage
 
 
-def _exactness(one: tuple[Draft, int]) -> tuple[bool, bool, bool, int, int, bytes]:
+def _exactness(one: tuple[Draft, int]) -> tuple[bool, bool, bool, bool, int, int, bytes]:
     draft, depth = one
     usage = draft.usage
     is_complete = usage.reported_input is not None and usage.reported_output is not None
-    return is_complete, draft.is_transport, draft.is_span, depth, detail(usage), draft.key
+    return not usage.is_estimated, is_complete, draft.is_transport, draft.is_span, depth, detail(usage), draft.key
 
 
 def _fill(primary: Draft, other: Draft) -> None:

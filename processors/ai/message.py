@@ -246,11 +246,17 @@ _PLAIN_KEYS = frozenset({"role", "parts", "name", "finish_reason"})
 
 def _unwrapped(raw: Mapping[str, object]) -> Mapping[str, object]:
     """A message without what serialises it, or the choice that it is."""
-    for key in ("message", "kwargs", "document", "embedding"):
+    while (inner := _first_map(raw, "message", "kwargs", "document", "embedding")) is not None:
+        raw = inner
+    return raw
+
+
+def _first_map(raw: Mapping[str, object], *keys: str) -> Mapping[str, object] | None:
+    for key in keys:
         inner = raw.get(key)
         if isinstance(inner, Mapping):
-            return _unwrapped(inner)
-    return raw
+            return inner
+    return None
 
 
 def _whole(raw: object) -> tuple[Part, ...]:

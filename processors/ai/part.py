@@ -65,17 +65,17 @@ _CONTENT_KEYS = frozenset({"content", "data", "bytes", "b64_json", "file_data", 
 _BINARY_SIGNS = frozenset({"mime_type", "mimeType", "media_type", "mediaType", "modality", "format"})
 
 
-def parts_of(value: object) -> Iterator[Part]:
-    """The parts of a content: a text, a list of parts, or one part."""
+def parts_of(value: object, depth: int = 0) -> Iterator[Part]:
+    """The parts of a content: a text, a list of parts, or one part. Lists in lists are one, as far as that is sensible."""
     if value is None or value == "":
         return
     if isinstance(value, str):
         yield from _parts_of_text(value)
     elif is_array(value):
         for one in value:
-            yield from _parts_of_item(one)
+            yield from _parts_of_item(one, depth)
     else:
-        yield from _parts_of_item(value)
+        yield from _parts_of_item(value, depth)
 
 
 def _parts_of_text(text: str) -> Iterator[Part]:
@@ -95,14 +95,14 @@ def _looks_like_part(item: Mapping[str, object]) -> bool:
     return len(item) == 1 and not _KEYS.keys().isdisjoint(item)
 
 
-def _parts_of_item(item: object) -> Iterator[Part]:
+def _parts_of_item(item: object, depth: int) -> Iterator[Part]:
     if isinstance(item, str):
         if item:
             yield Part(type="text", text=item)
     elif isinstance(item, Mapping):
         yield part_of(item)
-    elif is_array(item):
-        yield from parts_of(item)
+    elif is_array(item) and depth < _MAX_DEPTH:
+        yield from parts_of(item, depth + 1)
     elif item is not None:
         yield Part(type="text", text=printed(item))
 
@@ -123,7 +123,11 @@ def part_of(item: Mapping[str, object]) -> Part:
         ):
             kind = "tool_call"
     maker = _MAKERS.get(kind or "")
-    return maker(item, kind or "") if maker else _other(item, said or "unknown")
+    try:
+        return maker(item, kind or "") if maker else _other(item, said or "unknown")
+    except RecursionError:
+        # Parts in parts in parts: what is so deep is nobody's text, and no reason to lose what stands beside it.
+        return Part(type=kind or said or "unknown")
 
 
 def _unwrapped(item: Mapping[str, object]) -> Mapping[str, object]:

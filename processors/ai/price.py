@@ -15,11 +15,9 @@ from typing import TypeAlias
 from processors.ai.price_book import Call, PriceBook
 from processors.ai.price_overlay import NO_OVERLAY, Overlay
 from processors.ai.price_rate import BUCKETS, Counts, Rate, RateDay, counts_of, input_of, plain_text
-from processors.ai.reported import Reported
+from processors.ai.reported import CURRENCY, Reported
 from storage.api import DEFAULT_WORKSPACE_ID
 from tracedata.interaction import MODEL_OPERATIONS, NO_COST, Cost, CostLine, Interaction
-
-CURRENCY = "USD"
 
 _DAY_NS = 86_400_000_000_000
 # 1970-01-01, as the days of the calendar are counted.
@@ -176,6 +174,7 @@ def _reported(reported: Reported, computed: Cost, *, is_estimated: bool) -> Cost
         amount=reported.amount,
         source=source,
         computed=computed.computed,
+        computed_by=computed.source,
         is_discrepant=not is_estimated and _differ(reported.amount, computed.computed),
         price=computed.price,
         lines=computed.lines,

@@ -66,7 +66,7 @@ def told_of(records: Iterable[LogRecord]) -> Sequence[Told]:
         name = name_of(record)
         meaning = MEANINGS.get(name)
         if meaning is not None and _is_meant(record, meaning):
-            told = Told(record, name, meaning, _digest(record, name))
+            told = Told(record, name, meaning, digest_of(record, name))
             found.setdefault(told.digest, told)
     return sorted(found.values(), key=lambda told: (told.record.moment_unix_nano, told.digest))
 
@@ -79,13 +79,27 @@ def _is_meant(record: LogRecord, meaning: Meaning) -> bool:
     return str(value).lower() == wanted
 
 
-def _digest(record: LogRecord, name: str) -> bytes:
+def digest_of(record: LogRecord, name: str) -> bytes:
+    """The same for the same record, however often it comes: 16 bytes."""
     said = [record.trace_id, record.span_id, record.moment_unix_nano, name, record.body, dict(record.attributes)]
     try:
         encoded = _ENCODER.encode(said)
     except (TypeError, ValueError, RecursionError):
         encoded = repr(said).encode(errors="replace")
     return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
+def ai_trace_id_of(record: LogRecord) -> bytes:
+    """The trace id of what a record without a trace tells of, which is that of its session; no bytes when it tells of nothing."""
+    told = told_of([record])
+    return _trace_id(told[0]) if told else b""
+
+
+def _trace_id(one: Told) -> bytes:
+    record = one.record
+    if record.trace_id or record.ai_trace_id:
+        return record.trace_id or record.ai_trace_id
+    return hashlib.blake2b(_session(one).encode(errors="replace") or one.digest, digest_size=16).digest()
 
 
 def tellings(told: Sequence[Told]) -> Sequence[Telling]:
@@ -160,12 +174,10 @@ def _subject(together: Sequence[Told]) -> Subject:
     record = together[0].record
     is_alone = together[0].meaning.kind in _ALONE
     whole = hashlib.blake2b(b"".join(one.digest for one in together), digest_size=16).digest()
-    session = _session(together[0]) if not record.trace_id else ""
-    trace_id = record.trace_id or hashlib.blake2b(session.encode(errors="replace") or whole, digest_size=16).digest()
     moments = [one.record.moment_unix_nano for one in together]
     return Subject(
         key=record.trace_id + record.span_id if record.trace_id and record.span_id else b"",
-        trace_id=trace_id,
+        trace_id=_trace_id(together[0]),
         span_id=whole[:8],
         parent_span_id=record.span_id,
         start=_start(record, min(moments)) if is_alone else min(moments),

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+CURRENCY = "USD"
+"""Of amounts of which nothing else is said."""
+
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """An amount as reported in ``currency`` by the attribute ``key``; ``lines`` are amounts of its parts by bucket, as far as told.
@@ -14,6 +17,6 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     amount: float
-    currency: str = "USD"
+    currency: str = CURRENCY
     key: str = ""
     lines: Mapping[str, float] = msgspec.field(default_factory=dict[str, float])

@@ -38,12 +38,19 @@ def _usage(plan: Plan, paths: UsagePaths, reader: Reader, *, is_embedding: bool)
     written_1h = reader.count(paths.cache_write_1h) if paths.cache_write_1h else None
     written = reader.count(paths.cache_write) if paths.cache_write else None
     if written is None and (written_5m is not None or written_1h is not None):
-        written = (written_5m or 0) + (written_1h or 0)
+        written = 0
+    if written is not None:
+        # Some count zero where only one of the lifetimes was told of.
+        written = max(written, (written_5m or 0) + (written_1h or 0))
     heard = reader.count(paths.audio_input) if paths.audio_input else None
     thought = reader.count(paths.reasoning) if paths.reasoning else None
     spoken = reader.count(paths.audio_output) if paths.audio_output else None
     cached = (read or 0) + (written or 0)
-    basis = _basis(plan, input_, output, cached, total)
+    special, both = (thought or 0) + (spoken or 0), (input_ or 0) + (output or 0)
+    is_beside = special > 0 and total == both + special
+    # What a total has besides input and output is told once: it was not the cache's.
+    basis = _basis(plan, input_, output, cached, None if is_beside else total)
+    is_beside = is_beside or (special > 0 and basis == "exclusive" and total == both + cached + special)
     fresh = input_
     if input_ is not None and basis == "inclusive":
         heard = None if heard is None else min(heard, input_ - cached)
@@ -55,12 +62,13 @@ def _usage(plan: Plan, paths: UsagePaths, reader: Reader, *, is_embedding: bool)
         cache_write_5m=written_5m,
         cache_write_1h=written_1h,
         audio_input=heard,
-        output=_written(plan, output, (thought or 0) + (spoken or 0), basis, total, input_),
+        output=output if is_beside else _written(plan, output, special, basis, total, input_),
         reasoning=thought,
         audio_output=spoken,
         reported_input=input_,
         reported_output=output,
         basis=basis if input_ is not None else "",
+        is_estimated=bool(paths.estimated and reader.truth(paths.estimated)),
     )
 
 

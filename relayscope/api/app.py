@@ -10,12 +10,27 @@ from fastapi import FastAPI
 from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
-from relayscope.api.rest import health, interactions, redaction, services, submissions, trace_queries, traces
+from relayscope.api.rest import (
+    decision_submissions,
+    decisions,
+    health,
+    interactions,
+    redaction,
+    replay,
+    rules,
+    services,
+    submissions,
+    trace_queries,
+    traces,
+)
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from storage.api import SpanReader
+from storage.decision_reader import DecisionReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
+from storage.replay import ReplayReader
+from storage.rule_set import RuleSets
 from storage.trace_query import TraceQueryReader
 from tracedata import Consumer
 
@@ -36,11 +51,20 @@ class AiAccess(NamedTuple):
 
     ``conversation`` makes messages of spans and log records; without it, messages are the texts that interactions hold.
     ``consumer`` takes what is submitted, limits, redacts and stores it; without one, nothing can be submitted.
+    ``decisions`` reads decisions; without it, they have no endpoints.
     """
 
     reader: InteractionStore
     conversation: interactions.ConversationOf | None = None
     consumer: Consumer | None = None
+    decisions: DecisionReader | None = None
+
+
+class ReplayAccess(NamedTuple):
+    """What replay stands on: recorded decisions, and the rule sets that are kept."""
+
+    reader: ReplayReader
+    rule_sets: RuleSets
 
 
 def create_app(
@@ -53,13 +77,14 @@ def create_app(
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
     ai: AiAccess | None = None,
     queries: TraceQueryReader | None = None,
+    replayed: ReplayAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``queries`` those of TraceQL.
+    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -84,6 +109,13 @@ def create_app(
         app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
         if ai.consumer is not None:
             app.include_router(submissions.create_router(ai.consumer, ai.reader))
+            app.include_router(decision_submissions.create_router(ai.consumer))
+    if replayed is not None:
+        # Before what takes any word after /decisions for the id of a trace.
+        app.include_router(replay.create_replay_router(*replayed, clock=clock))
+        app.include_router(rules.create_rules_router(replayed.rule_sets))
+    if ai is not None and ai.decisions is not None:
+        app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())

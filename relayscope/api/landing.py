@@ -12,6 +12,10 @@ _LINKS: Sequence[tuple[str, str]] = (
     ("/api/v1/traces?status=error", "Newest traces with errors"),
     ("/api/v1/traces/services", "Service map"),
     ("/api/v1/services", "Services"),
+    ("/api/v1/ai-interactions", "Newest calls of models"),
+    ("/api/v1/ai-interactions/models", "Models compared"),
+    ("/api/v1/sessions", "Sessions"),
+    ("/api/v1/logs", "Newest log records"),
     ("/api/services", "Services, as Jaeger's clients ask for them"),
     ("/api/v1/telemetry/health", "Health of the store"),
     ("/readyz", "Readiness"),
@@ -37,7 +41,8 @@ code { font-family: ui-monospace, monospace }
 <ul>
 $links
 </ul>
-<p>In a terminal: <code>relayscope traces</code>, <code>relayscope trace ID</code>, <code>relayscope map</code>.
+<p>In a terminal: <code>relayscope traces</code>, <code>relayscope trace ID</code>, <code>relayscope map</code>,
+<code>relayscope interactions list</code>.
 Jaeger and Grafana: use this address as the URL of a Jaeger data source.</p>
 </main>
 </body>

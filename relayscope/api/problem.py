@@ -57,8 +57,7 @@ def problem_response(
     position: QueryPosition | UnsetType = UNSET,
 ) -> Response:
     """An answer that carries a problem."""
-    title = HTTPStatus(status).phrase
-    problem = Problem(type="about:blank", title=title, status=status, detail=detail, position=position)
+    problem = _problem(status, detail, position)
     return Response(
         msgspec.json.encode(problem), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=dict(headers or {})
     )
@@ -73,10 +72,23 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 async def _answer_ours(_request: Request, exc: Exception) -> Response:
+    problem = problem_of(exc)
+    return problem_response(
+        problem.status, problem.detail, headers=_retry_headers(exc), position=problem.position
+    )
+
+
+def problem_of(exc: Exception) -> Problem:
+    """The problem that an error of ours is. One of a family without a status is a bug."""
     for family, status in _STATUSES:
         if isinstance(exc, family):
-            return problem_response(status, str(exc), headers=_retry_headers(exc), position=_position(exc))
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
+            return _problem(status, str(exc), _position(exc))
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
+
+
+def _problem(status: int, detail: str, position: QueryPosition | UnsetType = UNSET) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(type="about:blank", title=title, status=status, detail=detail, position=position)
 
 
 def _position(exc: Exception) -> QueryPosition | UnsetType:
@@ -100,7 +112,8 @@ async def _answer_validation(_request: Request, exc: Exception) -> Response:
 def _sentence(error: Mapping[str, Any]) -> str:
     # ``loc`` begins with where the value was found: ("query", "limit") or ("path", "traceId").
     location: Sequence[object] = error["loc"]
-    name = ".".join(map(str, location[1:])) or str(location[0])
+    # A value of a repeatable parameter has its place, which says nothing to those who wrote a URL.
+    name = ".".join(str(step) for step in location[1:] if not isinstance(step, int)) or str(location[0])
     if error["type"] == "extra_forbidden":
         return f"{name}: unknown query parameter"
     return f"{name}: {error['msg'][:1].lower()}{error['msg'][1:]}"

@@ -39,7 +39,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One turn of each: rows and spans per second, latencies in milliseconds, bytes per stored span.
 
-    ``unredacted`` figures are those of a system that redacts nothing; all others are those of one with the defaults.
+    ``unredacted`` figures are those of a system that redacts nothing, ``unextracted`` ones of a system that makes no AI interactions;
+    all others are those of one with the defaults. ``extraction_ratio`` is the rate with AI interactions by that without.
     ``queryable_ms`` is, of each probe, the time from sending a span to reading it through the API, under the load.
     ``worker_memory_mib`` is the most resident memory that any worker had.
     """
@@ -49,6 +50,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float
     unredacted_spans_per_s: float
     unredacted_ratio: float
+    unextracted_spans_per_s: float
+    extraction_ratio: float
     p50_ms: float
     p99_ms: float
     queryable_ms: list[float]
@@ -69,6 +72,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float
     unredacted_spans_per_s: float
     unredacted_ratio: float
+    unextracted_spans_per_s: float
+    extraction_ratio: float
     queryable_p50_ms: float
     queryable_p99_ms: float
     worker_memory_mib: float
@@ -81,14 +86,16 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
         RelayscopeError: the system cannot start, or a stored count does not equal the acknowledged one.
     """
     started = now()
-    tell("starting two systems in temporary folders, one of which redacts nothing")
+    tell("starting three systems in temporary folders; one redacts nothing, one makes no AI interactions")
     async with (
         fresh_system(workers=plan.workers) as ready,
         fresh_system(workers=plan.workers, redaction=False) as unredacted,
+        fresh_system(workers=plan.workers, extraction=False) as unextracted,
     ):
         rounds = []
         for number in range(plan.rounds):
-            rounds.append(await _round(plan, ready, unredacted, number=number, tell=tell))
+            systems = _Systems(ready=ready, unredacted=unredacted, unextracted=unextracted)
+            rounds.append(await _round(plan, systems, number=number, tell=tell))
             tell(_line(rounds[-1], number=number + 1, of=plan.rounds))
     queryable_ms = [latency for one in rounds for latency in one.queryable_ms]
     return Report(
@@ -101,6 +108,8 @@ async def measure(plan: Plan, *, tell: Callable[[str], None]) -> Report:
         ratio=statistics.median(one.ratio for one in rounds),
         unredacted_spans_per_s=statistics.median(one.unredacted_spans_per_s for one in rounds),
         unredacted_ratio=statistics.median(one.unredacted_ratio for one in rounds),
+        unextracted_spans_per_s=statistics.median(one.unextracted_spans_per_s for one in rounds),
+        extraction_ratio=statistics.median(one.extraction_ratio for one in rounds),
         queryable_p50_ms=percentile(queryable_ms, 0.5),
         queryable_p99_ms=percentile(queryable_ms, 0.99),
         worker_memory_mib=max(one.worker_memory_mib for one in rounds),
@@ -111,12 +120,19 @@ def _line(one: Round, *, number: int, of: int) -> str:
     return (
         f"round {number} of {of}: ceiling {one.ceiling_rows_per_s:,.0f} rows/s, "
         f"ingest {one.ingest_spans_per_s:,.0f} spans/s, "
-        f"ratio {one.ratio:.2f} ({one.unredacted_ratio:.2f} without redaction)"
+        f"ratio {one.ratio:.2f} ({one.unredacted_ratio:.2f} without redaction), "
+        f"{one.extraction_ratio:.2f} of the rate without AI interactions"
     )
 
 
-async def _round(plan: Plan, ready: Ready, unredacted: Ready, *, number: int, tell: Callable[[str], None]) -> Round:
-    seed = plan.seed + 3 * number
+class _Systems(msgspec.Struct, frozen=True, kw_only=True):
+    ready: Ready
+    unredacted: Ready
+    unextracted: Ready
+
+
+async def _round(plan: Plan, systems: _Systems, *, number: int, tell: Callable[[str], None]) -> Round:
+    ready, seed = systems.ready, plan.seed + 4 * number
     tell(f"round {number + 1}: encoding {plan.spans:,} spans for the ceiling")
     ceiling = Ceiling(
         ready.database_url,
@@ -131,15 +147,20 @@ async def _round(plan: Plan, ready: Ready, unredacted: Ready, *, number: int, te
     tell(f"round {number + 1}: encoding and sending {plan.spans:,} other spans")
     watch = _Watch(ready)
     result, bytes_per_span = await _load(plan, ready, seed=seed + 1, watch=watch)
+    tell(f"round {number + 1}: the same without AI interactions")
+    plain, _ = await _load(plan, systems.unextracted, seed=seed + 2, watch=_Watch(systems.unextracted))
     tell(f"round {number + 1}: the same without redaction")
-    bare, _ = await _load(plan, unredacted, seed=seed + 2, watch=_Watch(unredacted))
+    bare, _ = await _load(plan, systems.unredacted, seed=seed + 3, watch=_Watch(systems.unredacted))
     rate, unredacted_rate = result.spans / result.seconds, bare.spans / bare.seconds
+    unextracted_rate = plain.spans / plain.seconds
     return Round(
         ceiling_rows_per_s=ceiling_rate,
         ingest_spans_per_s=rate,
         ratio=rate / ceiling_rate,
         unredacted_spans_per_s=unredacted_rate,
         unredacted_ratio=unredacted_rate / ceiling_rate,
+        unextracted_spans_per_s=unextracted_rate,
+        extraction_ratio=rate / unextracted_rate,
         p50_ms=result.p50_ms,
         p99_ms=result.p99_ms,
         queryable_ms=watch.probe.latencies_ms,

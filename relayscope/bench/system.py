@@ -16,14 +16,17 @@ _ANY_PORT = "127.0.0.1:0"
 
 
 @contextlib.asynccontextmanager
-async def fresh_system(*, workers: int, redaction: bool = True) -> AsyncIterator[Ready]:
-    """An empty system for the time of the block, with the default policy of redaction or with none.
+async def fresh_system(*, workers: int, redaction: bool = True, extraction: bool = True) -> AsyncIterator[Ready]:
+    """An empty system for the time of the block, with the default policy of redaction or with none, with AI interactions or none.
+
+    Without ``extraction``, nothing is made of spans, and what is stored without any stays.
 
     Raises:
         RelayscopeError: the system cannot start.
     """
     with tempfile.TemporaryDirectory(prefix="relayscope-bench-") as folder:
-        async with running_system(_settings(Path(folder), workers=workers, redaction=redaction)) as ready:
+        settings = _settings(Path(folder), workers=workers, redaction=redaction, extraction=extraction)
+        async with running_system(settings) as ready:
             yield ready
 
 
@@ -32,12 +35,12 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _settings(folder: Path, *, workers: int, redaction: bool) -> Settings:
+def _settings(folder: Path, *, workers: int, redaction: bool, extraction: bool) -> Settings:
     protocols = {"grpc": {"endpoint": _ANY_PORT}, "http": {"endpoint": _ANY_PORT}}
     return load_settings(
         flags={
             "receivers": {"otlp": {"protocols": protocols}},
-            "processors": {"redaction": {"enabled": redaction}},
+            "processors": {"redaction": {"enabled": redaction}, "ai": {"enabled": extraction}},
             "storage": {"data_dir": folder, "database_url": None},
             "service": {
                 "http": {"endpoint": _ANY_PORT},

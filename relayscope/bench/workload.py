@@ -1,7 +1,7 @@
 """The benchmark's spans, as export requests in protobuf.
 
-A 12-attribute span of about 520 bytes; every tenth span is an LLM call with prompt and answer, and every tenth of those names
-somebody by address and phone number; traces of 20 spans over five
+A 12-attribute span of about 520 bytes; every tenth span is an LLM call with prompt, answer and a response id of its own, and every
+tenth of those names somebody by address and phone number; traces of 20 spans over five
 services. What repeats is encoded once; ids and times are put in front of it, since protobuf's fields may come in any order.
 
 Spans start within the last second, or, for a store that has been filled for days, anywhere in the days that are asked for.
@@ -25,6 +25,9 @@ _LLM_EVERY = 10
 _PERSONAL_EVERY = 10
 _TEMPLATES_PER_KIND = 40
 _MARK = "relayscope.bench.probe"
+_RESPONSE_ID = "gen_ai.response.id"
+_RESPONSE_ID_BYTES = 12
+_ATTRIBUTE = b"\x4a"
 _LLM_OPERATION = "chat gpt-4.1-mini"
 # trace_id, span_id, parent_span_id, start and end with their field tags: see opentelemetry/proto/trace/v1/trace.proto.
 _HEAD = struct.Struct("<2s16s2s8s2s8scQcQ")
@@ -101,7 +104,7 @@ def _request(dice: random.Random, templates: _Templates, *, size: int, now: int)
             b"\x0a\x10", trace_id, b"\x12\x08", span_id, b"\x22\x08", parent, b"\x39", start, b"\x41", end
         )
         service = dice.choice(SERVICES)
-        body = dice.choice(templates.llm if number % _LLM_EVERY == 0 else templates.plain)
+        body = templates.llm_span(dice) if number % _LLM_EVERY == 0 else dice.choice(templates.plain)
         by_service[service].append(_field(_SPANS_OF_SCOPE, head + body))
         parent = span_id
     return Request(b"".join(_resource_spans(templates, by_service)), size, first)
@@ -123,6 +126,14 @@ class _Templates:
         ]
         self.resources = {service: _resource(service) for service in SERVICES}
         self.scope = ScopeSpans(scope=InstrumentationScope(name="relayscope.bench", version="1")).SerializeToString()
+        (attribute,) = _attributes({_RESPONSE_ID: _response_id(bytes(_RESPONSE_ID_BYTES))})
+        # The value comes last.
+        self._response_id_head = attribute.SerializeToString()[: -2 * _RESPONSE_ID_BYTES]
+
+    def llm_span(self, dice: random.Random) -> bytes:
+        """A call like others, with a response id like no other: whoever gets the same id twice takes the two for one call."""
+        written = dice.randbytes(_RESPONSE_ID_BYTES).hex().encode()
+        return dice.choice(self.llm) + _field(_ATTRIBUTE, self._response_id_head + written)
 
 
 def _resource(service: str) -> bytes:
@@ -159,7 +170,6 @@ def _llm_span(dice: random.Random, *, is_personal: bool) -> Span:
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-4.1-mini",
         "gen_ai.response.model": "gpt-4.1-mini-2025-04-14",
-        "gen_ai.response.id": f"chatcmpl-{dice.randbytes(12).hex()}",
         "gen_ai.request.temperature": 0.2,
         "gen_ai.usage.input_tokens": dice.randrange(50, 900),
         "gen_ai.usage.output_tokens": dice.randrange(20, 600),
@@ -169,6 +179,10 @@ def _llm_span(dice: random.Random, *, is_personal: bool) -> Span:
         "gen_ai.output.messages": _message(dice, role="assistant", words=130, is_personal=False),
     }
     return Span(name=_LLM_OPERATION, kind=Span.SPAN_KIND_CLIENT, attributes=_attributes(attributes))
+
+
+def _response_id(number: bytes) -> str:
+    return f"chatcmpl-{number.hex()}"
 
 
 def _message(dice: random.Random, *, role: str, words: int, is_personal: bool) -> str:

@@ -1,6 +1,7 @@
 """Asks the API, and says in one sentence why it did not answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TypeAlias
@@ -14,6 +15,8 @@ from tracedata import CallerError, NotFoundError, PermanentError, RelayscopeErro
 Parameters: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 
 _TIMEOUT_S = 60.0
+# A stream is silent while the database sums up.
+_STREAM_TIMEOUT_S = 900.0
 _CONNECT_TIMEOUT_S = 5.0
 _MAX_PORT = 65_535
 
@@ -44,26 +47,78 @@ def get(url: str, path: str, parameters: Parameters) -> bytes:
         RetryableError: the server cannot be reached, or cannot answer now.
         PermanentError: anything else.
     """
-    host = _host(url)
     given = {name: value for name, value in parameters.items() if value is not None}
-    timeout = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
+    with _answered(url, "GET", path, params=given) as response:
+        return _read(url, response)
+
+
+def post(url: str, path: str, body: bytes, *, media_type: str) -> bytes:
+    """The body of the answer to ``body``. Raises as ``get`` does."""
+    with _answered(url, "POST", path, content=body, headers={"content-type": media_type}) as response:
+        return _read(url, response)
+
+
+def post_for_lines(url: str, path: str, body: bytes, *, media_type: str, accepted: str) -> Iterator[bytes]:
+    """The lines of the answer to ``body``, as they come. Raises as ``get`` does."""
+    headers = {"content-type": media_type, "accept": accepted}
+    with _answered(url, "POST", path, content=body, headers=headers, read_timeout_s=_STREAM_TIMEOUT_S) as response:
+        try:
+            rest = b""
+            for piece in response.iter_bytes():
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from lines
+        except httpx.HTTPError as exc:
+            raise _no_answer(url, exc) from exc
+
+
+@contextmanager
+def _answered(
+    url: str,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, str | int | Sequence[str]] | None = None,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    read_timeout_s: float = _TIMEOUT_S,
+) -> Iterator[httpx.Response]:
+    """A response whose status is good, and whose body was not read yet."""
+    host = _host(url)
+    timeout = httpx.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
+    with ExitStack() as stack:
+        try:
+            # A proxy of the environment cannot reach this machine's loopback interface.
+            client = stack.enter_context(httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)))
+            address = url.rstrip("/") + path
+            response = stack.enter_context(
+                client.stream(method, address, params=params, content=content, headers=headers)
+            )
+            if response.status_code != HTTPStatus.OK:
+                response.read()
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+            raise _no_url(url) from exc
+        except UnicodeEncodeError as exc:
+            raise CallerError("A parameter is not text in UTF-8.") from exc
+        except httpx.ConnectError as exc:
+            raise RetryableError(
+                f"Nothing answers at {clean(url)}. Start it with `relayscope up`, or give its address with --url."
+            ) from exc
+        except httpx.HTTPError as exc:
+            raise _no_answer(url, exc) from exc
+        if response.status_code != HTTPStatus.OK:
+            raise _failure(url, response)
+        yield response
+
+
+def _read(url: str, response: httpx.Response) -> bytes:
     try:
-        # A proxy of the environment cannot reach this machine's loopback interface.
-        with httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)) as client:
-            response = client.get(url.rstrip("/") + path, params=given)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-        raise _no_url(url) from exc
-    except UnicodeEncodeError as exc:
-        raise CallerError("A parameter is not text in UTF-8.") from exc
-    except httpx.ConnectError as exc:
-        raise RetryableError(
-            f"Nothing answers at {clean(url)}. Start it with `relayscope up`, or give its address with --url."
-        ) from exc
+        return response.read()
     except httpx.HTTPError as exc:
-        raise RetryableError(f"{clean(url)} did not answer properly ({type(exc).__name__}).") from exc
-    if response.status_code != HTTPStatus.OK:
-        raise _failure(url, response)
-    return response.content
+        raise _no_answer(url, exc) from exc
+
+
+def _no_answer(url: str, exc: httpx.HTTPError) -> RetryableError:
+    return RetryableError(f"{clean(url)} did not answer properly ({type(exc).__name__}).")
 
 
 def _failure(url: str, response: httpx.Response) -> RelayscopeError:
@@ -71,7 +126,8 @@ def _failure(url: str, response: httpx.Response) -> RelayscopeError:
         problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
         problem = _Problem()
-    detail = clean(problem.detail)
+    # What is wrong with a rule set has several lines.
+    detail = "\n".join(map(clean, problem.detail.split("\n")))
     if not detail:
         return PermanentError(f"{clean(url)} answered {response.status_code}; is it Relayscope?")
     if response.status_code == HTTPStatus.BAD_REQUEST and problem.position is not None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, get_type_hints
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -16,6 +13,7 @@ import typer
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.cli import reprocess
 from relayscope.cli.client import Parameters
+from relayscope.cli.flags import with_flags
 from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, show
 from relayscope.cli.render.conversation import render_detail, render_session
 from relayscope.cli.render.interactions import (
@@ -60,7 +58,7 @@ class Filters:
     max_tokens: Annotated[int | None, typer.Option(help="Input and output together, at most.")] = None
     min_latency: Annotated[str | None, typer.Option(help=_LATENCY)] = None
     max_latency: Annotated[str | None, typer.Option(help=_LATENCY)] = None
-    trace: Annotated[str | None, typer.Option(help="The id of the trace, in hex.")] = None
+    trace: Annotated[str | None, typer.Option(help="The id of the trace, in hex. Without --start, of any age.")] = None
     start: Start = None
     end: End = None
 
@@ -98,10 +96,10 @@ def register(app: typer.Typer) -> None:
         ("stats", stats),
         ("models", models),
     ):
-        interactions_app.command(name)(with_filters(command))
+        interactions_app.command(name)(with_flags(command, Filters))
     interactions_app.command("show")(show_interaction)
     reprocess.register(interactions_app)
-    sessions_app.command("list")(with_filters(list_sessions))
+    sessions_app.command("list")(with_flags(list_sessions, Filters))
     sessions_app.command("show")(show_session)
     app.add_typer(interactions_app)
     app.add_typer(sessions_app)
@@ -137,7 +135,7 @@ def stats(
     filters: Filters,
     by: Annotated[
         list[str] | None,
-        typer.Option(help="provider, model, operation, user, session, agent or service; may be repeated."),
+        typer.Option(help="provider, model, family, operation, user, session, agent or service; may be repeated."),
     ] = None,
     bucket: Annotated[str | None, typer.Option(help="The length of a time bucket, such as 5m or 1h.")] = None,
     url: Url = DEFAULT_URL,
@@ -146,13 +144,13 @@ def stats(
 ) -> None:
     """Count calls, errors, tokens and costs, with percentiles of latencies."""
     body = ask(url, f"{_INTERACTIONS}/stats", filters.parameters(by=by or None, bucket=bucket, limit=limit))
-    show(body, schema.InteractionStatistics, draw=render_statistics, as_json=as_json)
+    show(body, schema.InteractionStatistics, draw=partial(render_statistics, width=console().width), as_json=as_json)
 
 
 def models(*, filters: Filters, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = None) -> None:
     """Compare models: reliability, latency, speed, tokens and cost."""
     body = ask(url, f"{_INTERACTIONS}/models", filters.parameters(limit=limit))
-    show(body, schema.ModelList, draw=render_models, as_json=as_json)
+    show(body, schema.ModelList, draw=partial(render_models, width=console().width), as_json=as_json)
 
 
 def show_interaction(
@@ -171,7 +169,7 @@ def list_sessions(
 ) -> None:
     """List sessions, the latest first."""
     body = ask(url, _SESSIONS, filters.parameters(limit=limit, cursor=cursor))
-    show(body, schema.SessionList, draw=render_sessions, as_json=as_json)
+    show(body, schema.SessionList, draw=partial(render_sessions, width=console().width), as_json=as_json)
 
 
 def show_session(
@@ -195,32 +193,3 @@ def show_session(
     }
     body = ask(url, f"{_SESSIONS}/{quote(session_id, safe='')}", parameters)
     show(body, schema.SessionDetail, draw=render_session, as_json=as_json)
-
-
-def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command that takes ``filters`` the flags of ``Filters`` in their place."""
-    names = [field.name for field in fields(Filters)]
-
-    @functools.wraps(command)
-    def called(**values: object) -> None:
-        # The values are what typer made of the flags, by name and of the types in the signature.
-        filters = Filters(**{name: values.pop(name) for name in names})  # type: ignore[arg-type]
-        command(filters=filters, **values)
-
-    # typer reads the flags from the signature; a function has no such attribute for the checker until it is set.
-    called.__signature__ = _unfolded(inspect.signature(command, eval_str=True))  # type: ignore[attr-defined]
-    return called
-
-
-def _unfolded(signature: inspect.Signature) -> inspect.Signature:
-    hints = get_type_hints(Filters, include_extras=True)
-    flags = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(Filters)
-    ]
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in signature.parameters.items():
-        parameters += flags if name == "filters" else [parameter]
-    return signature.replace(parameters=parameters)

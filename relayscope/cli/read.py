@@ -24,7 +24,7 @@ from relayscope.cli.render.services import render_services
 from relayscope.cli.render.traces import render_traces
 from relayscope.cli.render.waterfall import MAX_SPANS, waterfall
 from relayscope.invocation import as_called
-from tracedata import CallerError, PermanentError, RelayscopeError
+from tracedata import CallerError, NotFoundError, PermanentError, RelayscopeError
 
 _T = TypeVar("_T")
 
@@ -106,9 +106,41 @@ def trace(
 ) -> None:
     """Draw one trace as a waterfall, and its log records below it."""
     path = f"/api/v1/traces/{quote(trace_id, safe='')}"
-    body = _with_logs(ask(url, path, {}), ask(url, f"{path}/logs", {}))
     width = console().width
+    try:
+        spans = get(url, path, {})
+    except NotFoundError as exc:
+        body = _logs_alone(trace_id, ask(url, f"{path}/logs", {}), missing=exc)
+        show(body, _LogsAlone, draw=lambda answer: _without_spans(answer, width=width), as_json=as_json)
+        return
+    except RelayscopeError as exc:
+        raise _exit(exc) from exc
+    body = _with_logs(spans, ask(url, f"{path}/logs", {}))
     show(body, _LoggedTrace, draw=lambda answer: _logged_trace(answer, width=width, limit=limit), as_json=as_json)
+
+
+class _LogsAlone(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A trace of which there are log records only, as far as that has what a trace has."""
+
+    trace_id: str
+    spans: list[schema.Span]
+    logs: schema.LogRecordList
+
+
+def _logs_alone(trace_id: str, logs: bytes, *, missing: NotFoundError) -> bytes:
+    try:
+        found = msgspec.json.decode(logs, type=schema.LogRecordList)
+    except msgspec.MsgspecError as exc:
+        raise _exit(PermanentError("The server's answer is not what this version expects.")) from exc
+    if not found.items:
+        raise _exit(missing)
+    return msgspec.json.encode(_LogsAlone(trace_id=found.items[0].trace_id or trace_id, spans=[], logs=found))
+
+
+def _without_spans(trace: _LogsAlone, *, width: int) -> RenderableType:
+    times = [int(one.time_unix_nano) or int(one.observed_time_unix_nano) for one in trace.logs.items]
+    title = Text(f"{trace.trace_id}  no span of it is stored")
+    return Group(title, Text(), render_logs(trace.logs, start_ns=min(times), width=width))
 
 
 def _with_logs(trace: bytes, logs: bytes) -> bytes:
@@ -156,6 +188,7 @@ def ask(url: str, path: str, parameters: Parameters) -> bytes:
 
 
 def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:
+    """Prints what ``draw`` makes of an answer; a plain text as it is, however narrow the terminal."""
     if as_json:
         typer.echo(body)
         return
@@ -163,7 +196,11 @@ def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType],
         decoded = msgspec.json.decode(body, type=answer)
     except msgspec.MsgspecError as exc:
         raise _exit(PermanentError("The server's answer is not what this version expects; --json prints it.")) from exc
-    console().print(draw(decoded))
+    drawn = draw(decoded)
+    if isinstance(drawn, str):
+        typer.echo(drawn)
+        return
+    console().print(drawn)
 
 
 def _exit(error: RelayscopeError) -> typer.Exit:

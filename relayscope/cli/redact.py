@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from relayscope.cli import option, redact_stored
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import clean
-from relayscope.cli.stored_trace import stored_spans
+from relayscope.cli.stored_trace import stored_trace
 from relayscope.log import configure_logging
 from relayscope.redaction import (
     Trial,
@@ -27,8 +27,8 @@ from relayscope.redaction import (
     effective_policy,
     revealed,
     rotate_key,
-    try_on_spans,
     try_on_text,
+    try_on_trace,
     without_personal_data,
 )
 from storage.api import DEFAULT_WORKSPACE_ID
@@ -44,21 +44,6 @@ Url = Annotated[
     str,
     typer.Option("--url", envvar="RELAYSCOPE_URL", help="Where the API is, for --trace."),
 ]
-
-
-class _Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One text after redaction, with what was replaced in it."""
-
-    text: str
-    entities: Mapping[str, int]
-
-
-class TrialAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What ``redact test --json`` prints."""
-
-    policy_hash: str
-    items: Sequence[_Sample]
-    entities: Mapping[str, int]
 
 
 Workspace = Annotated[int, typer.Option("--workspace", min=1, help="The workspace whose policy and keys it is.")]
@@ -88,13 +73,12 @@ def try_out(
     if (file is None) == (trace is None):
         raise CallerError("name a file (- for standard input), or a stored trace with --trace")
     if trace is not None:
-        trial = try_on_spans(settings, stored_spans(url, trace), workspace)
+        stored = stored_trace(url, trace)
+        trial = try_on_trace(settings, stored.spans, stored.log_records, workspace)
     else:
         trial = try_on_text(settings, _read(file or _STDIN), workspace)
     if as_json:
-        items = [_Sample(text=one.text, entities=one.entities) for one in trial.texts]
-        answer = TrialAnswer(policy_hash=trial.policy_hash, items=items, entities=trial.entities)
-        typer.echo(msgspec.json.encode(answer))
+        typer.echo(msgspec.json.encode(trial))
         return
     _draw(trial, is_shown=file is not None)
 
@@ -111,7 +95,7 @@ def _read(file: Path) -> str:
 def _draw(trial: Trial, *, is_shown: bool) -> None:
     console = Console(highlight=False)
     if is_shown:
-        for one in trial.texts:
+        for one in trial.items:
             console.print(clean(one.text), markup=False, soft_wrap=True)
         console.print()
     made = table(left=("ENTITY",), right=("VALUES",))
@@ -164,9 +148,7 @@ def reveal(
     configure_logging("warning")
     keys = build_keys(settings)
     values = [revealed(token, keys, workspace) for token in tokens]
-    counts: dict[str, int] = {}
-    for entity, _ in values:
-        counts[entity] = counts.get(entity, 0) + 1
+    counts = Counter(entity for entity, _ in values)
 
     async def record() -> None:
         async with database_of(settings) as dsn:

@@ -76,7 +76,8 @@ def _kept_for(settings: Settings, age: str) -> Settings:
         parse_age(age)
     except ValueError as exc:
         raise CallerError(f"--older-than: {exc}") from exc
-    kept = settings.storage.retention.model_copy(update={"spans": age, "log_records": age, "ai_interactions": age})
+    signals = ("spans", "log_records", "ai_interactions", "decisions")
+    kept = settings.storage.retention.model_copy(update=dict.fromkeys(signals, age))
     return settings.model_copy(update={"storage": settings.storage.model_copy(update={"retention": kept})})
 
 

@@ -1,40 +1,80 @@
-"""A stored trace, read back from the answers of the API as the spans that were sent."""
+"""A stored trace, read back from the answers of the API as the spans and log records that were sent."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
 from relayscope.api.rest import schema
 from relayscope.cli.client import get
-from tracedata import Attributes, Event, Link, PermanentError, Resource, Scope, Span, Value
+from tracedata import Attributes, Event, Link, LogRecord, NotFoundError, PermanentError, Resource, Scope, Span, Value
 
 
-def stored_spans(url: str, trace_id: str) -> Sequence[Span]:
-    """Every span of a trace, page by page, with all that a sender can write.
+class StoredTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is stored of a trace."""
+
+    spans: Sequence[Span]
+    log_records: Sequence[LogRecord]
+
+
+_Page = TypeVar("_Page", schema.SpanList, schema.LogRecordList)
+
+
+def stored_trace(url: str, trace_id: str) -> StoredTrace:
+    """Every span and log record of a trace, page by page, with all that a sender can write.
 
     Raises:
+        NotFoundError: there is neither.
         RelayscopeError: see ``client.get``; or the answer is none of this API.
     """
+    path = f"/api/v1/traces/{quote(trace_id, safe='')}"
+    missing: NotFoundError | None = None
     spans: list[Span] = []
+    try:
+        spans += (_span(one) for page in _pages(url, f"{path}/spans", schema.SpanList) for one in page.items)
+    except NotFoundError as exc:
+        missing = exc
+    pages = _pages(url, f"{path}/logs", schema.LogRecordList)
+    records = [_log_record(one) for page in pages for one in page.items]
+    if missing is not None and not records:
+        raise missing
+    return StoredTrace(spans=spans, log_records=records)
+
+
+def _pages(url: str, path: str, answer: type[_Page]) -> Iterator[_Page]:
     cursor: str | None = None
     while True:
-        body = get(url, f"/api/v1/traces/{trace_id}/spans", {"cursor": cursor})
+        body = get(url, path, {"cursor": cursor})
         try:
-            page = msgspec.json.decode(body, type=schema.SpanList)
+            page = msgspec.json.decode(body, type=answer)
         except msgspec.DecodeError as exc:
             raise PermanentError(f"{url} is no Relayscope: {exc}") from exc
-        spans += map(_span, page.items)
+        yield page
         cursor = page.next_cursor
         if cursor is None:
-            return spans
+            return
+
+
+def _log_record(shown: schema.LogRecord) -> LogRecord:
+    return LogRecord(
+        trace_id=bytes.fromhex(shown.trace_id or ""),
+        span_id=bytes.fromhex(shown.span_id or ""),
+        time_unix_nano=int(shown.time_unix_nano),
+        observed_time_unix_nano=int(shown.observed_time_unix_nano),
+        severity_text=shown.severity_text,
+        event_name=shown.event_name,
+        body=_value(shown.body),
+        attributes=_attributes(shown.attributes),
+        resource=_resource(shown.resource),
+        scope=_scope(shown.scope),
+    )
 
 
 def _span(shown: schema.Span) -> Span:
-    resource, scope = shown.resource, shown.scope
     return Span(
         trace_id=bytes.fromhex(shown.trace_id),
         span_id=bytes.fromhex(shown.span_id),
@@ -52,14 +92,18 @@ def _span(shown: schema.Span) -> Span:
             )
             for link in shown.links
         ],
-        resource=Resource(attributes=_attributes(resource.attributes), schema_url=resource.schema_url),
-        scope=Scope(
-            name=scope.name,
-            version=scope.version,
-            attributes=_attributes(scope.attributes),
-            schema_url=scope.schema_url,
-        ),
+        resource=_resource(shown.resource),
+        scope=_scope(shown.scope),
     )
+
+
+def _resource(shown: schema.Resource) -> Resource:
+    return Resource(attributes=_attributes(shown.attributes), schema_url=shown.schema_url)
+
+
+def _scope(shown: schema.Scope) -> Scope:
+    attributes = _attributes(shown.attributes)
+    return Scope(name=shown.name, version=shown.version, attributes=attributes, schema_url=shown.schema_url)
 
 
 def _attributes(pairs: Iterable[schema.KeyValue]) -> Attributes:

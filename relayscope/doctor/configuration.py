@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from relayscope.doctor.finding import Finding, ok
+from relayscope.doctor.finding import Finding, failed, ok
+from relayscope.price import prepare_prices
 from relayscope.settings import Settings
 from storage.inspection import Inspector
+from tracedata import CallerError
 
 
 def check_settings(settings: Settings, *, config: Path | None, inspector: Inspector) -> Finding:
@@ -16,6 +18,19 @@ def check_settings(settings: Settings, *, config: Path | None, inspector: Inspec
     source = str(config) if config else "no file"
     changes = list(_differences(settings, inspector))
     return ok("settings", f"{source}; {', '.join(changes) or 'all as by default'}")
+
+
+def check_prices(settings: Settings) -> Iterator[Finding]:
+    """Prices of the operator's own, if there are any: `up` does not start with wrong ones."""
+    prices = settings.processors.ai.prices
+    if prices is None or not settings.processors.ai.enabled:
+        return
+    try:
+        prepare_prices(settings)
+    except CallerError as exc:
+        yield failed("prices", str(exc), advice="Correct it: docs/costs.md has an example.")
+        return
+    yield ok("prices", str(prices) if isinstance(prices, Path) else "from the settings")
 
 
 def _differences(settings: Settings, inspector: Inspector) -> Iterator[str]:

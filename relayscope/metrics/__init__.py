@@ -5,12 +5,13 @@ The one room that knows ``prometheus_client``.
 
 from relayscope.metrics.catalogue import CATALOGUE, Metric
 from relayscope.metrics.exposition import Exposition
-from relayscope.metrics.instrument import ApiMetrics, IngestMetrics, SettlementMetrics
+from relayscope.metrics.instrument import ApiMetrics, EnrichMetrics, IngestMetrics, SettlementMetrics
 from relayscope.metrics.share import forget_gauges, share
 
 __all__ = [
     "CATALOGUE",
     "ApiMetrics",
+    "EnrichMetrics",
     "Exposition",
     "IngestMetrics",
     "Metric",

@@ -128,7 +128,22 @@ _METRICS = (
     ),
     Metric(name="relayscope_redaction_cache_misses_total", kind="counter", help="Texts whose redaction was not."),
     Metric(name="relayscope_redaction_cache_bytes", kind="gauge", help="Size of the redacted texts that are known."),
-    # Settling of interactions.
+    # Making and settling of interactions.
+    Metric(
+        name="relayscope_ai_interactions_total",
+        kind="counter",
+        help="Interactions made at once, of traces whose AI spans came with all that is above them.",
+    ),
+    Metric(
+        name="relayscope_ai_deferred_parts_total",
+        kind="counter",
+        help="Parts of traces, and of sessions without one, whose interactions were left to be settled.",
+    ),
+    Metric(
+        name="relayscope_ai_unmapped_total",
+        kind="counter",
+        help="Spans and log records that could not be read: stored, but telling of nothing.",
+    ),
     Metric(
         name="relayscope_ai_traces_settled_total",
         kind="counter",
@@ -138,7 +153,7 @@ _METRICS = (
     Metric(
         name="relayscope_ai_rows_changed_total",
         kind="counter",
-        help="Interactions that were added, removed or replaced by that.",
+        help="Interactions and decisions that were added, removed or replaced by that.",
     ),
     Metric(
         name="relayscope_ai_settlement_lag_seconds",

@@ -162,6 +162,23 @@ class _Group:
         metrics.last_commit.set(time.time())
 
 
+class EnrichMetrics:
+    """``processors.enrich.EnrichInstruments`` as metrics. One instance a registry; by default one of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self.interactions = _counter(registry, "relayscope_ai_interactions_total")
+        self.arrivals = _counter(registry, "relayscope_ai_deferred_parts_total")
+        self.unreadable = _counter(registry, "relayscope_ai_unmapped_total")
+
+    def enriched(self, *, interactions: int, arrivals: int) -> None:
+        self.interactions.inc(interactions)
+        self.arrivals.inc(arrivals)
+
+    def unmapped(self, count: int) -> None:
+        self.unreadable.inc(count)
+
+
 class SettlementMetrics:
     """``storage.interaction.SettlementInstruments`` as metrics. One instance a registry; by default one of its own."""
 

@@ -30,7 +30,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of one trace."""
+    """What is stored of one trace, or of a session without one."""
 
     spans: Sequence[Span] = ()
     log_records: Sequence[LogRecord] = ()
@@ -48,12 +48,16 @@ class TooLargeError(Exception):
 
 
 class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the database holds of some traces. Decoding it takes a while and needs no database: ``traces`` does it."""
+    """What the database holds of some traces. Decoding it takes a while and needs no database: ``traces`` does it.
+
+    ``passed_over`` rows were read too, and tell of nothing.
+    """
 
     span_rows: Sequence[Row]
     log_rows: Sequence[Row]
     resource_rows: Sequence[Row]
     scope_rows: Sequence[Row]
+    passed_over: int = 0
 
     @property
     def rows(self) -> int:
@@ -63,7 +67,7 @@ class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes of what can be large in them."""
-        return sum(map(_size_of, self.span_rows)) + sum(map(_size_of, self.log_rows))
+        return sum(map(size_of, self.span_rows)) + sum(map(size_of, self.log_rows))
 
     def traces(self) -> Mapping[bytes, Evidence]:
         """By trace id. What refers to a resource or scope that is not stored cannot be read, and is left out."""
@@ -76,7 +80,7 @@ class StoredEvidence(msgspec.Struct, frozen=True, kw_only=True):
         records: dict[bytes, list[LogRecord]] = {}
         readable = [row for row in self.log_rows if row.resource_id in resources and row.scope_id in scopes]
         for record in decode_log_records(readable, resources=resources, scopes=scopes):
-            records.setdefault(record.trace_id, []).append(record)
+            records.setdefault(record.trace_id or record.ai_trace_id, []).append(record)
         return {
             trace_id: Evidence(spans=spans.get(trace_id, ()), log_records=records.get(trace_id, ()))
             for trace_id in spans.keys() | records.keys()
@@ -101,7 +105,7 @@ async def read_evidence(
         while part := await _fetched(connection):
             found[name] += part
             count += len(part)
-            size += sum(map(_size_of, part))
+            size += sum(map(size_of, part))
             if count > bounds.rows or size > bounds.size:
                 await connection.execute(_STATEMENTS["close"])
                 raise TooLargeError
@@ -110,8 +114,8 @@ async def read_evidence(
     return StoredEvidence(
         span_rows=found["spans"],
         log_rows=found["log_records"],
-        resource_rows=await _entries(connection, "resources", workspace_id, resource_ids),
-        scope_rows=await _entries(connection, "scopes", workspace_id, scope_ids),
+        resource_rows=await read_entries(connection, "resources", workspace_id, resource_ids),
+        scope_rows=await read_entries(connection, "scopes", workspace_id, scope_ids),
     )
 
 
@@ -120,12 +124,14 @@ async def _fetched(connection: Connection) -> Sequence[Row]:
     return await (await cursor.execute(_STATEMENTS["fetch"])).fetchall()
 
 
-def _size_of(row: Row) -> int:
+def size_of(row: Row) -> int:
+    """Bytes of what can be large in a span or log record."""
     parts = (row.attributes, row.events, row.links) if hasattr(row, "events") else (row.attributes, row.body)
     return sum(len(part) for part in parts if part)
 
 
-async def _entries(connection: Connection, name: str, workspace_id: int, ids: Sequence[int]) -> Sequence[Row]:
+async def read_entries(connection: Connection, name: str, workspace_id: int, ids: Sequence[int]) -> Sequence[Row]:
+    """Entries of a dictionary, ``resources`` or ``scopes``."""
     if not ids:
         return []
     cursor = connection.cursor(binary=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
@@ -33,11 +34,12 @@ from storage.interaction_reader import (
     StatisticsRow,
     StatisticsTable,
 )
-from storage.postgres.interaction_row import MAX_SHORT_CHARS, interaction_of, stored_id
+from storage.postgres.interaction_row import interaction_of
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
 from storage.postgres.reader import decode_spans
 from storage.postgres.statement import load_statements
+from storage.postgres.storable import MAX_SHORT_CHARS, stored_id
 from storage.postgres.stored_part import Row
 from tracedata import CallerError, Interaction
 from tracedata.interaction import MAX_TEXT_CHARS, Usage
@@ -47,9 +49,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000
 _MAX_SOURCES = 1_000
 _HIT_TEXT_CHARS = 300
+# Not not not ...: PostgreSQL can take 32 of them at most.
+_NOTS = re.compile(r"(?<!\w)-(?:\s*-)+")
 # Marks around what was found: private characters, which are taken out of the texts first.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_LEFT, _RIGHT = "\u2039", "\u203a"
+# Control characters are no part of a word, whatever the locale of the database; other ones may be.
+_LEFT, _RIGHT = "\x01", "\x02"
 _HEADLINE = f'StartSel={_OPEN}, StopSel={_CLOSE}, MaxFragments=2, MaxWords=24, MinWords=10, ShortWord=0, FragmentDelimiter=" … "'
 
 
@@ -107,16 +112,17 @@ class PostgresInteractionReader:
     async def search(self, search: InteractionSearch) -> HitPage:
         """See ``InteractionReader``. The index is filled by ``storage.postgres.search_index``."""
         action = "search interactions"
-        (asked,) = await self._pool.fetch(STATEMENTS["has_words"], {"text": search.text}, action=action)
+        text = _NOTS.sub("-", search.text)
+        (asked,) = await self._pool.fetch(STATEMENTS["has_words"], {"text": text}, action=action)
         if not asked.has_words:
             raise CallerError("there is no word in it to look for")
         parameters = {
             **filter_parameters(search.where),
             **_place_parameters(search.after.place if search.after else None),
             "after_rank": search.after.rank if search.after else None,
-            "text": search.text,
+            "text": text,
             "ranked": MAX_RANKED + 1,
-            "marks": f"<>{_OPEN}{_CLOSE}",
+            "marks": f"<>{_OPEN}{_CLOSE}{_LEFT}{_RIGHT}",
             "options": _HEADLINE,
             "text_chars": _HIT_TEXT_CHARS,
             "limit": search.limit + 1,
@@ -363,7 +369,8 @@ def _session(row: Row) -> Session:
 
 
 def _source_ids(interaction: Interaction) -> dict[str, object]:
-    pairs = {(source.trace_id, source.span_id) for source in interaction.sources}
+    # What has no ids is not looked up by them: everybody's records without a trace have the same, none.
+    pairs = {(source.trace_id, source.span_id) for source in interaction.sources if source.trace_id and source.span_id}
     pairs.add((interaction.trace_id, interaction.span_id))
     return {"trace_ids": [trace_id for trace_id, _ in pairs], "span_ids": [span_id for _, span_id in pairs]}
 

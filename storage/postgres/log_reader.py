@@ -101,6 +101,7 @@ def _log_record(row: Row, *, resource: Resource, scope: Scope) -> LogRecord:
         redactions=receipt.entities,
         redacted_keys=receipt.keys,
         redaction_policy=receipt.policy,
+        ai_trace_id=row.ai_trace_id or b"",
     )
 
 

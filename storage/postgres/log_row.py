@@ -33,6 +33,7 @@ LOG_RECORD_COLUMNS = (
     "body",
     "attributes",
     "redactions",
+    "ai_trace_id",
 )
 
 _WORKSPACE = struct.Struct("!hii")
@@ -43,7 +44,7 @@ _LENGTH = struct.Struct("!i")
 
 
 def encode_log_row(record: LogRecord, origin: Origin) -> bytes:
-    """One row in the order of ``LOG_RECORD_COLUMNS``. Its fingerprint covers everything else in it but the last column."""
+    """One row in the order of ``LOG_RECORD_COLUMNS``. Its fingerprint covers everything that the sender sent: all else but the last two."""
     time_us, time_ns = divmod(record.moment_unix_nano, 1000)
     has_time = record.time_unix_nano != 0
     observed = record.observed_time_unix_nano if has_time else 0
@@ -84,7 +85,8 @@ def encode_log_row(record: LogRecord, origin: Origin) -> bytes:
     digest = blake2b(identity, digest_size=8)
     digest.update(body)
     receipt = jsonb_field(encode_receipt(record)) if record.redactions else NULL
-    return identity + digest.digest() + body + receipt
+    place = _id_field(record.ai_trace_id) if record.ai_trace_id else NULL
+    return identity + digest.digest() + body + receipt + place
 
 
 def _id_field(one: bytes) -> bytes:

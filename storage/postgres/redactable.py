@@ -32,9 +32,13 @@ class _Decode(Protocol[_Item_co]):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a row: what it is now, its encoding, the entries that it needs; what was replaced, by entity."""
+    """What becomes of a row: its encoding, the entries that it needs; what was replaced, by entity.
+
+    ``trace_id`` is that of the interactions that may be made of it; no bytes when there can be none.
+    """
 
     workspace_id: int
+    trace_id: bytes
     encoded: bytes
     entries: Entries
     entities: Mapping[str, int]
@@ -80,8 +84,20 @@ class Redactable(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
             entries = Entries()
             entries.add_origin(told.resource, told.scope, origin)
             self.add_entries(entries, told, origin)
-            changes.append(Change(workspace_id=workspace_id, encoded=row, entries=entries, entities=new.redactions))
+            changes.append(
+                Change(
+                    workspace_id=workspace_id,
+                    trace_id=_trace_of(told),
+                    encoded=row,
+                    entries=entries,
+                    entities=new.redactions,
+                )
+            )
         return changes
+
+
+def _trace_of(item: Span | LogRecord) -> bytes:
+    return item.trace_id or (item.ai_trace_id if isinstance(item, LogRecord) else b"")
 
 
 def _redacted_spans(processor: Processor, workspace_id: int, spans: Sequence[Span]) -> Sequence[Span]:

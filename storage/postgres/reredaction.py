@@ -25,7 +25,7 @@ from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
-from storage.postgres.parcel import INTERACTION_TABLE
+from storage.postgres.product import PRODUCTS
 from storage.postgres.read_pool import configure_reading
 from storage.postgres.redactable import REDACTABLE, Change, Redactable
 from storage.postgres.statement import load_statements
@@ -205,7 +205,7 @@ class Reredaction:
             # What retention has removed meanwhile, or what has moved to a partition of its own, is not put back.
             if there:
                 changed = [page.changed[identity] for identity in there]
-                arrivals = _arrivals(changed, there)
+                arrivals = _arrivals(changed)
                 await insert_rows(connection, {kind.table: [one.encoded for one in changed], ARRIVAL_TABLE: arrivals})
             counts = Counter[str]()
             for identity in there:
@@ -226,7 +226,7 @@ class Reredaction:
                 await _vacuum(connection, row.partition)
                 vacuumed.append(row.partition)
             await connection.execute(_STATEMENTS["vacuumed"], {"run": run, "partition": row.partition})
-        for name in (*DICTIONARIES, INTERACTION_TABLE.name):
+        for name in (*DICTIONARIES, *(product.table.name for product in PRODUCTS)):
             await _vacuum(connection, name)
         await connection.execute(_STATEMENTS["analyze"])
         return vacuumed
@@ -263,12 +263,12 @@ async def _despite_conflicts(step: Callable[[], Awaitable[Any]]) -> Any:  # noqa
     raise RetryableError("the database is too busy; run the command again, and it goes on from here")
 
 
-def _arrivals(changed: Sequence[Change], identities: Sequence[Identity]) -> list[bytes]:
+def _arrivals(changed: Sequence[Change]) -> list[bytes]:
     """What was made of the changed rows, by whatever trace it is told, is to be made anew."""
     traces: dict[int, set[bytes]] = {}
-    for change, (trace_id, *_) in zip(changed, identities, strict=True):
-        if trace_id:
-            traces.setdefault(change.workspace_id, set()).add(trace_id)
+    for change in changed:
+        if change.trace_id:
+            traces.setdefault(change.workspace_id, set()).add(change.trace_id)
     return [
         row
         for workspace_id, trace_ids in traces.items()

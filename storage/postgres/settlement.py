@@ -1,4 +1,4 @@
-"""Settles interactions that could not be told of when their spans came: traces that came in parts, and calls that several traces tell of.
+"""Settles what could not be told of when spans came: traces that came in parts, and calls that several traces tell of.
 
 One process does it for all that share a database: whoever holds a session's advisory lock, as in ``maintenance``. What has to
 be settled is noted in the database by those who store it, and removed in the transaction that settles it, so nothing is
@@ -20,7 +20,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import namedtuple_row
 
-from storage.interaction import MapOf, SettlementInstruments
+from storage.derivation import DeriveOf, Relevance
+from storage.interaction import SettlementInstruments
 from storage.postgres.connection import write_times_plainly
 from storage.postgres.error import describe, place_of, translated
 from storage.postgres.evidence import Bounds
@@ -42,14 +43,15 @@ Connection = AsyncConnection[Any]
 class SettlementConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How often is looked for work, and how much is read at a time.
 
-    ``recheck_s`` is how long after a trace began to wait it is looked at once more, when every writer that had begun before
-    has ended; ``patience_s`` is how long a trace waits at most. ``retry_s`` is the pause of who does not lead.
+    ``soon_s`` and ``recheck_s`` are how long after a trace began to wait it is looked at once more, when every writer that had
+    begun before has ended: soon, and again in case that our own commit took longer than that. ``patience_s`` is how long a trace waits at most. ``retry_s`` is the pause of who does not lead.
     """
 
     dsn: str
     partition_width: Width = "day"
     poll_s: float = 0.5
     idle_s: float = 1.0
+    soon_s: float = 1.0
     recheck_s: float = 15.0
     patience_s: float = 86_400.0
     retry_s: float = 5.0
@@ -80,13 +82,15 @@ class Settlement:
     def __init__(
         self,
         config: SettlementConfig,
-        map_of: MapOf,
+        derive_of: DeriveOf,
         *,
+        relevance: Relevance | None = None,
         instruments: SettlementInstruments | None = None,
         on_round: Callable[[bool], None] | None = None,
     ) -> None:
         self._config = config
-        self._map_of = map_of
+        self._derive_of = derive_of
+        self._relevance = relevance
         self._instruments = instruments or Unobserved()
         self._on_round = on_round
         self._task: asyncio.Task[None] | None = None
@@ -141,11 +145,12 @@ class Settlement:
             await asyncio.sleep(self._config.retry_s)
 
     def _settler(self, executor: ThreadPoolExecutor) -> Settler:
-        remapper = Remapper(self._map_of, executor=executor, bounds=self._config.bounds)
+        remapper = Remapper(self._derive_of, executor=executor, bounds=self._config.bounds, relevance=self._relevance)
         return Settler(
             remapper,
             instruments=self._instruments,
             partition_width=self._config.partition_width,
+            soon_s=self._config.soon_s,
             recheck_s=self._config.recheck_s,
             patience_s=self._config.patience_s,
         )

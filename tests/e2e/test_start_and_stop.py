@@ -13,6 +13,7 @@ import pytest
 from tests.support.canonical import same_spans
 from tests.support.exporter import Exporter, Transport
 from tests.support.factory import full_span
+from tests.support.invocation import invoke
 from tests.support.rest_answer import spans_of_trace
 from tests.support.system import ANY_PORTS, System, is_alive, run
 from tests.support.waiting import wait_until
@@ -129,7 +130,7 @@ def test_a_host_that_is_not_ours(data_folder: Path, host: str, said: str) -> Non
 
 
 def test_a_port_that_is_none() -> None:
-    result = run("up", "--http-port", "99999")
+    result = invoke("up", "--http-port", "99999")
 
     assert result.returncode == 2
     assert "--http-port" in result.stderr
@@ -190,7 +191,7 @@ def test_a_database_that_does_not_answer() -> None:
 
 @pytest.mark.parametrize("command", ["up", "demo", "migrate", "retention"])
 def test_a_database_url_that_is_empty(command: str) -> None:
-    result = run(command, "--database-url", "")
+    result = invoke(command, "--database-url", "")
 
     assert result.returncode == 2
     assert "storage.database_url" in _sentence(result.stderr)
@@ -198,7 +199,7 @@ def test_a_database_url_that_is_empty(command: str) -> None:
 
 
 def test_a_demo_that_goes_on_has_no_json() -> None:
-    result = run("demo", "--json", *ANY_PORTS)
+    result = invoke("demo", "--json", *ANY_PORTS)
 
     assert result.returncode == 2
     assert "--once" in _sentence(result.stderr)
@@ -207,7 +208,7 @@ def test_a_demo_that_goes_on_has_no_json() -> None:
 @pytest.mark.parametrize("command", ["up", "migrate"])
 @pytest.mark.parametrize("url", ["s3cret", "postgresql://u:pa@s3cret@nohost/x", "postgresql://u:p@host:s3cret/x"])
 def test_a_database_url_that_is_none(command: str, url: str) -> None:
-    result = run(command, "--database-url", url)
+    result = invoke(command, "--database-url", url)
 
     assert result.returncode == 2
     assert "%40" in _sentence(result.stderr)
@@ -227,7 +228,7 @@ def test_a_wrong_configuration(data_folder: Path, config: str, named: str) -> No
     path = data_folder / "config.yaml"
     path.write_text(config)
 
-    result = run("up", "--config", str(path))
+    result = invoke("up", "--config", str(path))
 
     assert result.returncode == 2
     assert named in _sentence(result.stderr)
@@ -239,7 +240,7 @@ def test_a_configuration_that_is_not_there(data_folder: Path) -> None:
     # Brackets are markup to the terminal library, and an ordinary part of a name to everyone else.
     path = data_folder / "[bold]no[/red].yaml"
 
-    result = run("up", "--config", str(path))
+    result = invoke("up", "--config", str(path))
 
     assert result.returncode == 2
     assert str(path) in _sentence(result.stderr)

@@ -65,6 +65,7 @@ def full_interaction(**fields: Any) -> Interaction:  # noqa: ANN401 - the fields
             currency="EUR",
             source="reported:gen_ai.usage.cost",
             computed=0.02,
+            computed_by="computed:genai-prices-1",
             is_discrepant=True,
             price="openai/gpt-4o",
             lines=(CostLine(bucket="input", tokens=1, per_million="2.5", amount="0.0000025"),),

@@ -12,6 +12,7 @@ from tracedata.interaction import Interaction
 
 START_NS = BASE_US * 1_000
 RESOURCE = Resource(attributes={"service.name": "assistant"})
+GATEWAY = Resource(attributes={"service.name": "gateway"})
 CHAT: Mapping[str, Value] = {
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": "openai",

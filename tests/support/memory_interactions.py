@@ -54,6 +54,7 @@ _BUCKETS = (
 _VALUES: Mapping[Dimension, Callable[[Interaction], str]] = {
     "provider": lambda one: one.provider,
     "model": lambda one: one.model,
+    "family": lambda one: one.model_family,
     "operation": lambda one: one.operation,
     "user": lambda one: one.user_id,
     "session": lambda one: one.session_id,

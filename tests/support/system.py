@@ -19,6 +19,8 @@ from tests.support.repository import ROOT
 from tests.support.waiting import wait_until
 
 _MAIN = "from relayscope.entry import main; main()"
+# COLUMNS is set for tests that run beside others, and would cut what is printed.
+_SETTINGS = ("RELAYSCOPE_", "OTEL_", "COLUMNS")
 _START_TIMEOUT_S = 60.0
 _COMMAND_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 25.0
@@ -30,8 +32,8 @@ ANY_PORTS = tuple(
 
 
 def environment() -> dict[str, str]:
-    """Ours without what would configure Relayscope or the SDK, and with this checkout before anything installed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RELAYSCOPE_", "OTEL_"))}
+    """Ours without what would configure Relayscope, the SDK or a terminal, and with this checkout before anything installed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 

@@ -16,5 +16,8 @@ CONVENTION = Convention(
     # Zero when nothing was streamed.
     first_token=(Moment("gen_ai.server.time_to_first_token", "s"),),
     usage=UsageKeys(cache_read=("gen_ai.usage.cache.read_input_tokens",)),
-    costs=(CostKeys(total="gen_ai.usage.cost"), CostKeys(total="coding_agent.session.cost_usd")),
+    costs=(
+        CostKeys(total="gen_ai.usage.cost", currency="gen_ai.usage.cost.currency"),
+        CostKeys(total="coding_agent.session.cost_usd"),
+    ),
 )

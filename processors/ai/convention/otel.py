@@ -34,6 +34,7 @@ OPERATIONS: dict[str, OperationName] = {
     "run_guardrail": "guardrail",
     "execute_guardrail": "guardrail",
     "moderation": "guardrail",
+    "evaluate": "evaluator",
     "create_memory": "memory",
     "search_memory": "memory",
     "update_memory": "memory",
@@ -42,6 +43,7 @@ OPERATIONS: dict[str, OperationName] = {
     "*_memory": "memory",
     "*_memory_store": "memory",
     "llm_request": "chat",
+    "other": "other",
     "image": "other",
     "image_generation": "other",
     "audio": "other",
@@ -52,6 +54,8 @@ OPERATIONS: dict[str, OperationName] = {
 CONVENTION = Convention(
     name="otel",
     title="OpenTelemetry GenAI, 1.37 and newer",
+    # What is posted to our own API, whose costs would pass for OpenLIT's.
+    scopes=("relayscope.ai-interactions",),
     markers=("gen_ai.provider.name",),
     relevant_prefixes=("gen_ai.",),
     operations=(Choice("gen_ai.operation.name", OPERATIONS),),
@@ -101,6 +105,8 @@ CONVENTION = Convention(
         audio_input=("gen_ai.usage.audio.input_tokens", "gen_ai.usage.input_audio_tokens"),
         audio_output=("gen_ai.usage.audio.output_tokens", "gen_ai.usage.output_audio_tokens"),
         total=("gen_ai.usage.total_tokens",),
+        # Nobody else has a word for it.
+        estimated=("relayscope.usage.is_estimated",),
     ),
     parameters={
         "temperature": ("gen_ai.request.temperature",),

@@ -45,7 +45,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class UsageKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys of the buckets of ``Usage``, as reported."""
+    """Keys of the buckets of ``Usage``, as reported; ``estimated`` say whether they were counted from the text."""
 
     input: Keys = ()
     output: Keys = ()
@@ -57,12 +57,17 @@ class UsageKeys(msgspec.Struct, frozen=True, kw_only=True):
     audio_input: Keys = ()
     audio_output: Keys = ()
     total: Keys = ()
+    estimated: Keys = ()
 
 
 class CostKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys of a cost as reported: its ``total``, and by bucket what is known of its ``parts``; a total may be the sum of them."""
+    """Keys of a cost as reported: its ``total``, and by bucket what is known of its ``parts``; a total may be the sum of them.
+
+    ``currency`` is the key of the three letters of its currency; without, it is US dollars.
+    """
 
     total: str
+    currency: str = ""
     parts: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     is_sum: bool = False
 

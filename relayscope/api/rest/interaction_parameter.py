@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias, get_args
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from query.cursor import decode_hit_cursor, decode_interaction_cursor, decode_session_cursor
@@ -31,7 +32,7 @@ _MAX_BUCKETS = 10_000
 _MAX_COST = Decimal(1_000_000)
 _MAX_TOKENS = 2**40
 
-Operation: TypeAlias = OperationName | Literal["all"]
+Operation: TypeAlias = Literal[OperationName, "all"]
 Cost: TypeAlias = Annotated[Decimal, Field(ge=0, le=_MAX_COST, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=_MAX_TOKENS)]
 
@@ -60,7 +61,7 @@ class FilterParameters(WindowParameters):
     max_tokens: Count | None = Field(None, description="Of input and output together; the bound is included.")
     min_latency: Text | None = Field(None, description=DURATION, examples=["500ms"])
     max_latency: Text | None = Field(None, description=DURATION, examples=["10s"])
-    trace_id: Text | None = Field(None, description="1 to 32 hex digits.")
+    trace_id: Text | None = Field(None, description="1 to 32 hex digits. Without `start`, of any age.")
 
     def where(self, *, workspace_id: int, now_ns: int) -> InteractionFilter:
         """The filter for the store.
@@ -68,7 +69,9 @@ class FilterParameters(WindowParameters):
         Raises:
             CallerError: a parameter cannot be read; the message begins with its name.
         """
-        start_us, end_us = self.bounds_us(now_ns)
+        # Who names a trace means that one, however old it is.
+        parameters = self if self.start or not self.trace_id else self.model_copy(update={"start": "0"})
+        start_us, end_us = parameters.bounds_us(now_ns)
         return InteractionFilter(
             workspace_id=workspace_id,
             start_us=start_us,
@@ -143,7 +146,8 @@ class StatisticsParameters(FilterParameters):
 
     by: list[Text] = Field(
         default_factory=list,
-        description="Repeatable, or with commas: provider, model, operation, user, session, agent, service.",
+        description="Repeatable, or with commas: provider, model, family, operation, user, session, agent, service. By operation, "
+        "agents, tools and the like are counted too, unless `operation` says which.",
         examples=[["model"]],
     )
     bucket: Text | None = Field(None, description="The length of a time bucket, such as `5m` or `1h`; at least 1s.")
@@ -151,8 +155,12 @@ class StatisticsParameters(FilterParameters):
 
     def question(self, *, workspace_id: int, now_ns: int) -> StatisticsQuestion:
         where = self.where(workspace_id=workspace_id, now_ns=now_ns)
-        bucket_us = named("bucket", lambda: _bucket_us(self.bucket, where))
-        return StatisticsQuestion(where=where, by=_dimensions(self.by), bucket_us=bucket_us, limit=self.limit)
+        bucket_us = named("bucket", lambda: bucket_us_of(self.bucket, start_us=where.start_us, end_us=where.end_us))
+        by = _dimensions(self.by)
+        if "operation" in by and not self.operation:
+            # Who asks for each operation by itself wants all of them; what only sums up calls has no tokens, nor costs.
+            where = replace(where, operations=())
+        return StatisticsQuestion(where=where, by=by, bucket_us=bucket_us, limit=self.limit)
 
 
 class SessionListParameters(FilterParameters):
@@ -214,7 +222,12 @@ def _dimensions(texts: list[str]) -> tuple[Dimension, ...]:
     return tuple(name for name in DIMENSIONS if name in names)
 
 
-def _bucket_us(text: str | None, where: InteractionFilter) -> int | None:
+def bucket_us_of(text: str | None, *, start_us: int, end_us: int) -> int | None:
+    """The length of a time bucket in a window, in microseconds.
+
+    Raises:
+        CallerError: it cannot be read, or is too short.
+    """
     if not text:
         return None
     try:
@@ -223,6 +236,6 @@ def _bucket_us(text: str | None, where: InteractionFilter) -> int | None:
         raise CallerError("expected a duration such as 5m or 1h") from exc
     if length_us < _MIN_BUCKET_US:
         raise CallerError("must be at least 1s")
-    if (where.end_us - where.start_us) // length_us > _MAX_BUCKETS:
+    if (end_us - start_us) // length_us > _MAX_BUCKETS:
         raise CallerError(f"too short for this window: there would be more than {_MAX_BUCKETS:,} buckets")
     return length_us

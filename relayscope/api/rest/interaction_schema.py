@@ -159,6 +159,10 @@ class CostExplanation(_Json, frozen=True, kw_only=True):
     currency: str
     source: str
     computed: Annotated[Amount, Meta(description="What the price data say, also when a reported amount counts.")]
+    computed_by: Annotated[
+        str,
+        Meta(description="computed:VERSION or estimated:VERSION, where source names what was reported; else empty."),
+    ]
     is_discrepant: bool
     price: Annotated[str, Meta(description="The provider and the model whose prices were taken.")]
     lines: Sequence[CostLine]

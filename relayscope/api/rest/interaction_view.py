@@ -235,6 +235,7 @@ def _cost_explanation(cost: Cost) -> schema.CostExplanation:
         currency=cost.currency,
         source=cost.source,
         computed=cost.computed,
+        computed_by=cost.computed_by,
         is_discrepant=cost.is_discrepant,
         price=cost.price,
         lines=[

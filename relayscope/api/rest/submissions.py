@@ -3,23 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Request
-from starlette.exceptions import HTTPException
 
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.interaction_view import interaction_id
-from relayscope.api.rest.submission import Accepted, Refusal, SubmittedAiInteraction, read_item
+from relayscope.api.rest.submission import Accepted, SubmittedAiInteraction, read_item
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_items
 from relayscope.api.workspace import workspace_of
 from storage.interaction_reader import StoredSpans
 from tracedata import Batch, CallerError, Consumer, Span
 
-MAX_ITEMS = 1_000
-MAX_BODY_BYTES = 16 * 1024 * 1024
-_JSON = "application/json"
 _SHOWN_ERRORS = 5
 _REFUSED = "the span that it makes was refused: it exceeds a limit of processors.limit, or cannot be stored"
 
@@ -43,9 +39,9 @@ class SubmissionEndpoints:
         refused as a whole. Items become spans with `gen_ai.*` attributes, and go through the same limits and the same
         redaction as OTLP.
         """
-        body = await _body(request)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES)
         async with self._reading:
-            found, is_list = await asyncio.to_thread(_read, body)
+            found, is_list = await asyncio.to_thread(read_items, body, read_item)
         if not is_list and isinstance(found[0], Refusal):
             raise CallerError("; ".join(f"{error.field}: {error.detail}" for error in found[0].errors[:_SHOWN_ERRORS]))
         return StructResponse(await self._store(workspace_of(request), found))
@@ -74,46 +70,9 @@ def create_router(consumer: Consumer, stored: StoredSpans) -> APIRouter:
         methods=["POST"],
         summary="Submit AI interactions",
         responses=describe(schema.Submission, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
-        openapi_extra={"requestBody": {"required": True, "content": {_JSON: {"schema": either}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": either}}}},
     )
     return router
-
-
-async def _body(request: Request) -> bytes:
-    """The body, which is never larger than it may be.
-
-    Raises:
-        HTTPException: it is, or it is not JSON; a page of another origin can send anything else without asking.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {_JSON}.")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have {MAX_BODY_BYTES:,} bytes at most."
-            )
-    return bytes(body)
-
-
-def _read(body: bytes) -> tuple[Sequence[Accepted | Refusal], bool]:
-    """Each item, and whether they came as a list.
-
-    Raises:
-        CallerError: the body is no such JSON.
-    """
-    try:
-        found: Any = msgspec.json.decode(body)  # Any: JSON of the sender's
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise CallerError("body: must be JSON in UTF-8") from exc
-    if not isinstance(found, dict | list):
-        raise CallerError("body: must be an object or a list of objects")
-    if isinstance(found, dict):
-        return [read_item(found)], False
-    if not 1 <= len(found) <= MAX_ITEMS:
-        raise CallerError(f"body: must have between 1 and {MAX_ITEMS:,} items")
-    return [read_item(item) for item in found], True
 
 
 def _answer(found: Sequence[Accepted | Refusal], *, known: set[_SpanId], refused: set[_SpanId]) -> schema.Submission:

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from relayscope.bench.ingest import Report
 from relayscope.bench.large import LargeReport
+from relayscope.bench.replay import ReplayBenchReport
 
 _POINTS = 10
 
@@ -19,6 +20,8 @@ def ingest_table(report: Report) -> Table:
         "ratio",
         "unredacted/s",
         "ratio",
+        "no AI/s",
+        "AI ratio",
         "p50 ms",
         "p99 ms",
         "B/span",
@@ -33,6 +36,8 @@ def ingest_table(report: Report) -> Table:
             f"{one.ratio:.2f}",
             f"{one.unredacted_spans_per_s:,.0f}",
             f"{one.unredacted_ratio:.2f}",
+            f"{one.unextracted_spans_per_s:,.0f}",
+            f"{one.extraction_ratio:.2f}",
             f"{one.p50_ms:.0f}",
             f"{one.p99_ms:.0f}",
             f"{one.bytes_per_span:.0f}",
@@ -45,6 +50,8 @@ def ingest_table(report: Report) -> Table:
         f"[bold]{report.ratio:.2f}",
         f"{report.unredacted_spans_per_s:,.0f}",
         f"{report.unredacted_ratio:.2f}",
+        f"{report.unextracted_spans_per_s:,.0f}",
+        f"[bold]{report.extraction_ratio:.2f}",
     )
     probes = sum(len(one.queryable_ms) for one in report.rounds)
     table.caption = (
@@ -79,4 +86,18 @@ def _table(headings: tuple[str, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left", caption_style="")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def replay_table(report: ReplayBenchReport) -> Table:
+    """One row: the rate, and how long others waited meanwhile."""
+    table = _table(("decisions", "decisions/s", "seconds", "flips", "others wait p50 ms", "p99 ms"))
+    table.add_row(
+        f"{report.plan.decisions:,}",
+        f"{report.decisions_per_s:,.0f}",
+        " ".join(f"{one:.2f}" for one in report.seconds),
+        f"{report.flips:,}",
+        f"{report.health_p50_ms:.1f}",
+        f"{report.health_p99_ms:.1f}",
+    )
     return table

@@ -1,6 +1,7 @@
 """One interaction, or a session, as a conversation: who said what, which tools were called, what it cost and why."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 from msgspec import UNSET
 from rich.console import Group, RenderableType
@@ -23,6 +24,7 @@ _ROLES = {
     "tool": Style(color="yellow", bold=True),
 }
 _CALL = Style(color="yellow")
+_ARROWS = {"tool_call": "→", "tool_call_response": "←"}
 
 
 def render_detail(one: schema.InteractionDetail) -> RenderableType:
@@ -31,7 +33,7 @@ def render_detail(one: schema.InteractionDetail) -> RenderableType:
         *_header(one),
         Text(),
         _facts(one),
-        *_section("Conversation", _messages([*one.messages.input, *one.messages.output])),
+        *_section("Conversation", _messages([*one.messages.input, *one.messages.output], {})),
         *(
             [note("Its spans are gone, or hold no messages: only what was new in it is known.")]
             if _is_bare(one)
@@ -47,7 +49,7 @@ def render_session(session: schema.SessionDetail) -> RenderableType:
     facts = [
         f"{moment(session.start_time)} UTC",
         duration(session.duration),
-        f"{session.calls:,} calls",
+        f"{session.calls:,} call{'' if session.calls == 1 else 's'}",
         *([f"{session.errors:,} failed"] if session.errors else []),
         *([f"{session.total_tokens:,} tokens"] if session.total_tokens is not None else []),
         costs(session.costs).plain,
@@ -55,8 +57,9 @@ def render_session(session: schema.SessionDetail) -> RenderableType:
         *session.models,
     ]
     shown: list[RenderableType] = [Text(clean(session.id), style="bold"), note(" · ".join(map(clean, facts)))]
+    tools: dict[str, str] = {}
     for turn in session.turns:
-        shown += [Text(), _turn_line(turn.interaction), *_messages(turn.messages), *_failure(turn.interaction)]
+        shown += [Text(), _turn_line(turn.interaction), *_messages(turn.messages, tools), *_failure(turn.interaction)]
     return Group(*shown, *more(session.next_cursor))
 
 
@@ -165,24 +168,25 @@ def _section(title: str, parts: Iterable[RenderableType]) -> list[RenderableType
     return [Text(), Text(title, style="bold underline"), *found] if found else []
 
 
-def _messages(messages: Sequence[schema.Message]) -> Iterator[RenderableType]:
+def _messages(messages: Sequence[schema.Message], tools: dict[str, str]) -> Iterator[RenderableType]:
+    """``tools`` has the names of calls of tools by their ids, and is added to: results often have the id only."""
     for message in messages:
         title = Text(clean(message.role), style=_ROLES.get(message.role, Style(bold=True)))
         if message.name:
             title.append(f" {clean(message.name)}", style=FAINT)
         yield title
         for part in message.parts:
-            yield Padding(_part(part), (0, 0, 0, 2))
+            if part.id and part.name:
+                tools[part.id] = part.name
+            yield Padding(_part(part, name=part.name or tools.get(part.id or "", "")), (0, 0, 0, 2))
 
 
-def _part(part: schema.MessagePart) -> RenderableType:
+def _part(part: schema.MessagePart, *, name: str) -> RenderableType:
     text = _lines(part.text)
-    name = clean(part.name or "")
-    call_id = f" [{clean(part.id)}]" if part.id else ""
-    if part.type == "tool_call":
-        return Text(f"→ {name}{call_id} {text}", style=_CALL)
-    if part.type == "tool_call_response":
-        return Text(f"← {name}{call_id} {text}", style=_CALL)
+    arrow = _ARROWS.get(part.type)
+    if arrow:
+        call_id = f"[{clean(part.id)}]" if part.id else ""
+        return Text(" ".join(filter(None, (arrow, clean(name), call_id, text))), style=_CALL)
     if part.type == "text":
         return Text(text)
     return Text(f"({clean(part.type)}) {text}", style=FAINT)
@@ -198,31 +202,51 @@ def _lines(text: str) -> str:
 def _cost(one: schema.InteractionDetail) -> Iterator[RenderableType]:
     cost = one.cost_explanation
     if cost.amount is None and not cost.lines:
+        if one.total_tokens is not None:
+            name = "/".join(filter(None, (one.provider, one.model)))
+            advice = "Prices of your own go into processors.ai.prices."
+            yield note(f"Unknown: there is no price for {clean(name)}. {advice}")
         return
-    line = Text.assemble(money(cost.amount, cost.currency), "  ", (clean(cost.source), FAINT))
+    line = Text.assemble(_exact(cost.amount, cost.currency), "  ", (clean(cost.source), FAINT))
     if cost.price:
         line.append(f"  prices of {clean(cost.price)}", style=FAINT)
     yield line
     if cost.lines:
         made = table(left=("BUCKET",), right=("TOKENS", "PER MILLION", "AMOUNT"))
         for part in cost.lines:
-            made.add_row(
-                name_cell(part.bucket), count(part.tokens), Text(clean(part.per_million)), Text(clean(part.amount))
-            )
+            # A discount is of no tokens.
+            tokens = count(part.tokens) if part.tokens else Text()
+            made.add_row(name_cell(part.bucket), tokens, Text(clean(part.per_million)), Text(clean(part.amount)))
         yield made
     if cost.is_discrepant:
         computed = money(cost.computed, cost.currency).plain
-        yield Text(f"! reported and computed differ: by the price data it is {computed}", style=ERROR)
+        yield Text(
+            f"! reported and computed differ: by the price data it is {computed}{_version(cost.computed_by)}",
+            style=ERROR,
+        )
+
+
+def _version(computed_by: str) -> str:
+    return f" ({clean(computed_by)})" if computed_by else ""
+
+
+def _exact(amount: float | None, currency: str) -> Text:
+    """Every digit, since the lines below add up to it."""
+    if amount is None:
+        return Text("unknown")
+    digits = f"{Decimal(repr(amount)):,f}"
+    return Text(f"${digits}" if currency == "USD" else f"{digits} {clean(currency)}".rstrip())
 
 
 def _spans(spans: Sequence[schema.RelatedSpan]) -> Iterator[RenderableType]:
     if not spans:
         return
     made = table(left=("RELATION", "SPAN", "SERVICE", "NAME", "CONVENTION"), right=("DURATION", "STATUS"))
+    made.columns[1].no_wrap = True
     for span in spans:
         made.add_row(
             Text(span.relation),
-            Text(clean(span.span_id), no_wrap=True),
+            Text(clean(span.span_id)),
             name_cell(span.component),
             name_cell(span.name),
             name_cell(span.convention or ""),

@@ -1,8 +1,9 @@
 """Lists, hits, statistics, models and sessions of AI interactions as tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.style import Style
@@ -12,7 +13,10 @@ from relayscope.api.rest import interaction_schema as schema
 from relayscope.cli.render.table import name_cell, note, service_cell, table
 from relayscope.cli.render.text import ERROR, FAINT, clean, duration, moment, share
 
-_WIDE = 120
+# From this width on, the ids of calls stand in their lines, and what sessions were about in theirs.
+_WIDE = 140
+_MAX_NAME_CELLS = 28
+_GAP_CELLS = 3
 _MATCH = Style(color="yellow", bold=True)
 _ADVICE = "The default window is the last 24 hours; --start -7d looks further back."
 
@@ -88,75 +92,107 @@ def render_hits(answer: schema.HitList) -> RenderableType:
     return Group(*shown[:-1], *([Text(), *cut] if cut else []), *more(answer.next_cursor))
 
 
-def render_statistics(answer: schema.InteractionStatistics) -> RenderableType:
-    """A line a group, with a column for each dimension and for the time bucket."""
+def render_statistics(answer: schema.InteractionStatistics, *, width: int) -> RenderableType:
+    """A line a group, with a column for each dimension and for the time bucket, and as many numbers as ``width`` has room for."""
     window = note(f"{moment(answer.start)} to {moment(answer.end)} UTC")
     if not any(group.calls for group in answer.items):
         return Group(note("No interactions match in this window:"), window)
     names = list(answer.items[0].key)
     has_buckets = answer.items[0].bucket_start is not None
-    made = table(left=(*(("START (UTC)",) if has_buckets else ()), *(name.upper() for name in names)), right=_NUMBERS)
+    rows = []
     for group in answer.items:
         start = (Text(moment(group.bucket_start)[:19], no_wrap=True),) if group.bucket_start else ()
-        made.add_row(*start, *(name_cell(group.key[name] or "-") for name in names), *_numbers(group))
+        rows.append(((*start, *(name_cell(group.key[name] or "-") for name in names)), _numbers(group)))
+    titles = (*(("START (UTC)",) if has_buckets else ()), *(name.upper() for name in names))
+    made = _fitted(titles, rows, width=width)
     cut = [note("There are more groups: --limit shows more.")] if answer.truncated else []
     return Group(window, Text(), made, *([Text(), *cut] if cut else []))
 
 
-def render_models(answer: schema.ModelList) -> RenderableType:
-    """Models side by side."""
+def render_models(answer: schema.ModelList, *, width: int) -> RenderableType:
+    """Models side by side, with as many numbers as ``width`` has room for."""
     window = note(f"{moment(answer.start)} to {moment(answer.end)} UTC")
     if not answer.items:
         return Group(note("No interactions match in this window:"), window)
-    made = table(left=("PROVIDER", "MODEL"), right=(*_NUMBERS, "PER CALL", "TOKENS/CALL"))
+    rows = []
     for one in answer.items:
-        per_call = money(one.cost_per_call, one.currency)
-        made.add_row(
-            name_cell(one.provider), name_cell(one.model), *_numbers(one), per_call, count(one.tokens_per_call)
-        )
-    return Group(window, Text(), made)
+        per_call = {"PER CALL": money(one.cost_per_call, one.currency), "TOKENS/CALL": count(one.tokens_per_call)}
+        rows.append(((name_cell(one.provider), name_cell(one.model)), _numbers(one) | per_call))
+    return Group(window, Text(), _fitted(("PROVIDER", "MODEL"), rows, width=width))
 
 
-def render_sessions(answer: schema.SessionList) -> RenderableType:
-    """A line a session."""
+def render_sessions(answer: schema.SessionList, *, width: int) -> RenderableType:
+    """A line a session. Ids are never cut; below ``_WIDE`` cells, names and some numbers are left out for them."""
     if not answer.items:
         return note(f"No sessions match. {_ADVICE}")
-    made = table(
-        left=("SESSION", "START (UTC)", "USERS", "MODELS", "SERVICE"),
-        right=("LENGTH", "CALLS", "ERRORS", "TOKENS", "COST"),
-    )
-    made.columns[0].no_wrap = made.columns[1].no_wrap = True
+    is_wide = width >= _WIDE
+    names = ("USERS", "MODELS", "SERVICE") if is_wide else ()
+    numbers = ("LENGTH", "CALLS", "ERRORS", "TOKENS", "COST") if is_wide else ("CALLS", "ERRORS", "COST")
+    made = table(left=("SESSION", "START (UTC)", *names), right=numbers)
+    made.columns[0].overflow = "fold"
+    made.columns[1].no_wrap = True
     for one in answer.items:
+        about = (", ".join(one.users) or "-", ", ".join(one.models) or "-")
+        cells = {
+            "LENGTH": Text(duration(one.duration)),
+            "CALLS": Text(f"{one.calls:,}"),
+            "ERRORS": Text(f"{one.errors:,}", style=ERROR if one.errors else ""),
+            "TOKENS": count(one.total_tokens),
+            "COST": costs(one.costs),
+        }
         made.add_row(
             Text(clean(one.id)),
-            Text(moment(one.start_time)[:19]),
-            name_cell(", ".join(one.users) or "-"),
-            name_cell(", ".join(one.models) or "-"),
-            service_cell(", ".join(one.services)),
-            Text(duration(one.duration)),
-            Text(f"{one.calls:,}"),
-            Text(f"{one.errors:,}", style=ERROR if one.errors else ""),
-            count(one.total_tokens),
-            costs(one.costs),
+            Text(moment(one.start_time)[slice(19) if is_wide else slice(5, 16)]),
+            *((*map(name_cell, about), service_cell(", ".join(one.services))) if is_wide else ()),
+            *(cells[title] for title in numbers),
         )
     return Group(made, *more(answer.next_cursor))
 
 
-_NUMBERS = ("CALLS", "ERRORS", "IN", "OUT", "COST", "P50", "P95", "P99", "TTFT P50", "TOK/S")
+_ALWAYS = ("CALLS", "ERRORS", "COST")
+# What is left out first, when there is no room, stands last.
+_RANKING = (
+    *_ALWAYS, "P50", "P95", "IN", "OUT", "TTFT P50", "TOK/S", "PER CALL", "P99", "TOKENS/CALL",
+)  # fmt: skip
 
 
-def _numbers(one: schema.Statistics) -> Iterable[Text]:
+def _fitted(
+    names: Sequence[str], rows: Sequence[tuple[Sequence[Text], Mapping[str, Text]]], *, width: int
+) -> RenderableType:
+    """A table of names and numbers; without the numbers for which the names would have to be cut too short."""
+    widths = {title: max(cell_len(title), *(row[title].cell_len for _, row in rows)) for title in rows[0][1]}
+    of_names = [
+        min(_MAX_NAME_CELLS, max(cell_len(title), *(cells[place].cell_len for cells, _ in rows)))
+        for place, title in enumerate(names)
+    ]
+    room = width - sum(of_names) - _GAP_CELLS * (len(names) - 1)
+    kept = []
+    for title in filter(widths.__contains__, _RANKING):
+        room -= widths[title] + _GAP_CELLS
+        if room < 0 and title not in _ALWAYS:
+            break
+        kept.append(title)
+    shown = [title for title in widths if title in kept]
+    made = table(left=names, right=shown)
+    for cells, numbers in rows:
+        made.add_row(*cells, *(numbers[title] for title in shown))
+    return made
+
+
+def _numbers(one: schema.Statistics) -> dict[str, Text]:
     latency, first = one.latency, one.time_to_first_token
-    return (
-        Text(f"{one.calls:,}"),
-        share(one.errors, one.calls),
-        count(one.prompt_tokens),
-        count(one.response_tokens),
-        costs(one.costs),
-        *(Text(duration(value)) for value in ((latency.p50, latency.p95, latency.p99) if latency else (None,) * 3)),
-        Text(duration(first.p50 if first else None)),
-        count(one.tokens_per_second),
-    )
+    return {
+        "CALLS": Text(f"{one.calls:,}"),
+        "ERRORS": share(one.errors, one.calls),
+        "IN": count(one.prompt_tokens),
+        "OUT": count(one.response_tokens),
+        "COST": costs(one.costs),
+        "P50": Text(duration(latency.p50 if latency else None)),
+        "P95": Text(duration(latency.p95 if latency else None)),
+        "P99": Text(duration(latency.p99 if latency else None)),
+        "TTFT P50": Text(duration(first.p50 if first else None)),
+        "TOK/S": count(one.tokens_per_second),
+    }
 
 
 def _snippet(title: str, fragments: Sequence[schema.Fragment]) -> Text:

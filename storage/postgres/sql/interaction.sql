@@ -81,6 +81,7 @@ sum(m.audio_output_tokens) AS audio_output, bool_or(m.is_estimated) AS is_estima
 WITH matched AS MATERIALIZED (
     SELECT ARRAY[CASE WHEN 'provider' = ANY(%(by)s) THEN i.provider ELSE '' END,
                  CASE WHEN 'model' = ANY(%(by)s) THEN i.model ELSE '' END,
+                 CASE WHEN 'family' = ANY(%(by)s) THEN coalesce(i.model_family, '') ELSE '' END,
                  CASE WHEN 'operation' = ANY(%(by)s) THEN i.operation ELSE '' END,
                  CASE WHEN 'user' = ANY(%(by)s) THEN coalesce(i.user_id, '') ELSE '' END,
                  CASE WHEN 'session' = ANY(%(by)s) THEN coalesce(i.session_id, '') ELSE '' END,
@@ -184,9 +185,9 @@ page AS MATERIALIZED (
     LIMIT %(limit)s
 )
 SELECT {columns}, p.rank, (SELECT count(*) FROM found) AS found,
-       ts_headline('simple', translate(i.prompt, %(marks)s, '‹›'), websearch_to_tsquery('simple', %(text)s), %(options)s)
+       ts_headline('simple', translate(i.prompt, %(marks)s, E'\x01\x02'), websearch_to_tsquery('simple', %(text)s), %(options)s)
            AS prompt_snippet,
-       ts_headline('simple', translate(i.response, %(marks)s, '‹›'), websearch_to_tsquery('simple', %(text)s), %(options)s)
+       ts_headline('simple', translate(i.response, %(marks)s, E'\x01\x02'), websearch_to_tsquery('simple', %(text)s), %(options)s)
            AS response_snippet
 FROM page AS p
 JOIN relayscope.ai_interactions AS i USING (trace_id, span_id, start_time)
@@ -206,7 +207,7 @@ LIMIT %(limit)s;
 -- source_log_records: the log records of some spans, by time
 SELECT l.trace_id, l.span_id, l.time, l.time_ns, l.has_time, l.observed_time, l.observed_time_ns, l.severity_number,
        l.severity_text, l.event_name, l.flags, l.dropped_attributes_count, l.body, l.attributes, l.redactions,
-       l.resource_id, l.scope_id
+       l.resource_id, l.scope_id, l.ai_trace_id
 FROM relayscope.log_records AS l
 WHERE l.workspace_id = %(workspace_id)s AND l.trace_id = ANY(%(trace_ids)s) AND l.span_id = ANY(%(span_ids)s)
 ORDER BY l.time, l.time_ns, l.fingerprint

@@ -1,7 +1,7 @@
 -- of_trace: records of one trace after a place, by their time; the first condition is for leaving out partitions
 SELECT r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.trace_id, r.span_id, r.flags,
        r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count, r.redactions,
-       r.resource_id, r.scope_id, r.fingerprint
+       r.resource_id, r.scope_id, r.ai_trace_id, r.fingerprint
 FROM relayscope.log_records AS r
 WHERE r.workspace_id = %(workspace_id)s AND r.trace_id = %(trace_id)s AND r.time >= %(time)s
   AND (r.time, r.time_ns, r.fingerprint) > (%(time)s, %(time_ns)s::smallint, %(fingerprint)s::bigint)
@@ -11,7 +11,7 @@ LIMIT %(limit)s;
 -- newest: records of a time range before a place, newest first, on which every given condition holds
 SELECT r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.trace_id, r.span_id, r.flags,
        r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count, r.redactions,
-       r.resource_id, r.scope_id, r.fingerprint
+       r.resource_id, r.scope_id, r.ai_trace_id, r.fingerprint
 FROM relayscope.log_records AS r
 WHERE r.workspace_id = %(workspace_id)s AND r.time >= %(first)s AND r.time <= %(last)s AND r.time <= %(time)s
   AND (r.time, r.time_ns, r.fingerprint) < (%(time)s, %(time_ns)s::smallint, %(fingerprint)s::bigint)

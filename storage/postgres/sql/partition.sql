@@ -1,5 +1,5 @@
 -- limits: whoever waits here makes others wait behind
-SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true);
+SELECT set_config('lock_timeout', %(lock)s, true) AS patience, set_config('statement_timeout', %(statement)s, true) AS working;
 
 -- cover: makes partitions for the parts of a time range that have none; how many
 SELECT relayscope.cover_times(%(signal)s, %(start)s, %(end)s);
@@ -15,3 +15,6 @@ SELECT min(time) FROM relayscope.log_records_default WHERE time >= %(start)s AND
 
 -- oldest_stray_of_ai_interactions: the oldest interaction of a time range that waits in the default partition
 SELECT min(start_time) FROM relayscope.ai_interactions_default WHERE start_time >= %(start)s AND start_time < %(end)s;
+
+-- oldest_stray_of_decisions: the oldest decision of a time range that waits in the default partition
+SELECT min(time) FROM relayscope.decisions_default WHERE time >= %(start)s AND time < %(end)s;

@@ -154,7 +154,7 @@ RETURNING s.trace_id, s.span_id, s.start_time, s.fingerprint;
 -- page_of_log_records: the same of log records
 SELECT r.time AS start_time, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.trace_id, r.span_id,
        r.flags, r.severity_number, r.severity_text, r.event_name, r.body, r.attributes, r.dropped_attributes_count,
-       r.redactions, r.resource_id, r.scope_id, r.fingerprint, r.workspace_id
+       r.redactions, r.resource_id, r.scope_id, r.ai_trace_id, r.fingerprint, r.workspace_id
 FROM relayscope.{partition} AS r
 WHERE (r.trace_id, r.span_id, r.time) > (%(trace_id)s, %(span_id)s, %(start)s::timestamptz)
 ORDER BY r.trace_id, r.span_id, r.time

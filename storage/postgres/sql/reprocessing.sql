@@ -16,9 +16,9 @@ SELECT start_time AS time, trace_id FROM relayscope.spans
 WHERE workspace_id = %(workspace_id)s AND start_time >= %(start)s AND start_time < %(until)s
 ORDER BY start_time FETCH FIRST %(limit)s ROWS WITH TIES;
 
--- page_of_log_records: the same for log records that belong to a trace
-SELECT time, trace_id FROM relayscope.log_records
-WHERE workspace_id = %(workspace_id)s AND time >= %(start)s AND time < %(until)s AND trace_id <> ''
+-- page_of_log_records: the same for log records that belong to a trace, or tell of calls without one
+SELECT time, coalesce(ai_trace_id, trace_id) AS trace_id FROM relayscope.log_records
+WHERE workspace_id = %(workspace_id)s AND time >= %(start)s AND time < %(until)s AND (trace_id <> '' OR ai_trace_id IS NOT NULL)
 ORDER BY time FETCH FIRST %(limit)s ROWS WITH TIES;
 
 -- first_spans: when the first span of each of some traces starts, in a time range
@@ -27,9 +27,10 @@ WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s) AND star
 GROUP BY trace_id;
 
 -- first_log_records: the same for log records
-SELECT trace_id, min(time) AS first FROM relayscope.log_records
-WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s) AND time >= %(since)s AND time < %(until)s
-GROUP BY trace_id;
+SELECT coalesce(ai_trace_id, trace_id) AS trace_id, min(time) AS first FROM relayscope.log_records
+WHERE workspace_id = %(workspace_id)s AND (trace_id = ANY(%(trace_ids)s) OR ai_trace_id = ANY(%(trace_ids)s))
+  AND time >= %(since)s AND time < %(until)s
+GROUP BY coalesce(ai_trace_id, trace_id);
 
 -- reprice: puts other costs in the place of those of some rows; parallel arrays
 UPDATE relayscope.ai_interactions AS i

@@ -102,6 +102,13 @@ async def test_a_list_has_the_fields_of_document_1() -> None:
     assert item["tokensPerSecond"] == pytest.approx(197.497, abs=0.01)
 
 
+@pytest.mark.parametrize(("query", "count"), [({}, 1), ({"start": "-1h"}, 0)], ids=["of any age", "of the last hour"])
+async def test_who_names_a_trace_finds_it_however_old(query: Query, count: int) -> None:
+    old = interaction(start_time_unix_nano=1_000_000_000, end_time_unix_nano=2_000_000_000)
+    named = {"traceId": old.trace_id.hex(), **query}
+    assert len((await answer(holding(old), LIST, named))["items"]) == count
+
+
 async def test_what_nobody_told_is_null_or_left_out() -> None:
     (item,) = (await answer(holding(interaction()), LIST))["items"]
     nulls = {name for name, value in item.items() if value is None}
@@ -224,6 +231,7 @@ async def test_one_interaction_has_everything() -> None:
         "currency": "EUR",
         "source": "reported:gen_ai.usage.cost",
         "computed": 0.02,
+        "computedBy": "computed:genai-prices-1",
         "isDiscrepant": True,
         "price": "openai/gpt-4o",
         "lines": [{"bucket": "input", "tokens": 1, "perMillion": "2.5", "amount": "0.0000025"}],
@@ -283,6 +291,24 @@ async def test_statistics_by_model_and_time() -> None:
     everything = (await answer(store, f"{LIST}/stats"))["items"][0]
     assert (everything["key"], everything["bucketStart"], everything["cost"]) == ({}, None, None)
     assert everything["costs"] == [{"currency": "EUR", "amount": 1.0}, {"currency": "USD", "amount": 0.5}]
+
+
+async def test_statistics_by_operation_count_agents_and_tools_without_their_tokens_twice() -> None:
+    end = (BASE_US + SECOND_US) * 1_000
+    store = holding(
+        interaction(usage=Usage(input=2, output=3), cost=Cost(amount=0.25)),
+        interaction(operation="agent", end_time_unix_nano=end, reported_aggregate=Usage(input=2, output=3)),
+        interaction(operation="tool", end_time_unix_nano=end, status="error"),
+        interaction(operation="tool", end_time_unix_nano=end),
+    )
+    found = (await answer(store, f"{LIST}/stats", {"by": "operation"}))["items"]
+    counted = {one["key"]["operation"]: (one["calls"], one["errors"], one["totalTokens"], one["cost"]) for one in found}
+    assert counted == {"chat": (1, 0, 5, 0.25), "agent": (1, 0, None, None), "tool": (2, 1, None, None)}
+    assert {one["key"]["operation"]: one["latency"]["p50"] for one in found}["tool"] == 1_000.0
+    only = (await answer(store, f"{LIST}/stats", {"by": "operation", "operation": "tool"}))["items"]
+    assert [one["key"] for one in only] == [{"operation": "tool"}]
+    (everything,) = (await answer(store, f"{LIST}/stats"))["items"]
+    assert (everything["calls"], everything["totalTokens"]) == (1, 5)
 
 
 async def test_models_are_compared() -> None:

@@ -252,7 +252,8 @@ async def test_unknown_paths_and_methods() -> None:
 async def test_landing_page_loads_nothing_from_elsewhere() -> None:
     response = await get(CannedReader(), "/")
     assert response.headers["content-type"].startswith("text/html")
-    assert "/api/v1/traces" in response.text
+    for path in ("/api/v1/traces", "/api/v1/ai-interactions", "/api/v1/sessions", "/api/v1/logs"):
+        assert f'href="{path}"' in response.text
     assert "http://" not in response.text
     assert "https://" not in response.text
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ai.mapper import Mapper
 from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.interaction_schema import Submission
-from relayscope.api.rest.submission import Accepted, Refusal, read_item
-from relayscope.api.rest.submissions import MAX_BODY_BYTES
+from relayscope.api.rest.submission import Accepted, read_item
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, Refusal
 from tests.support.canned_reader import CannedReader
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.recording_consumer import RecordingConsumer
@@ -166,7 +167,7 @@ def test_errors(status: str, details: object, expected: tuple[str, int | None, s
         ({"promptTokens": "12"}, "promptTokens", "expected `int | null`"),
         ({"cost": "cheap"}, "cost", "expected"),
         ({"currency": "dollars"}, "currency", "expected"),
-        ({"status": "ok"}, "status", "must be one of"),
+        ({"status": "ok"}, "status", "must be one of success, error, timeout"),
         ({"operation": "chatter"}, "operation", "must be one of"),
         ({"prompt": 5}, "prompt", "expected"),
         ({"startTime": "yesterday"}, "startTime", "must be ISO-8601"),
@@ -190,7 +191,7 @@ def test_what_is_wrong_is_named(change: dict[str, object], field: str, detail: s
 
 
 def test_every_wrong_field_is_named() -> None:
-    assert set(refusal_of({"model": 1, "cost": -1, "x": 1})) == {"provider", "model", "cost", "x"}
+    assert set(refusal_of({"model": 1, "cost": -1, "x": 1})) == {"provider", "model", "cost", "x", "startTime"}
     assert refusal_of([]) == {"": "must be an object"}
 
 
@@ -240,7 +241,7 @@ async def test_good_neighbours_of_bad_ones_are_stored() -> None:
     assert (found["accepted"], found["rejected"]) == (2, 3)
     assert [item["status"] for item in found["items"]] == ["stored", "rejected", "stored", "rejected", "rejected"]
     assert [item["index"] for item in found["items"]] == [0, 1, 2, 3, 4]
-    assert {error["field"] for error in found["items"][1]["errors"]} == {"model"}
+    assert {error["field"] for error in found["items"][1]["errors"]} == {"model", "startTime"}
     assert "limit" in found["items"][4]["errors"][0]["detail"]
 
 
@@ -308,3 +309,19 @@ def test_whatever_is_sent_is_taken_or_refused(changes: dict[str, object], kept: 
         return
     assert 0 <= found.span.start_time_unix_nano <= found.span.end_time_unix_nano < 2**64
     assert (len(found.span.trace_id), len(found.span.span_id)) == (16, 8)
+
+
+@pytest.mark.parametrize(
+    ("said", "currency", "is_estimated"),
+    [({}, "USD", False), ({"currency": "EUR"}, "EUR", False), ({"isEstimated": True}, "USD", True)],
+    ids=["nothing", "a currency", "estimated tokens"],
+)
+def test_what_is_said_of_cost_and_tokens_is_what_the_mapper_reads(
+    said: dict[str, object],
+    currency: str,
+    is_estimated: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    item = {key: value for key, value in ITEM.items() if key != "currency"}
+    (made,) = Mapper().interactions([span_of({**item, **said})])
+    assert (made.cost.amount, made.cost.currency) == (0.0725, currency)
+    assert made.usage.is_estimated is is_estimated

@@ -141,7 +141,17 @@ async def test_statistics_of_nothing(interactions: InteractionStore) -> None:
 
 async def test_statistics_by_every_dimension(interactions: InteractionStore) -> None:
     await interactions.put(
-        at(1, provider="p", model_served="m", user_id="u", session_id="s", agent="a", service_name="v"), at(2)
+        at(
+            1,
+            provider="p",
+            model_served="m",
+            model_family="f",
+            user_id="u",
+            session_id="s",
+            agent="a",
+            service_name="v",
+        ),
+        at(2),
     )
     for name in DIMENSIONS:
         rows = (await interactions.reader.statistics(statistics_question(by=(name,)))).rows

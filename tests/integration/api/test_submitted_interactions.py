@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from relayscope.api.app import AiAccess, create_app
@@ -26,6 +26,7 @@ from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.canned_reader import CannedReader
 from tests.support.database import value
 from tracedata import UNOBSERVED
+from tracedata.interaction import OperationName
 
 POST, LIST = "/api/v1/telemetry/ai-interactions", "/api/v1/ai-interactions"
 ITEM: dict[str, Any] = {
@@ -94,6 +95,8 @@ async def test_everything_comes_back_and_nothing_personal(client: httpx.AsyncCli
     assert found["startTime"] == "2026-01-15T12:00:00.100000000Z"
     assert found["prompt"].startswith("What is a span? Write to ")
     assert "ann.lee@example.com" not in str(found)
+    # Not OpenLIT's, though the cost has the name that it has there.
+    assert (found["convention"], found["costSource"]) == ("otel", "reported:gen_ai.usage.cost")
     assert found["messages"]["source"] == "spans"
     assert found["messages"]["output"][0]["parts"][0]["text"] == "A part of a trace."
     assert [span["relation"] for span in found["relatedSpans"]] == ["source"]
@@ -175,3 +178,46 @@ def test_the_api_process_has_an_index_and_a_writer(tmp_path: Path) -> None:
     assert kinds.count(SearchIndex) == 1
     # What takes requests starts after what they need, and so stops before it.
     assert kinds.index(PostgresSpanWriter) < [kind.__name__ for kind in kinds].index("GuestServer")
+
+
+@pytest.mark.parametrize("operation", get_args(OperationName))
+async def test_every_operation_comes_back(client: httpx.AsyncClient, operation: str) -> None:
+    (item,) = (await submitted(client, {**ITEM, "operation": operation}))["items"]
+    assert (await asked(client, f"{LIST}/{item['interactionId']}"))["operation"] == operation
+
+
+async def test_a_parameter_changes_no_field(client: httpx.AsyncClient) -> None:
+    parameters = {"model": "another", "stream": True, "temperature": 0.5}
+    (item,) = (
+        await submitted(client, {**ITEM, "isStreaming": False, "timeToFirstToken": None, "parameters": parameters})
+    )["items"]
+    found = await asked(client, f"{LIST}/{item['interactionId']}")
+    assert (found["model"], found["isStreaming"], found["parameters"]) == ("gpt-4o", False, {"temperature": 0.5})
+
+
+async def test_a_cost_is_of_its_currency(client: httpx.AsyncClient) -> None:
+    (item,) = (await submitted(client, {**ITEM, "currency": "EUR"}))["items"]
+    found = await asked(client, f"{LIST}/{item['interactionId']}")
+    assert (found["cost"], found["currency"]) == (ITEM["cost"], "EUR")
+
+
+async def test_zeros_are_no_parent(client: httpx.AsyncClient) -> None:
+    (item,) = (await submitted(client, {**ITEM, "parentSpanId": "0" * 16}))["items"]
+    assert (await asked(client, f"{LIST}/{item['interactionId']}"))["parentSpanId"] is None
+
+
+@pytest.mark.parametrize(
+    "words", ["-" * 100, "- " * 100, "-" * 100 + "span", "word" + " -" * 1_000 + "span", '"' * 1_001, "or " * 500]
+)
+async def test_no_search_is_the_fault_of_the_store(client: httpx.AsyncClient, words: str) -> None:
+    response = await client.get(f"{LIST}/search", params={**WINDOW, "q": words})
+    assert response.status_code in {200, 400}
+
+
+async def test_words_beside_angle_brackets_are_highlighted(client: httpx.AsyncClient, shared_postgres_dsn: str) -> None:
+    await submitted(client, {**ITEM, "prompt": "<b>hello</b> \x01 \u2039you\u203a"})
+    await index_once(shared_postgres_dsn)
+    (hit,) = (await asked(client, f"{LIST}/search", q="hello", **WINDOW))["items"]
+    # A fragment begins with a word.
+    pieces = [(piece["text"], piece["isMatch"]) for piece in hit["highlights"]["prompt"]]
+    assert pieces == [("b>", False), ("hello", True), ("</b>  \u2039you\u203a", False)]

@@ -100,7 +100,7 @@ def run(arguments: list[str], url: str, *, columns: int = 200) -> tuple[int, str
                 "chat  openai  gpt-4o-2024-08-06  rate_limit", "✗ slow down", "38: 15 in (2 from the cache, 7 into",
                 "(asked for gpt-4o)", "temperature=0.0", "system", "Be brief.", "Where is it?", "Now.",
                 '→ search [call-7] {"q": 1}', "← ", "found", "(image) a picture", "1,000 more characters",
-                "0.01235 EUR", "0.0000025", "! reported and computed differ", "source", "streaming",
+                "0.012345 EUR", "0.0000025", "! reported and computed differ", "source", "streaming",
             ],
         ),
     ],
@@ -183,6 +183,7 @@ def test_nothing_is_told_as_such(command: str) -> None:
         (["interactions", "show", f"{'0' * 32}-{'0' * 16}"], 1, "There is no interaction with this id."),
         (["interactions", "search", "?"], 2, "q: there is no word"),
         (["interactions", "stats", "--by", "colour"], 2, "by: must be some of"),
+        (["interactions", "list", "--operation", "talk"], 2, "operation: input should be 'chat', "),
         (["sessions", "show", "nobody"], 1, "There is no session with this id."),
         (["sessions", "list", "--start", "yesterday"], 2, "start: expected ISO-8601"),
     ],
@@ -192,6 +193,7 @@ def test_errors_are_one_sentence(url: str, arguments: list[str], code: int, sent
     assert (found, out) == (code, "")
     assert sentence in err
     assert "Traceback" not in err
+    assert "literal" not in err
 
 
 def test_says_how_to_start_the_server() -> None:

@@ -86,6 +86,26 @@ def test_the_json_of_a_trace_has_its_log_records(url: str) -> None:
     assert answer["logs"]["nextCursor"] is None
 
 
+LOGS_ONLY = b"?" * 16
+
+
+def test_a_trace_that_has_log_records_only_is_shown(url: str) -> None:
+    code, out, err = run(["trace", LOGS_ONLY.hex()], url)
+    assert (code, err) == (0, "")
+    assert "no span of it is stored" in out
+    assert "of another trace" in out
+    code, out, _ = run(["trace", LOGS_ONLY.hex(), "--json"], url)
+    answer = msgspec.json.decode(out)
+    assert (code, answer["traceId"], answer["spans"]) == (0, LOGS_ONLY.hex(), [])
+    assert [one["message"] for one in answer["logs"]["items"]] == ["of another trace"]
+
+
+def test_a_trace_of_which_nothing_is_stored_is_not_found(url: str) -> None:
+    code, out, err = run(["trace", "ab" * 16], url)
+    assert (code, out) == (1, "")
+    assert err
+
+
 def test_filters_reach_the_store(url: str) -> None:
     options = (
         "--service gateway --operation op --start 100 --end 200 --min-duration 5ms --max-duration 1s "

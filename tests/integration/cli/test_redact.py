@@ -25,11 +25,12 @@ from relayscope.settings import load_settings
 from storage.audit import REVEALED, AuditEntry
 from storage.postgres.audit import PostgresAudit
 from tests.support.api_server import closed_url, serving
-from tests.support.canned_reader import TRACE_ID, CannedReader
-from tests.support.system import run
+from tests.support.canned_reader import GATEWAY, SCOPE, START_NS, TRACE_ID, CannedReader
+from tests.support.invocation import invoke
 from tests.support.trace import CHILD, ROOT, failed
-from tracedata import CallerError, PermanentError, RelayscopeError, Value
+from tracedata import CallerError, LogRecord, PermanentError, RelayscopeError, Value
 
+_RECORD = LogRecord(resource=GATEWAY, scope=SCOPE, time_unix_nano=START_NS)
 _MAIL, _CARD = "bob@example.com", "4111 1111 1111 1111"
 
 
@@ -107,6 +108,17 @@ class TestTest:
         # The trace itself is long, and can be had elsewhere.
         assert TRACE_ID.hex() not in printed
         assert "EMAIL_ADDRESS" in printed
+
+    def test_a_stored_trace_with_log_records(self) -> None:
+        records = [
+            replace(_RECORD, trace_id=TRACE_ID, event_name="gen_ai.choice", body={"content": f"write to {_MAIL}"}),
+            replace(_RECORD, trace_id=TRACE_ID, body="clean"),
+        ]
+        with serving(CannedReader(spans=[ROOT], records=records)) as url:
+            answer = _json("test", "--trace", TRACE_ID.hex(), "--url", url)
+        assert answer["items"] == [{"text": "gen_ai.choice", "entities": {"EMAIL_ADDRESS": 1}}]
+        with serving(CannedReader(records=records)) as url:
+            assert _json("test", "--trace", TRACE_ID.hex(), "--url", url)["entities"] == {"EMAIL_ADDRESS": 1}
 
     def test_keys_of_a_stored_trace_decide(self, tmp_path: Path) -> None:
         config = _config(tmp_path, deny=[{"keys": "customer.*", "entity": "CUSTOMER"}])
@@ -305,7 +317,7 @@ class TestReveal:
 
 
 def test_a_failure_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
-    result = run("redact", "policy", "--config", _config(tmp_path, countries=["XX"]))
+    result = invoke("redact", "policy", "--config", _config(tmp_path, countries=["XX"]))
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("relayscope: processors.redaction.countries: 'XX' has no recognizers")
     assert len(result.stderr.splitlines()) == 1

@@ -19,6 +19,7 @@ from tests.support.database import rows, transaction, until_blocked, value, writ
 from tests.support.factory import resent, span, trace_id
 from tests.support.interaction import full_interaction, interaction
 from tracedata import Batch, Interaction
+from tracedata.interaction import SpanReference
 
 _COLUMNS = ", ".join(INTERACTION_COLUMNS)
 _ALL = f"SELECT {_COLUMNS} FROM relayscope.ai_interactions ORDER BY start_time, span_id"  # noqa: S608 - our own names
@@ -105,6 +106,24 @@ async def test_what_comes_again_makes_no_second_row_and_is_settled(shared_postgr
     assert arrived == {one.trace_id, new.trace_id}
 
 
+async def test_a_call_of_two_traces_without_a_response_id_stays_one_beside_what_comes_again(
+    shared_postgres_dsn: str,
+) -> None:
+    first, other = interaction(), trace_id()
+    tied = interaction(
+        response_id="",
+        sources=[SpanReference(trace_id=other, span_id=b"8" * 8, start_time_unix_nano=1, convention="otel")],
+    )
+    sent = _batch(first)
+    async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
+        await writer.consume(sent)
+        again = replace(sent, spans=[resent(one) for one in sent.spans])
+        # What comes at once is written together.
+        await asyncio.gather(*map(writer.consume, [again, _batch(tied), replace(again)]))
+    assert {one.trace_id for one in await _stored(shared_postgres_dsn)} == {first.trace_id, tied.trace_id}
+    assert await rows(shared_postgres_dsn, _ARRIVALS) == [(1, first.trace_id)] * 2
+
+
 async def test_a_row_that_the_leader_made_meanwhile_stays(shared_postgres_dsn: str) -> None:
     settled = interaction(name="settled")
     async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
@@ -165,3 +184,11 @@ async def test_nothing_is_kept_of_a_group_whose_arrivals_cannot_be_noted(postgre
             assert await value(postgres_dsn, "SELECT count(*) FROM relayscope.spans") == 0
         assert (await waiting).accepted == 1
     assert await value(postgres_dsn, "SELECT count(*) FROM relayscope.ai_arrivals") == 1
+
+
+async def test_an_interaction_that_no_row_can_hold_keeps_nobody_out(shared_postgres_dsn: str) -> None:
+    bad, good = interaction(parameters={"a": object()}), interaction()
+    async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
+        assert (await writer.consume(_batch(bad, good))).accepted == 2
+    assert await _stored(shared_postgres_dsn) == [as_stored(good)]
+    assert await rows(shared_postgres_dsn, _ARRIVALS) == [(1, bad.trace_id)]

@@ -6,14 +6,16 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from storage.postgres.partition import SPANS, Upkeep, Width, keep_ahead
+from storage.postgres.partition import AI_INTERACTIONS, NS_PER_HOUR, SPANS, Partitions, Upkeep, Width, keep_ahead
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.row import SPAN_COLUMNS, encode_row, origin_of
+from storage.postgres.settlement import settling_connection
 from storage.postgres.table import COPY_HEADER, COPY_TRAILER
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.canonical import same_spans
@@ -58,6 +60,16 @@ async def test_a_day_gets_its_partition_with_its_first_span(shared_postgres_dsn:
         for _ in range(2):
             await writer.consume(batch(_at(moment)))
     assert await rows(shared_postgres_dsn, _PLACES) == [(_partition(moment), 2)]
+
+
+async def test_the_connection_that_settles_makes_partitions_too(shared_postgres_dsn: str) -> None:
+    hour = int(datetime.now(UTC).timestamp() * 1e9) // NS_PER_HOUR - 5 * 24
+    async with settling_connection(shared_postgres_dsn, connect_timeout_s=5, application_name="test") as connection:
+        await Partitions(AI_INTERACTIONS, width="day").ensure(connection, [hour])
+    query: LiteralString = (
+        "SELECT count(*) FROM relayscope.partitions WHERE signal = 'ai_interactions' AND NOT is_default"
+    )
+    assert await value(shared_postgres_dsn, query) == 3
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,15 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from storage.derivation import Relevance
+from storage.postgres.arrival import wake_waiting
 from storage.postgres.evidence import Bounds
 from storage.postgres.interaction_row import as_stored, encode_interaction
-from storage.postgres.parcel import INTERACTION_TABLE
+from storage.postgres.parcel import INTERACTION_TABLE, SPAN_TABLE, Parcel
 from storage.postgres.settlement import Settlement, SettlementConfig
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, terminate, transaction, until, until_blocked, value, writing
 from tests.support.delivery import Delivery, assert_same, deliver, deliveries
 from tests.support.factory import BASE_US, SECOND_US, resent, resource, span, span_id, trace_id, workspace
-from tests.support.settling import settle, settling, stored_interactions
+from tests.support.settling import only_interactions, settle, settling, stored_interactions
 from tests.support.simple_mapper import ANSWER, CALL, POISON, RESPONSE, TOKENS, USER, processed, simple_interactions
 from tracedata import Batch, Interaction, LogRecord, Scope, Span, Value
 
@@ -267,6 +270,44 @@ async def test_a_trace_that_is_too_large_is_left_and_harms_no_neighbour(
     assert await value(shared_postgres_dsn, _ARRIVALS) == 0
 
 
+async def test_a_growing_trace_that_is_too_large_is_not_read_all_the_time(shared_postgres_dsn: str) -> None:
+    spans = chain({}, {}, {CALL: 1}, {CALL: 1})
+    async with settling(shared_postgres_dsn, bounds=Bounds(rows=1)) as (connection, settler, count):
+        for part in (spans[1:3], spans[3:]):
+            await write(shared_postgres_dsn, batch(part))
+            await settler.round(connection)
+        assert count.oversized == 1
+        # It is not forgotten.
+        assert await value(shared_postgres_dsn, _ARRIVALS) == 1
+
+
+_RELEVANCE = Relevance(span=lambda span: CALL in span.attributes, log_record=lambda record: ANSWER in record.attributes)
+
+
+@pytest.mark.parametrize("bounds", [Bounds(rows=10), Bounds(size=4_000)], ids=["spans", "bytes"])
+async def test_of_a_trace_that_is_too_large_what_tells_of_ai_is_settled(
+    shared_postgres_dsn: str, bounds: Bounds
+) -> None:
+    spans = chain({"x": "x" * 300}, {USER: "u"}, {}, {CALL: 1}, {CALL: 1, TOKENS: 7})
+    others = [
+        replace(one, parent_span_id=spans[0].span_id, trace_id=spans[0].trace_id)
+        for one in chain(*[{"x": "x" * 300}] * 250)
+    ]
+    named = replace(span(parent_span_id=others[7].span_id), trace_id=spans[0].trace_id)
+    told = [record(spans[3]), record(named, "yes"), *(record(spans[0], attributes={"n": n}) for n in range(20))]
+    await write(shared_postgres_dsn, batch([*others[100:], *spans[1:]]), batch([*others[:100], named], told))
+    async with settling(shared_postgres_dsn, bounds=bounds, relevance=_RELEVANCE) as (connection, settler, count):
+        while await settler.settle_arrivals(connection, patiently=False):
+            pass
+        assert await rows(shared_postgres_dsn, _WAITING) == [(spans[0].trace_id,)]
+        await write(shared_postgres_dsn, batch(spans[:1]))
+        while await settler.settle_arrivals(connection, patiently=False):
+            pass
+    assert count.oversized == 0
+    assert await stored_interactions(shared_postgres_dsn) == whole([*spans, *others, named], told)
+    assert await rows(shared_postgres_dsn, _WAITING) == []
+
+
 async def test_a_growing_trace_is_not_read_all_the_time(shared_postgres_dsn: str) -> None:
     trace = trace_id()
     many = [span(trace_id=trace, parent_span_id=span_id()) for _ in range(1_500)]
@@ -304,6 +345,43 @@ async def test_a_writer_that_did_not_see_that_a_trace_waits_is_noticed(postgres_
     assert await stored_interactions(postgres_dsn) == whole(spans)
 
 
+async def test_what_two_writers_store_at_the_same_moment_is_settled_soon(postgres_dsn: str) -> None:
+    spans = chain({USER: "u"}, {CALL: 1})
+    leader = Settlement(SettlementConfig(dsn=postgres_dsn), lambda _: only_interactions(simple_interactions))
+    async with writing(WriterConfig(dsn=postgres_dsn)) as writer, transaction(postgres_dsn) as late:
+        await SPAN_TABLE.copy(late, Parcel(batch(spans[:1]), origin=None).rows[SPAN_TABLE])
+        # Nothing waits yet, so whoever stores the root notes no arrival.
+        await wake_waiting(late, {1: {spans[0].trace_id}})
+        await writer.consume(batch(spans[1:]))
+        await leader.start()
+        await until(lambda: _is_settled(postgres_dsn))
+        await late.commit()
+    began = time.monotonic()
+    await until(lambda: _has_user(postgres_dsn))
+    await leader.aclose()
+    assert time.monotonic() - began < 4
+    assert await stored_interactions(postgres_dsn) == whole(spans)
+
+
+async def test_what_still_waits_is_looked_at_twice_more(shared_postgres_dsn: str) -> None:
+    spans = chain({USER: "u"}, {CALL: 1})
+    await write(shared_postgres_dsn, batch(spans[1:]))
+    async with settling(shared_postgres_dsn, recheck_s=30.0) as (connection, settler, count):
+        while await settler.round(connection):
+            pass
+        assert count.traces == 2
+        pending = "SELECT recheck_at - since = interval '30 seconds' FROM relayscope.ai_waiting"
+        assert await rows(shared_postgres_dsn, pending) == [(True,)]
+        await rows(shared_postgres_dsn, "UPDATE relayscope.ai_waiting SET since = since - interval '40 seconds'")
+        await rows(
+            shared_postgres_dsn, "UPDATE relayscope.ai_waiting SET recheck_at = recheck_at - interval '40 seconds'"
+        )
+        while await settler.round(connection):
+            pass
+    assert count.traces == 3
+    assert await rows(shared_postgres_dsn, "SELECT recheck_at FROM relayscope.ai_waiting") == [(None,)]
+
+
 async def test_rows_of_a_transaction_that_commits_late_are_compared_too(postgres_dsn: str) -> None:
     one, other, third = (chain({CALL: 1, RESPONSE: name}) for name in ("r-1", "r-1", "r-2"))
     row = encode_interaction(simple_interactions(one, ())[0], workspace_id=1)
@@ -339,7 +417,7 @@ async def test_a_leader_that_is_killed_while_it_settles_leaves_everything_to_the
     spans = chain({USER: "u"}, {CALL: 1})
     await write(postgres_dsn, batch(spans[1:]), batch(spans[:1]))
     config = SettlementConfig(dsn=postgres_dsn, retry_s=0.01, poll_s=0.01)
-    settlement = Settlement(config, lambda _: simple_interactions)
+    settlement = Settlement(config, lambda _: only_interactions(simple_interactions))
     async with transaction(postgres_dsn) as blocking:
         await blocking.execute("LOCK TABLE relayscope.ai_interactions IN EXCLUSIVE MODE")
         await settlement.start()
@@ -355,7 +433,7 @@ async def test_a_leader_that_is_killed_while_it_settles_leaves_everything_to_the
 
 async def test_two_processes_settle_as_one(postgres_dsn: str) -> None:
     config = SettlementConfig(dsn=postgres_dsn, retry_s=0.01, poll_s=0.01)
-    both = [Settlement(config, lambda _: simple_interactions) for _ in range(2)]
+    both = [Settlement(config, lambda _: only_interactions(simple_interactions)) for _ in range(2)]
     for one in both:
         await one.start()
     spans = chain({USER: "u"}, {CALL: 1})
@@ -373,14 +451,18 @@ async def test_two_processes_settle_as_one(postgres_dsn: str) -> None:
 async def test_draining_settles_what_there_is(postgres_dsn: str, has_leader: bool) -> None:  # noqa: FBT001 - a parameter of the test
     spans = chain({USER: "u"}, {CALL: 1})
     config = SettlementConfig(dsn=postgres_dsn, poll_s=0.01)
-    leader = Settlement(config, lambda _: simple_interactions)
+    leader = Settlement(config, lambda _: only_interactions(simple_interactions))
     if has_leader:
         await leader.start()
     await write(postgres_dsn, batch(spans[1:]), batch(spans[:1]))
-    await Settlement(config, lambda _: simple_interactions).drain()
+    await Settlement(config, lambda _: only_interactions(simple_interactions)).drain()
     assert await value(postgres_dsn, _ARRIVALS) == 0
     assert await stored_interactions(postgres_dsn) == whole(spans)
     await leader.aclose()
+
+
+async def _has_user(dsn: str) -> bool:
+    return bool(await value(dsn, "SELECT count(*) FROM relayscope.ai_interactions WHERE user_id = 'u'"))
 
 
 async def _is_settled(dsn: str) -> bool:
@@ -412,8 +494,8 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
     workspace_id = workspace()
 
     async def play() -> list[Interaction]:
-        config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, recheck_s=0.0)
-        leader = Settlement(config, lambda _: simple_interactions)
+        config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, soon_s=0.0, recheck_s=0.0)
+        leader = Settlement(config, lambda _: only_interactions(simple_interactions))
         if is_settled_meanwhile:
             await leader.start()
         await deliver(shared_postgres_dsn, workspace_id, delivery, processed)

@@ -39,6 +39,15 @@ _ARRIVE = """
     INSERT INTO relayscope.ai_arrivals (workspace_id, trace_id)
     SELECT 1, decode(md5('waits' || n), 'hex') FROM generate_series(1, 20000) AS n
 """
+# A tenth belongs to traces; of the others, every hundredth tells of a call.
+_LOG = """
+    INSERT INTO relayscope.log_records (time, fingerprint, resource_id, scope_id, workspace_id, time_ns, severity_number, has_time,
+        trace_id, span_id, service_name, event_name, ai_trace_id)
+    SELECT now() - n * interval '1 second', n, 1, 1, 1, 0, 9, true,
+           CASE WHEN n % 10 = 0 THEN decode(md5('trace' || n / 100), 'hex') ELSE '' END, '', 'service', '',
+           CASE WHEN n % 100 = 1 THEN decode(md5('session' || n / 1000), 'hex') END
+    FROM generate_series(1, 50000) AS n
+"""
 _PARENT_INDEXES = """
     SELECT child.relname, parent.relname FROM pg_inherits AS i
     JOIN pg_class AS child ON child.oid = i.inhrelid JOIN pg_class AS parent ON parent.oid = i.inhparent
@@ -130,7 +139,7 @@ async def test_traces_that_are_looked_at_again_are_found_by_their_time(filled: s
 
 async def test_new_rows_are_found_by_their_number(filled: str) -> None:
     newest = await value(filled, "SELECT max(arrival_id) FROM relayscope.ai_interactions")
-    plan = await _planned(filled, _SETTLEMENT["new_rows"], {"after": newest - 500, "limit": 5_000})
+    plan = await _planned(filled, _SETTLEMENT["new_interactions"], {"after": newest - 500, "limit": 5_000})
     assert (plan.scanned, plan.indexes) == (set(), {"ai_interactions_arrival_idx"})
     assert plan.touched < 600
 
@@ -150,11 +159,26 @@ async def test_rows_that_share_a_response_are_looked_for_in_days_beside_them_onl
     assert plan.touched < 5 * 4 * len(responses)
 
 
+@pytest.mark.parametrize("count", [1, 50], ids=["one trace", "a chunk"])
+async def test_log_records_are_found_by_trace_and_by_session(filled: str, count: int) -> None:
+    if not await value(filled, "SELECT count(*) FROM relayscope.log_records"):
+        await rows(filled, _LOG)
+        await rows(filled, "ANALYZE relayscope.log_records")
+    query = "SELECT decode(md5(%(kind)s || n), 'hex') FROM generate_series(1, %(count)s) AS n"
+    traces, sessions = [await rows(filled, query, {"kind": kind, "count": count}) for kind in ("trace", "session")]
+    trace_ids = [one for (one,) in [*traces, *sessions]]
+    plan = await _planned(filled, _SETTLEMENT["log_records"], {"workspace_id": 1, "trace_ids": trace_ids})
+    assert plan.scanned == set()
+    # Partitions with nothing in them are read by any.
+    assert plan.indexes >= {"log_records_identity_idx", "log_records_ai_trace_idx"}
+    assert plan.touched < 100 + 40 * len(trace_ids)
+
+
 async def test_rows_are_removed_by_index(filled: str) -> None:
     query = "SELECT trace_id, span_id, start_time FROM relayscope.ai_interactions ORDER BY arrival_id DESC LIMIT 10"
     trace_ids, span_ids, starts = zip(*await rows(filled, query), strict=True)
-    parameters = {"workspace_id": 1, "trace_ids": list(trace_ids), "span_ids": list(span_ids), "starts": list(starts)}
-    plan = await _planned(filled, _SETTLEMENT["remove"], parameters)
+    parameters = {"workspace_id": 1, "trace_ids": list(trace_ids), "keys": list(span_ids), "moments": list(starts)}
+    plan = await _planned(filled, _SETTLEMENT["remove_interactions"], parameters)
     assert plan.scanned == set()
     assert plan.touched < 10 * 3 * (_DAYS + 4)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -56,6 +57,18 @@ def test_the_time_of_day_goes_on_from_one_part_of_a_load_to_the_next() -> None:
 def test_seeds_share_no_ids() -> None:
     ids = [{request.trace_id for request in requests(seed=seed, spans=500, sizes=_SIZES)} for seed in (1, 2)]
     assert not ids[0] & ids[1]
+
+
+def test_every_call_of_a_model_has_a_response_id_of_its_own() -> None:
+    spans = [
+        span for seed in (1, 2) for one in requests(seed=seed, spans=2_000, sizes=_SIZES) for span in _spans(one.data)
+    ]
+    told = [{one.key: one.value.string_value for one in span.attributes} for span in spans]
+    calls = [attributes for attributes in told if "gen_ai.operation.name" in attributes]
+    ids = [attributes["gen_ai.response.id"] for attributes in calls]
+    assert len(calls) > 300
+    assert len(set(ids)) == len(calls)
+    assert all(re.fullmatch(r"chatcmpl-[0-9a-f]{24}", one) for one in ids)
 
 
 def test_a_marked_request_has_one_span() -> None:

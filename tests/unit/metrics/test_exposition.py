@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from relayscope.metrics import CATALOGUE, ApiMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import CATALOGUE, ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.run import ChildState, RunFolder, RunState
 from storage.measurement import StoreMeasurement
 from tracedata import RetryableError
@@ -94,6 +94,7 @@ async def test_every_metric_of_the_catalogue_exists_and_no_other(run: RunFolder)
     registry = CollectorRegistry()
     IngestMetrics(registry)
     ApiMetrics(registry)
+    EnrichMetrics(registry)
     SettlementMetrics(registry)
     counted = {family.name + "_total" * (family.type == "counter") for family in registry.collect()}
     text = (await Exposition(run.path, meter=FakeMeter(), version="1").exposition()).decode()

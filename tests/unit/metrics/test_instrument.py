@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
-from relayscope.metrics import ApiMetrics, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, IngestMetrics, SettlementMetrics
 from tests.support.factory import batch, span
 from tracedata import Receipt, RetryableError
 
@@ -71,6 +71,15 @@ def test_a_request_of_the_api_that_is_never_answered_counts_as_our_failure(regis
         request.routed("/x/{id}")
     labels = {"method": "GET", "route": "/x/{id}", "status": "5xx"}
     assert registry.get_sample_value("relayscope_api_request_seconds_count", labels) == 1
+
+
+def test_making_of_interactions(registry: CollectorRegistry) -> None:
+    metrics = EnrichMetrics(registry)
+    metrics.enriched(interactions=3, arrivals=2)
+    metrics.enriched(interactions=0, arrivals=1)
+    metrics.unmapped(4)
+    names = ("interactions", "deferred_parts", "unmapped")
+    assert [registry.get_sample_value(f"relayscope_ai_{name}_total") for name in names] == [3, 3, 4]
 
 
 def test_settling_of_interactions(registry: CollectorRegistry) -> None:

@@ -211,5 +211,5 @@ def test_a_sample_shows_what_names_it_would_lose(name_model: Path, tmp_path: Pat
         _settings(tmp_path, model=str(name_model)), f"{_SAID}\nbob@example.com, card 4111 1111 1111 1111\n"
     )
 
-    assert trial.texts[0].text == _LEFT
+    assert trial.items[0].text == _LEFT
     assert trial.entities == {"PERSON": 1, "LOCATION": 1, "EMAIL_ADDRESS": 1, "CREDIT_CARD": 1}

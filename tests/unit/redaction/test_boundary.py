@@ -25,6 +25,9 @@ def redactor() -> Redactor:
         pytest.param(
             "\u5730\u57401BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2\u7684", "\u5730\u5740<CRYPTO>\u7684", id="crypto in Chinese"
         ),
+        pytest.param(
+            r"a \nbc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", r"a \n<CRYPTO>", id="crypto behind an escape"
+        ),
     ],
 )  # fmt: skip
 def test_a_value_ends_where_letters_and_digits_of_ascii_do(redactor: Redactor, text: str, expected: str) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 
 from redaction.fold import fold
@@ -22,6 +25,13 @@ from redaction.fold import fold
 )
 def test_text_becomes_as_it_reads(text: str, reads: str) -> None:
     assert fold(text).text == reads
+
+
+def test_every_digit_space_and_dash_of_unicode_reads_as_one_of_ascii() -> None:
+    others = [chr(code) for code in range(0x80, sys.maxunicode + 1)]
+    found = [one for one in others if unicodedata.category(one) in ("Nd", "Zs", "Pd")]
+    assert len(found) > 500
+    assert [one for one in found if fold(one).text not in "0123456789 -"] == []
 
 
 @pytest.mark.parametrize("text", ["", "bob@example.com", "jürgen", "日本語", "\ud800", "🎉", "д ж"])

@@ -57,6 +57,7 @@ _RIVALS = {"DE_PASSPORT": "DE_ID_CARD"}
 
 
 @cache
+@cache
 def _redactor(country: str | None, rival: str | None = None) -> Redactor:
     entities = {rival: {"operator": "keep"}} if rival else {}
     return Redactor(

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from relayscope.doctor.configuration import check_settings
+from relayscope.doctor.configuration import check_prices, check_settings
 from relayscope.doctor.database import (
     check_durability,
     check_partitions,
@@ -137,6 +137,27 @@ def test_rules_that_have_no_default_differ_from_it() -> None:
     )
     finding = check_settings(settings, config=None, inspector=PostgresInspector())
     assert "processors.redaction.entities.EMAIL_ADDRESS.operator=mask" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("prices", "status", "says"),
+    [
+        pytest.param("models: [{model: a, prices: [{input: 1}]}]", "ok", "prices.yaml", id="right"),
+        pytest.param("models: [{model: a, prices: [{input: -1}]}]", "failed", "models[0].prices[0].input", id="wrong"),
+        pytest.param(None, "failed", "cannot read", id="missing"),
+    ],
+)
+def test_prices(tmp_path: Path, prices: str | None, status: Status, says: str) -> None:
+    path = tmp_path / "prices.yaml"
+    if prices is not None:
+        path.write_text(prices)
+    (finding,) = check_prices(Settings.model_validate({"processors": {"ai": {"prices": path}}}))
+    assert finding.status == status
+    assert says in finding.detail
+
+
+def test_nobody_asks_for_prices_that_are_not_there() -> None:
+    assert not list(check_prices(Settings()))
 
 
 def test_settings_without_any_change() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from tests.support.llm_span import CHAT, USED, chat, mapped, messages, only, span
+from tests.support.llm_span import CHAT, GATEWAY, USED, chat, mapped, messages, only, span
 from tracedata import Span, Value
 from tracedata.interaction import MODEL_OPERATIONS, NO_USAGE
 
@@ -35,6 +36,19 @@ class TestT1SeveralSpansForOneRequest:
         )
         assert made.trace_id == (1).to_bytes(16, "big")
         assert made.usage.total == 150
+
+    def test_a_client_and_a_gateway_with_one_library_tell_of_one_call_in_traces_of_their_own(self) -> None:
+        client = span(1, {**CHAT, **USED, "gen_ai.response.id": "chatcmpl-1", "user.id": "u-1"}, took_ms=200)
+        gateway = replace(chat(2, {"gen_ai.response.id": "chatcmpl-1"}, trace=2), resource=GATEWAY)
+        made = only(client, gateway)
+        assert made.usage.total == 150
+        assert made.user_id == "u-1"
+        assert len(made.sources) == 2
+
+    def test_what_two_services_got_from_a_cache_one_after_the_other_are_two_calls(self) -> None:
+        first = chat(1, {"gen_ai.response.id": "chatcmpl-1"})
+        later = span(2, {**CHAT, **USED, "gen_ai.response.id": "chatcmpl-1"}, trace=2, at_ms=5_000)
+        assert len(mapped(first, replace(later, resource=GATEWAY))) == 2
 
     @pytest.mark.parametrize("operation", ["execute_tool", "invoke_agent", "retrieval", "run_guardrail"])
     def test_a_call_inside_a_tool_or_the_like_is_a_call_of_its_own(self, operation: str) -> None:

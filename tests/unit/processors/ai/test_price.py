@@ -212,6 +212,7 @@ def test_a_discrepancy_is_flagged_and_both_amounts_are_kept(
 ) -> None:
     cost = prices.cost(model_call(_CACHED), Reported(amount=reported, key="llm.cost.total"))
     assert (cost.amount, cost.computed, cost.is_discrepant) == (reported, _COMPUTED, is_discrepant)
+    assert (cost.source, cost.computed_by) == ("reported:llm.cost.total", f"computed:{DATA_VERSION}")
     assert [line.bucket for line in cost.lines] == ["input", "cache_read", "output"]
 
 

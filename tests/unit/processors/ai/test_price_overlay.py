@@ -248,3 +248,23 @@ def test_the_page_calculates_as_we_do() -> None:
         }
         for line in cost.lines
     ]
+
+
+@pytest.mark.parametrize(
+    ("glob", "name", "does_fit"),
+    [
+        ("gpt-4", "gpt-4", True),
+        ("gpt-4", "gpt-4o", False),
+        ("*", "", True),
+        ("gpt*", "gpt-4", True),
+        ("*mini", "mini-mini", True),
+        ("a*b*c", "abcbc", True),
+        ("a*b*c", "acb", False),
+        ("**a**b**", "xaxbx", True),
+        ("ab*ba", "aba", False),
+        ("m[1m]*", "m[1m]-x", True),
+        ("*a*a*a*a*a*a*a*a*a*b", "a" * 200, False),
+    ],
+)
+def test_stars_are_any_text(glob: str, name: str, does_fit: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert bool(glob_matcher(glob).fullmatch(name)) is does_fit

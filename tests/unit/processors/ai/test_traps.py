@@ -55,6 +55,53 @@ class TestT3CachesInsideAndOutsideTheInput:
         assert only(span(1, attributes)).usage.input == input_
 
 
+REASONING = "gen_ai.usage.reasoning.output_tokens"
+CACHED = "gen_ai.usage.cache_read.input_tokens"
+TOTAL = "gen_ai.usage.total_tokens"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param({REASONING: 20}, (120, 10, 20), id="inside"),
+        pytest.param({REASONING: 20, TOTAL: 150}, (120, 10, 20), id="inside, by the total"),
+        pytest.param({REASONING: 20, TOTAL: 170}, (120, 30, 20), id="beside, by the total"),
+        pytest.param({REASONING: 20, CACHED: 10, TOTAL: 170}, (110, 30, 20), id="beside, and no cache in the total"),
+        pytest.param({REASONING: 20, CACHED: 10, TOTAL: 180}, (120, 30, 20), id="beside, and so is the cache"),
+        pytest.param({REASONING: 20, CACHED: 10, TOTAL: 160}, (120, 10, 20), id="inside, and the cache beside"),
+    ],
+)
+def test_t3_reasoning_is_inside_the_output_unless_the_total_says_otherwise(
+    told: dict[str, Value], expected: tuple[int, int, int]
+) -> None:
+    usage = only(chat(1, told)).usage
+    assert (usage.input, usage.output, usage.reasoning) == expected
+
+
+def test_a_cache_holds_at_least_what_its_lifetimes_hold() -> None:
+    told = {
+        "gen_ai.usage.cache_creation.input_tokens": 0,
+        "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 4,
+    }
+    usage = only(chat(1, told)).usage
+    assert (usage.cache_write, usage.input_total) == (4, 120)
+
+
+@pytest.mark.parametrize(
+    ("currency", "expected"),
+    [
+        ("EUR", (2.5, "EUR")),
+        (" eur", (2.5, "EUR")),
+        ("USD", (2.5, "USD")),
+        ("dollars", (None, "USD")),
+        (7, (None, "USD")),
+    ],
+)
+def test_a_cost_is_of_its_currency(currency: Value, expected: tuple[float | None, str]) -> None:
+    cost = only(chat(1, {"gen_ai.usage.cost": 2.5, "gen_ai.usage.cost.currency": currency})).cost
+    assert (cost.amount, cost.currency) == expected
+
+
 def test_t4_tokens_come_from_the_wire_where_a_wrapper_counts_wrong() -> None:
     wrapper = chat(
         1,
