@@ -45,6 +45,10 @@ _TOLD: Mapping[str, Value] = {
 _FINAL: Mapping[str, Value] = {"decision_trace.final.model": "gpt-4o-mini", "decision_trace.final.status": "success"}
 _EVENT = "decision_trace.decision"
 _ADDRESS = "jane.doe@example.com"
+# What the planner has seen, of the table as a whole and of its partitions.
+_SAMPLES = """
+    SELECT count(*) FROM pg_stats WHERE tablename LIKE 'decisions%' AND most_common_vals::text LIKE '%jane.doe%'
+"""
 _COUNT = "SELECT count(*) FROM relayscope.decisions"
 
 
@@ -232,8 +236,14 @@ async def test_what_is_redacted_afterwards_is_redacted_in_decisions_too(shared_p
     assert [_ADDRESS in one.reasoning for one in before] == [True, True]
     redact = Redact(Redactor(default_policy()))
     config = ApplyConfig(dsn=shared_postgres_dsn, policy="strict", actor="tester")
-    await Reredaction(config, lambda _: redact, PostgresAudit(shared_postgres_dsn)).apply()
-    await settle(shared_postgres_dsn, derive=derive)
+
+    async def settled() -> None:
+        await settle(shared_postgres_dsn, derive=derive)
+
+    await rows(shared_postgres_dsn, "ANALYZE relayscope.decisions")
+    assert await value(shared_postgres_dsn, _SAMPLES) > 0
+    await Reredaction(config, lambda _: redact, PostgresAudit(shared_postgres_dsn), settle=settled).apply()
+    assert await value(shared_postgres_dsn, _SAMPLES) == 0
     after = await stored_decisions(shared_postgres_dsn)
     assert [(one.trace_id, one.id) for one in after] == [(one.trace_id, one.id) for one in before]
     assert [one.reasoning.partition(" by ")[0] for one in after] == ["asked", "asked"]
