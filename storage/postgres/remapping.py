@@ -143,6 +143,8 @@ class Remapper:
         for trace in found.values():
             for one in trace.before.interactions:
                 _connect(links, {trace.trace_id, *(source.trace_id for source in one.sources if source.trace_id)})
+        for told_by, trace_id in await _tied(connection, workspace_id, found.values()):
+            _connect(links, {told_by, trace_id})
         starts = _starts_by_response(known.values(), of=found)
         for response_id, trace_id, start_us in await sharing_rows(connection, workspace_id, starts):
             starts[response_id].setdefault(trace_id, start_us)
@@ -152,6 +154,27 @@ class Remapper:
 
     async def _aside(self, work: Callable[..., _Result], *args: object) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
+
+
+async def _tied(connection: Connection, workspace_id: int, traces: Iterable[_Trace]) -> Sequence[tuple[bytes, bytes]]:
+    """Which traces tell of a call without a response id whose row stands with another trace: the one, and the other."""
+    starts = {
+        trace.trace_id: one.start_time_unix_nano // 1_000
+        for trace in traces
+        for one in trace.interactions
+        if not one.response_id
+    }
+    if not starts:
+        return []
+    parameters = {
+        "workspace_id": workspace_id,
+        "trace_ids": list(starts),
+        "start": _moment(min(starts.values())) - _DAY,
+        "end": _moment(max(starts.values())) + _DAY,
+        "limit": MAX_SHARING,
+    }
+    cursor = connection.cursor(binary=True)
+    return [tuple(row) for row in await (await cursor.execute(_STATEMENTS["tied"], parameters)).fetchall()]
 
 
 async def sharing_rows(
@@ -203,16 +226,23 @@ def _traces(
     evidence = stored.traces()
     interactions, decisions = INTERACTIONS.by_trace(rows[0]), DECIDED.by_trace(rows[1])
     return {
-        trace_id: _Trace(
-            trace_id=trace_id,
-            evidence=(found := evidence.get(trace_id, Evidence())),
-            before=Derived(interactions=interactions.get(trace_id, ()), decisions=decisions.get(trace_id, ())),
-            alone=_derived(derive, [found]),
-            # Only of a trace by itself is anything left out.
+        trace_id: _trace(
+            trace_id,
+            evidence.get(trace_id, Evidence()),
+            Derived(interactions=interactions.get(trace_id, ()), decisions=decisions.get(trace_id, ())),
             passed_over=stored.passed_over,
+            derive=derive,
         )
         for trace_id in trace_ids
     }
+
+
+def _trace(trace_id: bytes, evidence: Evidence, before: Derived, *, passed_over: int, derive: Derive) -> _Trace:
+    """``passed_over``: only of a trace by itself is anything left out."""
+    # What is kept for longer than its spans stays as it is once they are gone.
+    is_gone = not evidence.spans and not evidence.log_records
+    alone = before if is_gone else _derived(derive, [evidence])
+    return _Trace(trace_id=trace_id, evidence=evidence, before=before, alone=alone, passed_over=passed_over)
 
 
 def _derived(derive: Derive, evidence: Sequence[Evidence]) -> Derived | None:

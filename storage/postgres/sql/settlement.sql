@@ -138,6 +138,16 @@ WHERE i.workspace_id = %(workspace_id)s AND i.response_id = ANY(%(response_ids)s
   AND i.start_time BETWEEN %(start)s AND %(end)s
 LIMIT %(limit)s;
 
+-- tied: rows without a response id that stand with another trace, of which some traces tell too, in a range of time
+SELECT given.trace_id AS told_by, tied.trace_id
+FROM unnest(%(trace_ids)s::bytea[]) AS given (trace_id) CROSS JOIN LATERAL (
+    SELECT i.trace_id FROM relayscope.ai_interactions AS i
+    WHERE i.workspace_id = %(workspace_id)s AND i.start_time BETWEEN %(start)s AND %(end)s
+      AND i.response_id IS NULL AND jsonb_array_length(i.details -> 'sources') > 1
+      AND (i.details -> 'sources') @> jsonb_build_array(jsonb_build_object('trace_id', encode(given.trace_id, 'hex')))
+      AND i.trace_id <> given.trace_id
+    LIMIT %(limit)s) AS tied;
+
 -- remove_interactions: rows by their identity; parallel arrays
 DELETE FROM relayscope.ai_interactions AS i
 USING unnest(%(trace_ids)s::bytea[], %(keys)s::bytea[], %(moments)s::timestamptz[]) AS old (trace_id, span_id, start_time)
