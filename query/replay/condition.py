@@ -19,7 +19,7 @@ from tracedata import CallerError, Decision, Value
 MAX_CHARS = 10_000
 # Names that comprehensions bind, and what is added to them, multiply: ten in a row make terabytes of a word. Each addition stands twice
 # in what the library makes of a text, ``map`` adds too, and the result of a comprehension stands there five to seven times.
-_MAX_ADDITIONS = 12
+_MAX_ADDITIONS = 8
 _MAX_COMPREHENSIONS = 5
 _ADDITION, _ADDITION_TIMES = b"_+_", 2
 _COMPREHENSION, _COMPREHENSION_TIMES = b"@result", 7
