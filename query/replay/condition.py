@@ -17,6 +17,12 @@ from cel_expr_python import cel
 from tracedata import CallerError, Decision, Value
 
 MAX_CHARS = 10_000
+# Names that comprehensions bind, and what is added to them, multiply: ten in a row make terabytes of a word. Each addition stands twice
+# in what the library makes of a text, ``map`` adds too, and the result of a comprehension stands there five to seven times.
+_MAX_ADDITIONS = 8
+_MAX_COMPREHENSIONS = 5
+_ADDITION, _ADDITION_TIMES = b"_+_", 2
+_COMPREHENSION, _COMPREHENSION_TIMES = b"@result", 7
 _MAX_DEPTH = 100
 _MAX_REASON_CHARS = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,6 +122,7 @@ class Language:
         type_ = program.return_type().name()
         if type_ not in ("BOOL", "DYN"):
             raise ConditionError(f"it must be true or false, and is {type_.lower()}")
+        _check_growth(program.serialize())
         return Condition(text, program)
 
     def facts(self, decision: Decision) -> Facts:
@@ -141,6 +148,16 @@ def rule_language() -> Language:
 def selection_language() -> Language:
     """The language of selections: they see what was decided too."""
     return Language(fields={name: _type(name) for name in (*_FACTS, *_RESULTS)}, has_output=True)
+
+
+def _check_growth(compiled: bytes) -> None:
+    """Steps are bounded by the library, and memory by this."""
+    if compiled.count(_ADDITION) > _MAX_ADDITIONS * _ADDITION_TIMES:
+        raise ConditionError(
+            f"a condition has at most {_MAX_ADDITIONS} additions, those in map() and filter() among them"
+        )
+    if compiled.count(_COMPREHENSION) > _MAX_COMPREHENSIONS * _COMPREHENSION_TIMES:
+        raise ConditionError(f"a condition has at most {_MAX_COMPREHENSIONS} of all(), exists(), map() and filter()")
 
 
 def _time(decision: Decision) -> datetime:

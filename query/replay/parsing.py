@@ -38,8 +38,9 @@ def parse_rule_set(text: str, *, source: str = "rule set") -> RuleSet:
         document.add(fields["decisions"], "decisions must not be empty")
     points = [_point(document, node) for node in nodes]
     _check_once(document, nodes, [(point.type, point.component) for point in points])
-    if sum(len(point.rules) for point in points) > _MAX_RULES:
-        document.add(root, f"a rule set has at most {_MAX_RULES:,} rules")
+    # Reports have a row for each kind of decision, also for one without rules.
+    if sum(max(len(point.rules), 1) for point in points) > _MAX_RULES:
+        document.add(root, f"a rule set has at most {_MAX_RULES:,} rules and kinds of decisions without rules")
     if document.problems:
         raise RuleSetError(source, document.problems)
     return RuleSet(name=name, version=version, points=tuple(points))
@@ -53,9 +54,11 @@ def _word(document: Document, node: Node | None, *, what: str, form: re.Pattern[
 
 
 def _check_once(document: Document, nodes: Sequence[Node], keys: Sequence[tuple[str, str]]) -> None:
-    for number, key in enumerate(keys):
-        if all(key) and key in keys[:number]:
-            document.add(nodes[number], f"the decisions of type {key[0]} and component {key[1]} stand twice")
+    seen: set[tuple[str, str]] = set()
+    for node, key in zip(nodes, keys, strict=True):
+        if all(key) and key in seen:
+            document.add(node, f"the decisions of type {key[0]} and component {key[1]} stand twice")
+        seen.add(key)
 
 
 def _point(document: Document, node: Node) -> DecisionPoint:

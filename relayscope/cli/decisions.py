@@ -120,7 +120,8 @@ def stats(
 ) -> None:
     """Count decisions, with how long they took and what the calls of models in their traces cost."""
     body = ask(url, f"{_DECISIONS}/stats", filters.parameters(by=by or None, bucket=bucket, limit=limit))
-    show(body, schema.DecisionStatistics, draw=render_groups, as_json=as_json)
+    draw = partial(render_groups, width=console().width)
+    show(body, schema.DecisionStatistics, draw=draw, as_json=as_json)
 
 
 def show_flow(

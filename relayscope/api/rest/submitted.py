@@ -16,6 +16,8 @@ from tracedata import CallerError
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_OTLP_NS = 2**64 - 1
+# As OTLP in JSON has it: docs/limits.md.
+_MAX_DEPTH = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?(?:[Zz]|([+-]\d\d):?(\d\d))?", re.ASCII)
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -105,8 +107,8 @@ def digest_of(text: str, *, size: int, person: bytes) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size, person=person).digest()
 
 
-def read_items(body: bytes, read_item: Callable[[object], _Item]) -> tuple[Sequence[_Item], bool]:
-    """Each item as ``read_item`` reads it, and whether they came as a list.
+def read_items(body: bytes, read_item: Callable[[object], _Item]) -> tuple[Sequence[_Item | Refusal], bool]:
+    """Each item as ``read_item`` reads it, and whether they came as a list. One that is too deep is refused before it is read.
 
     Raises:
         CallerError: the body is no such JSON.
@@ -118,7 +120,21 @@ def read_items(body: bytes, read_item: Callable[[object], _Item]) -> tuple[Seque
     if not isinstance(found, dict | list):
         raise CallerError("body: must be an object or a list of objects")
     if isinstance(found, dict):
-        return [read_item(found)], False
+        return [_read(found, read_item)], False
     if not 1 <= len(found) <= MAX_ITEMS:
         raise CallerError(f"body: must have between 1 and {MAX_ITEMS:,} items")
-    return [read_item(item) for item in found], True
+    return [_read(item, read_item) for item in found], True
+
+
+def _read(item: object, read_item: Callable[[object], _Item]) -> _Item | Refusal:
+    if _is_too_deep(item):
+        return Refusal(id=None, errors=[FieldError(field="", detail=f"is nested deeper than {_MAX_DEPTH} levels")])
+    return read_item(item)
+
+
+def _is_too_deep(item: object) -> bool:
+    level: Sequence[object] = [item]
+    for _ in range(_MAX_DEPTH):
+        parts = [part for part in level if isinstance(part, dict | list)]
+        level = [value for part in parts for value in (part.values() if isinstance(part, dict) else part)]
+    return any(isinstance(part, dict | list) for part in level)

@@ -1,6 +1,6 @@
 """Decision traces, one flow, and statistics of decisions in a terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -11,12 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from relayscope.api.rest import decision_schema as schema
-from relayscope.cli.render.interactions import costs, count, money, more
+from relayscope.cli.render.interactions import costs, count, fitted, money, more
 from relayscope.cli.render.table import name_cell, note, table
 from relayscope.cli.render.text import ERROR, FAINT, clean, duration, moment, share
 
 _ADVICE = "The default window is the last 24 hours; --start -7d looks further back."
 _WIDE = 120
+# The numbers of groups, those that matter most first: a narrow terminal shows as many as leave room for names.
+_ALWAYS = ("COUNT", "SHARE")
+_RANKING = (*_ALWAYS, "EVAL P50", "COST", "ERRORS", "CALLS", "EVAL P95", "CALL P50", "SHADOW")
 _BAD = frozenset({"deny", "exceeded", "error", "escalate", "blocked", "budget_exceeded", "rejected"})
 _MAX_VALUE_CHARS = 2_000
 _SHADOW = Style(dim=True, italic=True)
@@ -61,33 +64,37 @@ def render_flow(flow: schema.DecisionFlow) -> RenderableType:
     return Group(*shown)
 
 
-def render_groups(answer: schema.DecisionStatistics) -> RenderableType:
-    """A line a group, with a column for each dimension and for the time bucket."""
+def render_groups(answer: schema.DecisionStatistics, *, width: int) -> RenderableType:
+    """A line a group, with a column for each dimension and for the time bucket, and the numbers that ``width`` has room for."""
     window = note(f"{moment(answer.start)} to {moment(answer.end)} UTC, {answer.total:,} decisions")
     if not answer.items:
         return Group(note("No decisions match in this window:"), window)
     names = list(answer.items[0].key)
     has_buckets = answer.items[0].bucket_start is not None
-    numbers = ("COUNT", "SHARE", "SHADOW", "EVAL P50", "EVAL P95", "CALLS", "ERRORS", "CALL P50", "COST")
-    made = table(left=(*(("START (UTC)",) if has_buckets else ()), *(name.upper() for name in names)), right=numbers)
-    for group in answer.items:
-        found, took = group.downstream, group.evaluation_time
-        start = (Text(moment(group.bucket_start)[:19], no_wrap=True),) if group.bucket_start else ()
-        made.add_row(
-            *start,
-            *(name_cell(group.key[name] or "-") for name in names),
-            count(group.count),
-            Text(f"{100 * group.share:.3g} %"),
-            count(group.shadow),
-            Text(duration(took.p50 if took else None)),
-            Text(duration(took.p95 if took else None)),
-            count(found.calls),
-            share(found.errors, found.calls),
-            Text(duration(found.latency.p50 if found.latency else None)),
-            costs(found.costs),
-        )
+    titles = (*(("START (UTC)",) if has_buckets else ()), *(name.upper() for name in names))
+    rows = [(_group_names(group, names), _group_numbers(group)) for group in answer.items]
     cut = [Text(), note("There are more groups: --limit shows more.")] if answer.truncated else []
-    return Group(window, Text(), made, *cut)
+    return Group(window, Text(), fitted(titles, rows, width=width, ranking=_RANKING, always=_ALWAYS), *cut)
+
+
+def _group_names(group: schema.DecisionGroup, names: Sequence[str]) -> Sequence[Text]:
+    start = (Text(moment(group.bucket_start)[:16], no_wrap=True),) if group.bucket_start else ()
+    return (*start, *(name_cell(group.key[name] or "-") for name in names))
+
+
+def _group_numbers(group: schema.DecisionGroup) -> Mapping[str, Text]:
+    found, took = group.downstream, group.evaluation_time
+    return {
+        "COUNT": count(group.count),
+        "SHARE": Text(f"{100 * group.share:.3g} %"),
+        "SHADOW": count(group.shadow),
+        "EVAL P50": Text(duration(took.p50 if took else None)),
+        "EVAL P95": Text(duration(took.p95 if took else None)),
+        "CALLS": count(found.calls),
+        "ERRORS": share(found.errors, found.calls),
+        "CALL P50": Text(duration(found.latency.p50 if found.latency else None)),
+        "COST": costs(found.costs),
+    }
 
 
 def _brief(decision: schema.Decision) -> str:

@@ -45,6 +45,10 @@ _TOLD: Mapping[str, Value] = {
 _FINAL: Mapping[str, Value] = {"decision_trace.final.model": "gpt-4o-mini", "decision_trace.final.status": "success"}
 _EVENT = "decision_trace.decision"
 _ADDRESS = "jane.doe@example.com"
+# What the planner has seen, of the table as a whole and of its partitions.
+_SAMPLES = """
+    SELECT count(*) FROM pg_stats WHERE tablename LIKE 'decisions%' AND most_common_vals::text LIKE '%jane.doe%'
+"""
 _COUNT = "SELECT count(*) FROM relayscope.decisions"
 
 
@@ -222,19 +226,25 @@ async def test_a_decision_without_a_trace_is_stored_once(shared_postgres_dsn: st
     assert await value(shared_postgres_dsn, "SELECT count(*) FROM relayscope.ai_waiting") == 0
 
 
-async def test_what_is_redacted_afterwards_is_redacted_in_decisions_too(shared_postgres_dsn: str) -> None:
+async def test_what_is_redacted_afterwards_is_redacted_in_decisions_too(postgres_dsn: str) -> None:
     root, _, record = carriers(trace_id())
     told = {**_TOLD, "decision_trace.reasoning": f"asked by {_ADDRESS}"}
     alone = replace(record, trace_id=b"", span_id=b"", attributes=told)
-    await write(shared_postgres_dsn, batch(alone), batch(replace(root, attributes=told)))
-    await settle(shared_postgres_dsn, derive=derive)
-    before = await stored_decisions(shared_postgres_dsn)
+    await write(postgres_dsn, batch(alone), batch(replace(root, attributes=told)))
+    await settle(postgres_dsn, derive=derive)
+    before = await stored_decisions(postgres_dsn)
     assert [_ADDRESS in one.reasoning for one in before] == [True, True]
     redact = Redact(Redactor(default_policy()))
-    config = ApplyConfig(dsn=shared_postgres_dsn, policy="strict", actor="tester")
-    await Reredaction(config, lambda _: redact, PostgresAudit(shared_postgres_dsn)).apply()
-    await settle(shared_postgres_dsn, derive=derive)
-    after = await stored_decisions(shared_postgres_dsn)
+    config = ApplyConfig(dsn=postgres_dsn, policy="strict", actor="tester")
+
+    async def settled() -> None:
+        await settle(postgres_dsn, derive=derive)
+
+    await rows(postgres_dsn, "ANALYZE relayscope.decisions")
+    assert await value(postgres_dsn, _SAMPLES) > 0
+    await Reredaction(config, lambda _: redact, PostgresAudit(postgres_dsn), settle=settled).apply()
+    assert await value(postgres_dsn, _SAMPLES) == 0
+    after = await stored_decisions(postgres_dsn)
     assert [(one.trace_id, one.id) for one in after] == [(one.trace_id, one.id) for one in before]
     assert [one.reasoning.partition(" by ")[0] for one in after] == ["asked", "asked"]
     assert not any(_ADDRESS in one.reasoning for one in after)

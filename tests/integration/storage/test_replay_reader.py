@@ -143,10 +143,10 @@ async def test_what_was_observed_is_summed_up_exactly(shared_postgres_dsn: str) 
     assert [(one.calls, one.errors, one.cost_pico.count, one.latency_ns.count) for one in rest] == [(1, 1, 0, 0)]
 
 
-async def test_a_page_is_read_by_the_index(shared_postgres_dsn: str) -> None:
-    await _store(shared_postgres_dsn, *(routed(number) for number in range(50)))
+async def test_a_page_is_read_by_the_index(postgres_dsn: str) -> None:
+    await _store(postgres_dsn, *(routed(number) for number in range(50)))
     place = {"after_time": None, "after_trace_id": None, "after_id": None, "limit": 10}
-    async with await psycopg.AsyncConnection.connect(shared_postgres_dsn) as connection:
+    async with await psycopg.AsyncConnection.connect(postgres_dsn) as connection:
         await connection.execute("SET enable_seqscan = off")
         cursor = await connection.execute(
             # The statement is a constant of the program.

@@ -117,3 +117,25 @@ def test_what_is_no_condition(text: str, line: int, column: int, reason: str) ->
         rule_language().compile(text)
 
     assert (caught.value.line, caught.value.column, caught.value.reason) == (line, column, reason)
+
+
+# Each would take more memory than there is, or time without end, within the steps that the library allows.
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('["' + "x" * 100 + '"]' + ".map(a, a+a+a+a+a+a+a+a)" * 12 + ".size() == 1", "at most 8 additions"),
+        ("input.exists(a, [a+a].exists(b, " * 6 + "true" + "))" * 6, "at most 5 of all"),
+        (" && ".join(["input.all(a, a == 1)"] * 6), "at most 5 of all"),
+        (" + ".join(["input"] * 10) + " == ''", "at most 8 additions"),
+    ],
+    ids=["a bomb of map", "a bomb of exists", "many comprehensions", "many additions"],
+)
+def test_a_condition_that_could_grow_without_bound_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ConditionError, match=reason):
+        rule_language().compile(text)
+
+
+def test_what_honest_conditions_need_is_allowed() -> None:
+    text = " && ".join(["input.n.all(a, a > 0)"] * 5) + " && " + " + ".join(["input.n[0]"] * 9) + " == 9"
+
+    assert _holds(text, decision(input={"n": [1, 2]}))

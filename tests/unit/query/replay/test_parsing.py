@@ -218,3 +218,10 @@ def test_of_many_problems_the_first_are_told() -> None:
 
     assert len(caught.value.problems) == 30
     assert str(caught.value).split("\n")[-1] == "and 10 more"
+
+
+def test_kinds_of_decisions_without_rules_are_limited_as_rules_are() -> None:
+    points = "".join(f"  - {{type: other, component: c{number}, rules: []}}\n" for number in range(5_001))
+
+    with pytest.raises(RuleSetError, match="at most 5,000 rules"):
+        parse_rule_set(_HEAD + points)
