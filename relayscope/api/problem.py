@@ -73,9 +73,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 async def _answer_ours(_request: Request, exc: Exception) -> Response:
     problem = problem_of(exc)
-    return problem_response(
-        problem.status, problem.detail, headers=_retry_headers(exc), position=problem.position
-    )
+    return problem_response(problem.status, problem.detail, headers=_retry_headers(exc), position=problem.position)
 
 
 def problem_of(exc: Exception) -> Problem:
