@@ -13,7 +13,7 @@ import typer
 from relayscope.api.rest import decision_schema as schema
 from relayscope.cli.client import Parameters
 from relayscope.cli.flags import with_flags
-from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, show
+from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, quoted, show
 from relayscope.cli.render.decisions import render_flow, render_groups, render_traces
 
 decisions_app = typer.Typer(
@@ -99,9 +99,7 @@ def search(
     cursor: Cursor = None,
 ) -> None:
     """Look for words, and for what stands inside the input, the output or other attributes."""
-    # The shell has taken the quotes from a phrase.
-    text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words or ())
-    given = filters.parameters(q=text or None, where=where or None, limit=limit, cursor=cursor)
+    given = filters.parameters(q=quoted(words or ()) or None, where=where or None, limit=limit, cursor=cursor)
     draw = partial(render_traces, width=console().width, today=datetime.now(UTC).date())
     show(ask(url, f"{_DECISIONS}/search", given), schema.DecisionTraceList, draw=draw, as_json=as_json)
 

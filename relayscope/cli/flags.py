@@ -9,21 +9,22 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 
-def with_flags(command: Callable[..., None], flags: type[Any]) -> Callable[..., None]:
-    """Gives a command that takes ``filters`` the flags of a dataclass in their place. ``Any``: whatever its fields are."""
+def with_flags(command: Callable[..., None], flags: type[Any], *, into: str = "filters") -> Callable[..., None]:
+    """Gives a command the flags of a dataclass in place of its parameter ``into``. ``Any``: whatever the fields are."""
     names = [field.name for field in fields(flags)]
 
     @functools.wraps(command)
     def called(**values: object) -> None:
-        filters = flags(**{name: values.pop(name) for name in names})
-        command(filters=filters, **values)
+        # The values are what typer made of the flags, by name and of the types in the signature.
+        given = flags(**{name: values.pop(name) for name in names})
+        command(**{into: given}, **values)
 
     # typer reads the flags from the signature; a function has no such attribute for the checker until it is set.
-    called.__signature__ = _unfolded(inspect.signature(command, eval_str=True), flags)  # type: ignore[attr-defined]
+    called.__signature__ = _unfolded(inspect.signature(command, eval_str=True), flags, into)  # type: ignore[attr-defined]
     return called
 
 
-def _unfolded(signature: inspect.Signature, flags: type[Any]) -> inspect.Signature:
+def _unfolded(signature: inspect.Signature, flags: type[Any], into: str) -> inspect.Signature:
     hints = get_type_hints(flags, include_extras=True)
     unfolded = [
         inspect.Parameter(
@@ -33,5 +34,5 @@ def _unfolded(signature: inspect.Signature, flags: type[Any]) -> inspect.Signatu
     ]
     parameters: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
-        parameters += unfolded if name == "filters" else [parameter]
+        parameters += unfolded if name == into else [parameter]
     return signature.replace(parameters=parameters)

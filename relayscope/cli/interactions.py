@@ -14,7 +14,7 @@ from relayscope.api.rest import interaction_schema as schema
 from relayscope.cli import reprocess
 from relayscope.cli.client import Parameters
 from relayscope.cli.flags import with_flags
-from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, show
+from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, quoted, show
 from relayscope.cli.render.conversation import render_detail, render_session
 from relayscope.cli.render.interactions import (
     render_hits,
@@ -124,9 +124,7 @@ def search(
     cursor: Cursor = None,
 ) -> None:
     """Look for words in prompts and answers: two words, "a phrase", this or that, -without (after --)."""
-    # The shell has taken the quotes from a phrase.
-    text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
-    body = ask(url, f"{_INTERACTIONS}/search", filters.parameters(q=text, limit=limit, cursor=cursor))
+    body = ask(url, f"{_INTERACTIONS}/search", filters.parameters(q=quoted(words), limit=limit, cursor=cursor))
     show(body, schema.HitList, draw=render_hits, as_json=as_json)
 
 

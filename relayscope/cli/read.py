@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from io import TextIOWrapper
@@ -185,6 +185,11 @@ def ask(url: str, path: str, parameters: Parameters) -> bytes:
         return get(url, path, parameters)
     except RelayscopeError as exc:
         raise _exit(exc) from exc
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Words of a command line as a search takes them: the shell has taken the quotes from a phrase."""
+    return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
 def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:

@@ -6,7 +6,7 @@ yet what became of the request.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -51,13 +51,13 @@ class Watch:
     async def look(self, connection: Connection) -> Sequence[TraceKey]:
         """The traces that have to be settled because of new rows."""
         if self._floor is None:
-            self._floor = int((await _row(connection, f"progress_of_{self._name}s"))[0])
-        newest = int((await _row(connection, f"newest_{self._name}"))[0])
+            self._floor = int((await only_row(connection, f"progress_of_{self._name}s"))[0])
+        newest = int((await only_row(connection, f"newest_{self._name}"))[0])
         if newest == self._newest and self._candidate is None:
             return []
         self._newest = newest
         # Asked before the rows are looked at, so that these are all that there will be.
-        transactions = await _row(connection, "transactions")
+        transactions = await only_row(connection, "transactions")
         if self._candidate is None and newest > self._floor:
             self._candidate = (newest, transactions.next)
         self._is_over = self._candidate is not None and transactions.oldest >= self._candidate[1]
@@ -137,6 +137,7 @@ def watches() -> Sequence[Watch]:
     return [Watch("interaction", _of_interactions), Watch("decision", _disagreeing)]
 
 
-async def _row(connection: Connection, statement: str) -> Row:
-    (row,) = await (await connection.execute(_STATEMENTS[statement])).fetchall()
+async def only_row(connection: Connection, statement: str, parameters: Mapping[str, object] | None = None) -> Row:
+    """The one row that a statement of settling gives."""
+    (row,) = await (await connection.execute(_STATEMENTS[statement], parameters)).fetchall()
     return row

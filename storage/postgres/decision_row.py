@@ -87,12 +87,7 @@ _PACKER = RowPacker(
 
 def encode_decision(decision: Decision, *, workspace_id: int) -> bytes:
     """One row in the order of ``DECISION_COLUMNS``."""
-    row = stored(decision, workspace_id=workspace_id)
-    try:
-        return _PACKER.pack(row)
-    except UnicodeEncodeError:
-        # A lone surrogate, which nobody but a JSON text within a text can bring here.
-        return _PACKER.pack(StoredDecision(*map(mended, row)))
+    return _PACKER.pack(stored(decision, workspace_id=workspace_id))
 
 
 def stored(decision: Decision, *, workspace_id: int) -> StoredDecision:

@@ -116,12 +116,7 @@ _PACKER = RowPacker(
 
 def encode_interaction(interaction: Interaction, *, workspace_id: int) -> bytes:
     """One row in the order of ``INTERACTION_COLUMNS``."""
-    row = stored(interaction, workspace_id=workspace_id)
-    try:
-        return _PACKER.pack(row)
-    except UnicodeEncodeError:
-        # A lone surrogate, which nobody but a JSON text within a text can bring here.
-        return _PACKER.pack(StoredInteraction(*map(mended, row)))
+    return _PACKER.pack(stored(interaction, workspace_id=workspace_id))
 
 
 def stored(interaction: Interaction, *, workspace_id: int) -> StoredInteraction:

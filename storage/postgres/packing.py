@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from storage.postgres.row import NULL, PG_EPOCH_US
+from storage.postgres.storable import mended
 
 _LENGTH = struct.Struct("!i")
 # Takes none, or what its column takes.
@@ -58,6 +59,13 @@ class RowPacker:
 
     def pack(self, row: Sequence[object]) -> bytes:
         """One row, of as many values as there are columns."""
+        try:
+            return self._packed(row)
+        except UnicodeEncodeError:
+            # A lone surrogate, which nobody but a JSON text within a text can bring here.
+            return self._packed([mended(value) for value in row])
+
+    def _packed(self, row: Sequence[object]) -> bytes:
         return self._count + b"".join(
             [
                 # Half of the columns are empty, and a call is what costs.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
 from storage.postgres.decision_row import DECISION_COLUMNS, DECISION_IDENTITY, encode_decision
@@ -29,6 +30,7 @@ TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, DECISION_TABLE, ARRIV
 # What senders send, and are told of when it cannot be stored. What is made of that is not among it.
 SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
 UNSTORABLE = "unstorable"
+_Item = TypeVar("_Item", Interaction, Decision)
 
 
 class Parcel:
@@ -62,7 +64,7 @@ class Parcel:
         # since must not get rows beside it.
         self.doubtful: set[bytes] = set()
         # Whether it is written by itself: in a group with what is stored already, its interactions would be left to settling,
-        # which knows of no tie between traces but a response id.
+        # which knows of no tie between traces but a response id, and rows that are stored.
         self.stands_alone = False
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
@@ -115,32 +117,26 @@ class Parcel:
         return [encode_log_row(record, origins.of(record.resource, record.scope)) for record in records]
 
     def _interaction_rows(self, interactions: Sequence[Interaction], arrivals: list[bytes]) -> list[bytes]:
-        """Of what cannot be a row the trace becomes an arrival: settling counts what fails, and its neighbours are stored."""
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
         self.doubtful.update(source.trace_id for one in interactions for source in one.sources)
-        self.doubtful.update(one.trace_id for one in interactions)
         self.stands_alone = any(map(_is_known_here_only, interactions))
-        rows: list[bytes] = []
-        for one in interactions:
-            try:
-                rows.append(encode_interaction(one, workspace_id=self.workspace_id))
-            except Exception as exc:  # noqa: BLE001 - the sender would send it again, with its neighbours, for ever
-                _log.error("an interaction cannot be stored: %s", place_of(exc))
-                arrivals.append(one.trace_id)
-        return rows
+        return self._derived_rows(interactions, encode_interaction, arrivals)
 
     def _decision_rows(self, decisions: Sequence[Decision], arrivals: list[bytes]) -> list[bytes]:
-        """As ``_interaction_rows``."""
         hours = self.hours.setdefault(DECISIONS, set())
         hours.update(one.time_unix_nano // NS_PER_HOUR for one in decisions)
-        self.doubtful.update(one.trace_id for one in decisions)
+        return self._derived_rows(decisions, encode_decision, arrivals)
+
+    def _derived_rows(self, made: Sequence[_Item], encode: Callable[..., bytes], arrivals: list[bytes]) -> list[bytes]:
+        """Of what cannot be a row the trace becomes an arrival: settling counts what fails, and its neighbours are stored."""
+        self.doubtful.update(one.trace_id for one in made)
         rows: list[bytes] = []
-        for one in decisions:
+        for one in made:
             try:
-                rows.append(encode_decision(one, workspace_id=self.workspace_id))
-            except Exception as exc:  # noqa: BLE001 - as above
-                _log.error("a decision cannot be stored: %s", place_of(exc))
+                rows.append(encode(one, workspace_id=self.workspace_id))
+            except Exception as exc:  # noqa: BLE001 - the sender would send it again, with its neighbours, for ever
+                _log.error("what was made of a trace cannot be stored: %s", place_of(exc))
                 arrivals.append(one.trace_id)
         return rows
 

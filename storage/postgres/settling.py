@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from storage.interaction import SettlementInstruments
-from storage.postgres.arrived_row import TraceKey, watches
+from storage.postgres.arrived_row import TraceKey, only_row, watches
 from storage.postgres.evidence import TooLargeError
 from storage.postgres.partition import Width
 from storage.postgres.remapping import Remapped, Remapper
@@ -92,7 +92,7 @@ class Settler:
 
     async def newest_arrival(self, connection: Connection) -> int:
         """The number of the newest arrival; 0 when there is none."""
-        return int((await _row(connection, "newest_arrival"))[0])
+        return int((await only_row(connection, "newest_arrival"))[0])
 
     async def has_arrivals(self, connection: Connection, *, up_to: int) -> bool:
         """Whether one of the arrivals up to a number is there still."""
@@ -145,7 +145,7 @@ class Settler:
             await connection.execute(_STATEMENTS["forget"], {"patience_s": self._patience_s})
             self._next_forget = now + _FORGET_INTERVAL_S
         if now >= self._next_backlog:
-            row = await _row(connection, "backlog", {"limit": _BACKLOG_LIMIT})
+            row = await only_row(connection, "backlog", {"limit": _BACKLOG_LIMIT})
             self._instruments.backlog(arrivals=row.arrivals, waiting=row.waiting)
             self._next_backlog = now + _BACKLOG_INTERVAL_S
 
@@ -199,11 +199,6 @@ class Settler:
         for trace_id, rows in done.rows.items():
             if rows > _PAUSE_ROWS_PER_S:
                 self._resume_at[done.workspace_id, trace_id] = now + rows / _PAUSE_ROWS_PER_S
-
-
-async def _row(connection: Connection, statement: str, parameters: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - the fields follow from the statement
-    (row,) = await (await connection.execute(_STATEMENTS[statement], parameters)).fetchall()
-    return row
 
 
 def _by_workspace(keys: Iterable[TraceKey]) -> dict[int, list[bytes]]:
