@@ -52,6 +52,7 @@ from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderCon
 from storage.postgres.retention import Retention
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
+from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
 
@@ -295,9 +296,17 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
+    queries = PostgresTraceQueryReader(reader.pool)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     app = create_app(
-        reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai, replayed=replayed
+        reader,
+        logs=logs,
+        system=system,
+        instruments=instruments,
+        redacted=redacted,
+        ai=ai,
+        queries=queries,
+        replayed=replayed,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:

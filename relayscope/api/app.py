@@ -20,6 +20,7 @@ from relayscope.api.rest import (
     rules,
     services,
     submissions,
+    trace_queries,
     traces,
 )
 from relayscope.api.rest import logs as log_records
@@ -30,6 +31,7 @@ from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
 from storage.replay import ReplayReader
 from storage.rule_set import RuleSets
+from storage.trace_query import TraceQueryReader
 from tracedata import Consumer
 
 _DESCRIPTION = """Traces, log records, services and health of Relayscope.
@@ -74,6 +76,7 @@ def create_app(
     logs: LogReader | None = None,
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
     ai: AiAccess | None = None,
+    queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
@@ -81,7 +84,7 @@ def create_app(
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``replayed`` those of replay and of rule sets.
+    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -93,8 +96,10 @@ def create_app(
     if system is not None:
         app.include_router(metrics.create_router(system))
     app.include_router(health.create_router(reader, version=version, system=system))
-    # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
+    # Before the traces, whose ``/{traceId}`` would take ``/services`` and ``/search`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
+    if queries is not None:
+        app.include_router(trace_queries.create_router(queries, reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
     if logs is not None:
         app.include_router(log_records.create_router(logs, clock=clock))

@@ -21,8 +21,21 @@ _CONNECT_TIMEOUT_S = 5.0
 _MAX_PORT = 65_535
 
 
+class PlacedError(CallerError):
+    """A query is at fault; ``excerpt`` is its line, and below it a caret at the place."""
+
+    def __init__(self, message: str, *, excerpt: str) -> None:
+        super().__init__(message)
+        self.excerpt = excerpt
+
+
+class _Position(msgspec.Struct, frozen=True):
+    excerpt: str
+
+
 class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
+    position: _Position | None = None
 
 
 def get(url: str, path: str, parameters: Parameters) -> bytes:
@@ -110,12 +123,15 @@ def _no_answer(url: str, exc: httpx.HTTPError) -> RetryableError:
 
 def _failure(url: str, response: httpx.Response) -> RelayscopeError:
     try:
-        # What is wrong with a rule set has several lines.
-        detail = "\n".join(map(clean, msgspec.json.decode(response.content, type=_Problem).detail.split("\n")))
+        problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
-        detail = ""
+        problem = _Problem()
+    # What is wrong with a rule set has several lines.
+    detail = "\n".join(map(clean, problem.detail.split("\n")))
     if not detail:
         return PermanentError(f"{clean(url)} answered {response.status_code}; is it Relayscope?")
+    if response.status_code == HTTPStatus.BAD_REQUEST and problem.position is not None:
+        return PlacedError(detail, excerpt="\n".join(map(clean, problem.position.excerpt.split("\n"))))
     if response.status_code == HTTPStatus.BAD_REQUEST:
         return CallerError(detail)
     if response.status_code == HTTPStatus.NOT_FOUND:

@@ -12,6 +12,7 @@ from typing import Protocol
 import uvicorn
 
 from relayscope.api.app import AiAccess, create_app
+from tests.support.canned_queries import CannedQueries
 from tests.support.canned_reader import CannedReader
 
 
@@ -24,10 +25,17 @@ class Startable(Protocol):
 
 
 @contextmanager
-def serving(reader: CannedReader, *, ai: AiAccess | None = None, components: Sequence[Startable] = ()) -> Iterator[str]:
+def serving(
+    reader: CannedReader,
+    *,
+    ai: AiAccess | None = None,
+    queries: CannedQueries | None = None,
+    components: Sequence[Startable] = (),
+) -> Iterator[str]:
     """The URL of an API that runs in a thread until the end of the block, with what it needs in the same event loop."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(reader, logs=reader, ai=ai), log_config=None, lifespan="off"))
+        app = create_app(reader, logs=reader, ai=ai, queries=queries)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
         thread = threading.Thread(target=lambda: asyncio.run(_serve(server, listener, components)))
         thread.start()

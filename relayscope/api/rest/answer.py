@@ -11,6 +11,7 @@ from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
 from relayscope.api.rest.decision_schema import DECISION_ANSWERS
 from relayscope.api.rest.decision_submission import SubmittedDecisionTrace
 from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
+from relayscope.api.rest.query_schema import QUERY_ANSWERS
 from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
 from relayscope.api.rest.submission import SubmittedAiInteraction
@@ -50,6 +51,7 @@ def component_schemas() -> dict[str, Any]:
             *ANSWERS,
             *INTERACTION_ANSWERS,
             *DECISION_ANSWERS,
+            *QUERY_ANSWERS,
             *REPLAY_ANSWERS,
             SubmittedAiInteraction,
             SubmittedDecisionTrace,

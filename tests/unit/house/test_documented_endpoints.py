@@ -9,6 +9,7 @@ from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.rule_set import PostgresRuleSets
+from tests.support.canned_queries import CannedQueries
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_store import MemoryStore
 from tests.support.recording_consumer import RecordingConsumer
@@ -29,7 +30,9 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
     ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer(), decisions=decisions)
     redacted = (PostgresAudit("unused"), lambda _: policy)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn="unused")), PostgresRuleSets("unused"))
-    schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai, replayed=replayed).openapi()
+    schema = create_app(
+        store, logs=store.logs, redacted=redacted, ai=ai, queries=CannedQueries(), replayed=replayed
+    ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
     assert served <= documented
