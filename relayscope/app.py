@@ -30,7 +30,8 @@ from relayscope.interaction import build_settlement
 from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings
+from relayscope.settings.value import split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector

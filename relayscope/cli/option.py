@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from relayscope.cli.flags import with_flags
-from relayscope.settings import Settings, load_settings, split_endpoint
-from relayscope.settings_file import Tree
+from relayscope.settings import Settings, load_settings
+from relayscope.settings.file import Tree
+from relayscope.settings.value import split_endpoint
 
 _DATABASE_URL = "RELAYSCOPE_DATABASE_URL"
 _STORAGE, _NETWORK = "Storage", "Network"

@@ -18,7 +18,8 @@ from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import ERROR, FAINT, clean
 from relayscope.log import configure_logging
-from relayscope.settings import Settings, parse_age
+from relayscope.settings import Settings
+from relayscope.settings.value import parse_age
 from storage.retention import EXPIRED_ROWS_LIMIT, Removal, StoredPartition, Survey
 from tracedata import CallerError
 
