@@ -18,7 +18,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench bench-large soak eval-redaction test-live fmt clean lock
+.PHONY: help setup demo test check bench bench-large soak eval-redaction test-live fmt clean lock proto
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +100,9 @@ $(LIVE_STAMP): requirements-live.lock | $(STAMP)
 
 fmt: setup ## Format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
+
+proto: setup ## Make Python of the contracts in proto/ anew, after a change to one
+	@$(BIN)/python -m tests.support.wire_code
 
 lock: setup ## Resolve the dependencies of pyproject.toml into the lock files
 	@$(LOCK) --output-file requirements.lock

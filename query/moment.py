@@ -44,6 +44,17 @@ def parse_moment(text: str, now_us: int) -> int:
     return _bounded(_iso_us(text))
 
 
+def parse_instant_ns(text: str) -> int:
+    """Unix nanoseconds of a moment in ISO-8601, with up to nine fraction digits; without an offset it means UTC.
+
+    Raises:
+        CallerError: the text is none.
+    """
+    moment_us = _iso_us(text)
+    fraction = _ISO.fullmatch(text)
+    return moment_us * 1_000 + int(((fraction and fraction[3]) or "").ljust(9, "0")[6:])
+
+
 def _bounded(moment_us: int) -> int:
     return min(max(moment_us, 0), MAX_MOMENT_US)
 

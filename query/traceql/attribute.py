@@ -45,6 +45,7 @@ _OF_SCOPE = (
 )
 # Spans have it in a column, unless it is no text, or longer than the column takes.
 _SERVICE = "CASE WHEN length(s.service_name) BETWEEN 1 AND 254 THEN to_jsonb(s.service_name) ELSE %(resource)s END"
+_BOUND: Mapping[str, str] = {"event": "ev.v", "link": "ln.v"}
 _LISTS: Mapping[str, str] = {"event": "s.events", "link": "s.links"}
 # A longer name is cut in the column that spans have of it.
 _MAX_COLUMN_CHARS = 254
@@ -52,6 +53,10 @@ _MAX_COLUMN_CHARS = 254
 
 def attribute_value(attribute: Attribute, binder: Binder) -> exp.Expr:
     """The value as jsonb; NULL when it is missing or empty."""
+    if attribute.is_bound:
+        key = binder.bind(attribute.name, "text")
+        template = "NULLIF(%(element)s -> 'attributes' -> %(key)s, 'null'::jsonb)"
+        return sql(template, element=sql(_BOUND[attribute.scope]), key=key)
     if attribute.scope in _LISTS:
         return list_values(_LISTS[attribute.scope], ("attributes", attribute.name), binder)
     key = binder.bind(attribute.name, "text")
@@ -79,6 +84,8 @@ def list_values(column: str, path: tuple[str, ...], binder: Binder) -> exp.Expr:
 def compare_attribute(attribute: Attribute, op: str, literal: Literal, binder: Binder) -> exp.Expr:
     """``attribute op literal``. Dictionaries are asked for the entries first, so that spans are found by their ids."""
     name = attribute.name
+    if attribute.is_bound:
+        return compare(attribute_value(attribute, binder), op, literal, binder)
     if attribute.scope in _LISTS:
         column = _LISTS[attribute.scope]
         value = attribute_value(attribute, binder)

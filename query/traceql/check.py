@@ -11,6 +11,7 @@ from query.traceql.syntax import (
     Coalesce,
     Combination,
     Comparison,
+    Element,
     Expression,
     Filter,
     Group,
@@ -136,7 +137,7 @@ class _Check:
                 self._root(node, other, is_left=side is node.left)
 
     def _operand_type(self, node: Expression) -> Type:
-        if isinstance(node, Logic | Not | Comparison):
+        if isinstance(node, Logic | Not | Comparison | Element):
             raise self._error(node.at, "the outcome of a comparison cannot be compared again; use `&&` and `||`")
         if isinstance(node, Intrinsic) and node.name == "nestedSetParent":
             return "number"
@@ -174,7 +175,7 @@ class _Check:
         if isinstance(node, Negative):
             self._number(node.operand)
             return "number"
-        if isinstance(node, Logic | Not | Comparison):
+        if isinstance(node, Logic | Not | Comparison | Element):
             raise self._error(node.at, "a condition is no value here")
         return self._type(node)
 

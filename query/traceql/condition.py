@@ -10,7 +10,7 @@ from sqlglot import exp
 from query.traceql.attribute import attribute_exists, compare, compare_attribute
 from query.traceql.regular import to_postgres
 from query.traceql.sql import FALSE, Binder, all_of, any_of, sql
-from query.traceql.syntax import Attribute, Comparison, Expression, Intrinsic, Literal, Logic, Not
+from query.traceql.syntax import Attribute, Comparison, Element, Expression, Intrinsic, Literal, Logic, Not
 from query.traceql.value import Value, as_number, as_text, compile_value
 
 _FLIPPED: Mapping[str, str] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -26,6 +26,11 @@ _COMPARABLE = (
     "jsonb_typeof(%(left)s) = jsonb_typeof(%(right)s) AND jsonb_typeof(%(left)s) IN ('string', 'number', 'boolean')"
 )
 
+_ELEMENTS: Mapping[str, str] = {
+    "event": "EXISTS (SELECT 1 FROM jsonb_array_elements(s.events) AS ev(v) WHERE %(condition)s)",
+    "link": "EXISTS (SELECT 1 FROM jsonb_array_elements(s.links) AS ln(v) WHERE %(condition)s)",
+}
+
 
 def compile_condition(node: Expression, binder: Binder) -> exp.Expr:
     """A checked condition over the span ``s`` and, where it asks for one, its trace ``t``."""
@@ -36,6 +41,8 @@ def compile_condition(node: Expression, binder: Binder) -> exp.Expr:
         return _negated(node.operand, binder)
     if isinstance(node, Comparison):
         return _comparison(node, binder)
+    if isinstance(node, Element):
+        return sql(_ELEMENTS[node.of], condition=compile_condition(node.condition, binder))
     if isinstance(node, Attribute):
         return compare_attribute(node, "=", Literal(type="boolean", value=True), binder)
     return compile_value(node, binder).tree

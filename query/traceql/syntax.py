@@ -30,10 +30,14 @@ class Literal(_Node, frozen=True, kw_only=True):
 
 
 class Attribute(_Node, frozen=True, kw_only=True):
-    """An attribute; without a scope, that of the span, else of its resource."""
+    """An attribute; without a scope, that of the span, else of its resource.
+
+    ``is_bound`` says that it is of the one event or link that an ``Element`` is about, not of any.
+    """
 
     scope: Scope
     name: str
+    is_bound: bool = False
 
 
 class Intrinsic(_Node, frozen=True, kw_only=True):
@@ -77,8 +81,15 @@ class Logic(_Node, frozen=True, kw_only=True):
     operands: tuple[Expression, ...]
 
 
+class Element(_Node, frozen=True, kw_only=True):
+    """Whether a condition holds of one and the same event, or link. Text cannot say this; structured filters do."""
+
+    of: Choice["event", "link"]
+    condition: Expression
+
+
 Field: TypeAlias = Attribute | Intrinsic
-Expression: TypeAlias = Literal | Attribute | Intrinsic | Arithmetic | Negative | Not | Comparison | Logic
+Expression: TypeAlias = Literal | Attribute | Intrinsic | Arithmetic | Negative | Not | Comparison | Logic | Element
 
 
 class Filter(_Node, frozen=True, kw_only=True):

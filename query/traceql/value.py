@@ -42,6 +42,9 @@ _CHILDREN = (
 _OF_SCOPE = (
     "(SELECT {column} FROM relayscope.scopes AS c WHERE c.workspace_id = %(workspace_id)s AND c.scope_id = s.scope_id)"
 )
+_START_NS = "(extract(epoch FROM s.start_time) * 1000000000 + s.start_time_ns)::numeric"
+# An event without a time has none in its row.
+_EVENT_NS = "COALESCE((ev.v ->> 'timeUnixNano')::numeric, 0)"
 _INTRINSICS: Mapping[str, str] = {
     "span:name": "s.name",
     "span:duration": "s.duration_ns::numeric",
@@ -57,6 +60,18 @@ _INTRINSICS: Mapping[str, str] = {
     "trace:rootService": "t.root_service",
     "instrumentation:name": _OF_SCOPE.format(column="c.name"),
     "instrumentation:version": _OF_SCOPE.format(column="c.version"),
+    "instrumentation:schemaURL": _OF_SCOPE.format(column="c.schema_url"),
+    "resource:schemaURL": "(SELECT r.schema_url FROM relayscope.resources AS r "
+    "WHERE r.workspace_id = %(workspace_id)s AND r.resource_id = s.resource_id)",
+    "span:traceState": "COALESCE(s.trace_state, '')",
+    "span:startTime": _START_NS,
+    "span:endTime": f"{_START_NS} + s.duration_ns",
+    "bound:event:name": "COALESCE(ev.v ->> 'name', '')",
+    "bound:event:time": _EVENT_NS,
+    "bound:event:timeSinceStart": f"{_EVENT_NS} - {_START_NS}",
+    "bound:link:traceID": "COALESCE(ln.v ->> 'traceId', '')",
+    "bound:link:spanID": "COALESCE(ln.v ->> 'spanId', '')",
+    "bound:link:traceState": "COALESCE(ln.v ->> 'traceState', '')",
 }
 _LISTS: Mapping[str, tuple[str, str]] = {
     "event:name": ("s.events", "name"),

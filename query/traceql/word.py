@@ -42,6 +42,18 @@ TYPES: Mapping[str, Type] = {
     "instrumentation:name": "text",
     "instrumentation:version": "text",
     "nestedSetParent": "number",
+    # The grammar has no words for these: structured filters name them.
+    "span:traceState": "text",
+    "span:startTime": "number",
+    "span:endTime": "number",
+    "resource:schemaURL": "text",
+    "instrumentation:schemaURL": "text",
+    "bound:event:name": "text",
+    "bound:event:time": "number",
+    "bound:event:timeSinceStart": "number",
+    "bound:link:traceID": "text",
+    "bound:link:spanID": "text",
+    "bound:link:traceState": "text",
 }
 OF_TRACE = frozenset({"trace:duration", "trace:rootName", "trace:rootService"})
 DURATIONS = frozenset({"span:duration", "trace:duration"})
