@@ -49,3 +49,26 @@ def _reason(text: str, body: str) -> str:
     if re.fullmatch(r"[\d.]+", body) and any(map(str.isdigit, body)):
         return f'time: missing unit in duration "{text}"'
     return f'time: invalid duration "{text}"'
+
+
+def format_duration(duration_ns: int) -> str:
+    """As Go's ``time.Duration`` prints itself: ``1h2m3.5s``, ``1.5ms``, ``250µs``, ``0s``."""
+    sign, left = ("-", -duration_ns) if duration_ns < 0 else ("", duration_ns)
+    if left == 0:
+        return "0s"
+    for unit, size in (("s", _UNIT_NS["s"]), ("ms", _UNIT_NS["ms"]), ("µs", _UNIT_NS["us"]), ("ns", 1)):
+        if left >= size:
+            break
+    if unit != "s":
+        return f"{sign}{_fraction(left, size)}{unit}"
+    minutes, rest = divmod(left, _UNIT_NS["m"])
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{head}{_fraction(rest, size)}s"
+
+
+def _fraction(number: int, size: int) -> str:
+    """The quotient, without the zeros at its end."""
+    whole, rest = divmod(number, size)
+    digits = f"{rest:0{len(str(size)) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole}.{digits}" if digits else str(whole)
