@@ -63,7 +63,9 @@ class _Lowering:
         """``bound`` are the levels of which one element is looked at."""
         self._nodes += 1 + len(call.args)
         if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
-            raise CallerError(f"filter: calls are nested at most {MAX_DEPTH} deep, and there are at most {_MAX_NODES} parts")
+            raise CallerError(
+                f"filter: calls are nested at most {MAX_DEPTH} deep, and there are at most {_MAX_NODES} parts"
+            )
         if call.op in ("and", "or", "not"):
             return self._logic(call, bound=bound, depth=depth)
         if call.op == "some":

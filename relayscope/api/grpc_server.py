@@ -1,11 +1,15 @@
-"""gRPC queries on their port. So far the standard health service; Jaeger's query services will join it."""
+"""gRPC queries on their port: the services that it is given, and the standard ones of health and reflection."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 
+from relayscope.api.rpc.service import Service
 from tracedata import PermanentError
 
 
@@ -18,12 +22,19 @@ class GrpcQueryConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GrpcQueryServer:
-    """Answers ``grpc.health.v1.Health`` for the whole server (the empty service name)."""
+    """Answers for services, and ``grpc.health.v1.Health`` for each of them and for the whole server (the empty name)."""
 
-    def __init__(self, config: GrpcQueryConfig) -> None:
+    def __init__(self, config: GrpcQueryConfig, services: Sequence[Service] = ()) -> None:
         self._config = config
+        self._services = services
         self._health = health.aio.HealthServicer()
         self._server: aio.Server | None = None
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, known after ``start``."""
+        return self._port
 
     async def start(self) -> None:
         """Listens.
@@ -35,12 +46,16 @@ class GrpcQueryServer:
         address = f"{host}:{self._config.port}"
         server = aio.server(options=[("grpc.so_reuseport", 1)])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        server.add_generic_rpc_handlers([service.handler() for service in self._services])
+        names = [service.name for service in self._services]
+        reflection.enable_server_reflection([health.SERVICE_NAME, reflection.SERVICE_NAME, *names], server)
         try:
-            server.add_insecure_port(address)
+            self._port = server.add_insecure_port(address)
         except RuntimeError as exc:
             raise PermanentError(f"gRPC queries cannot listen on {address}: is the port in use?") from exc
         await server.start()
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        for name in ("", *names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._server = server
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ here and served by the other APIs: scope attributes, attributes and trace states
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 

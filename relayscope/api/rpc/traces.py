@@ -1,0 +1,113 @@
+"""Finding traces, and sending them page by page: a trace of any size is never in memory as a whole, nor mixed with another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from query.traceql.search import TraceQuery
+from relayscope.api.jaeger.adjustment import adjust_trace
+from relayscope.api.rpc.search import Wanted
+from storage.api import SpanPage, SpanReader
+from storage.archive import TraceArchive
+from storage.trace_query import TraceQueryReader
+from storage.trace_summary import TraceSummary, TraceSummaryReader
+from tracedata import Span
+
+Encode: TypeAlias = Callable[[Sequence[Span]], list[bytes]]
+
+PAGE_SPANS = 500
+# A search finds many small traces, which are not worth waiting for one by one.
+_TRACES_AT_ONCE = 4
+_SUMMARIES_AT_ONCE = 50
+# A larger trace is sent as it is stored: adjusting needs all of its spans at once.
+MAX_ADJUSTED_SPANS = 20_000
+
+
+class TraceSource(NamedTuple):
+    """The store. Without an archive, nothing can be archived."""
+
+    reader: SpanReader
+    queries: TraceQueryReader
+    summaries: TraceSummaryReader
+    archive: TraceArchive | None = None
+
+
+class Traces:
+    """Traces of one workspace."""
+
+    def __init__(self, source: TraceSource, *, workspace_id: int) -> None:
+        self._source = source
+        self.workspace_id = workspace_id
+        # Several threads that make messages would only keep the event loop waiting longer.
+        self._encoding = asyncio.Semaphore(1)
+
+    async def find(self, wanted: Wanted) -> Sequence[bytes]:
+        """Ids, newest first, none twice."""
+        if not isinstance(wanted, TraceQuery):
+            return (await self._source.reader.find_traces(wanted)).trace_ids
+        found: list[bytes] = []
+        while True:
+            page = await self._source.queries.find_matches(replace(wanted, limit=wanted.limit - len(found)))
+            found += [match.trace_id for match in page.matches]
+            if page.cursor is None or len(found) >= wanted.limit:
+                return found
+            # A page that is short has only paused; whoever asks says how long it may take.
+            wanted = replace(wanted, after=page.cursor)
+
+    async def chunks(self, trace_ids: Sequence[bytes], encode: Encode, *, is_raw: bool = True) -> AsyncIterator[bytes]:
+        """Messages of the traces that are there, one after the other. Unless raw, they are adjusted as Jaeger does it."""
+        for first in range(0, len(trace_ids), _TRACES_AT_ONCE):
+            part = trace_ids[first : first + _TRACES_AT_ONCE]
+            openings = await asyncio.gather(*(self._page(trace_id) for trace_id in part))
+            for trace_id, opening in zip(part, openings, strict=True):
+                async with aclosing(self._portions(trace_id, opening, is_raw=is_raw)) as portions:
+                    async for portion in portions:
+                        for message in await self._encoded(portion, encode):
+                            yield message
+
+    async def summaries(self, trace_ids: Sequence[bytes]) -> AsyncIterator[Sequence[TraceSummary]]:
+        """Summaries of the traces that are there, in their order."""
+        for first in range(0, len(trace_ids), _SUMMARIES_AT_ONCE):
+            part = trace_ids[first : first + _SUMMARIES_AT_ONCE]
+            found = await self._source.summaries.trace_summaries(self.workspace_id, part)
+            present = [found[trace_id] for trace_id in part if trace_id in found]
+            if present:
+                yield present
+
+    async def _portions(
+        self, trace_id: bytes, page: SpanPage, *, is_raw: bool
+    ) -> AsyncGenerator[Sequence[Span], None]:
+        if is_raw:
+            async for spans in self._pages(trace_id, page):
+                yield spans
+            return
+        held: list[Span] = []
+        is_whole = True
+        async for spans in self._pages(trace_id, page):
+            held += spans
+            if len(held) > MAX_ADJUSTED_SPANS:
+                is_whole = False
+                yield held
+                held = []
+        if held:
+            yield await asyncio.to_thread(adjust_trace, held) if is_whole else held
+
+    async def _pages(self, trace_id: bytes, page: SpanPage) -> AsyncIterator[Sequence[Span]]:
+        yield page.spans
+        while page.cursor is not None:
+            page = await self._source.reader.trace_spans(
+                self.workspace_id, trace_id, limit=PAGE_SPANS, after=page.cursor
+            )
+            yield page.spans
+
+    async def _page(self, trace_id: bytes) -> SpanPage:
+        return await self._source.reader.trace_spans(self.workspace_id, trace_id, limit=PAGE_SPANS)
+
+    async def _encoded(self, spans: Sequence[Span], encode: Encode) -> list[bytes]:
+        async with self._encoding:
+            return await asyncio.to_thread(encode, spans)
