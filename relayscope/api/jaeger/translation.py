@@ -8,7 +8,7 @@ here and served by the other APIs: scope attributes, attributes and trace states
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -34,6 +34,9 @@ KIND_NAMES: Mapping[int, str] = {
     SpanKind.CLIENT: "client",
     SpanKind.PRODUCER: "producer",
     SpanKind.CONSUMER: "consumer",
+}
+KINDS: Mapping[str, int] = {name: kind for kind, name in KIND_NAMES.items()} | {
+    "unspecified": int(SpanKind.UNSPECIFIED)
 }
 _STATUS_NAMES: Mapping[int, str] = {StatusCode.OK: "OK", StatusCode.ERROR: "ERROR"}
 
