@@ -24,6 +24,7 @@ from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
+from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
 from relayscope.api.observation import ApiInstruments
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
@@ -35,6 +36,7 @@ from relayscope.settings.value import split_endpoint
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.archive import PostgresTraceArchive
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
 from storage.postgres.decision_reader import PostgresDecisionReader
@@ -53,7 +55,9 @@ from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderCon
 from storage.postgres.retention import Retention
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
+from storage.postgres.span_metrics_reader import PostgresSpanMetricsReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
+from storage.postgres.trace_summary_reader import PostgresTraceSummaryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
 
@@ -100,6 +104,12 @@ def check_database_url(settings: Settings) -> None:
     """Raises ``CallerError`` when the database that is given cannot be one, before anything is started."""
     if settings.storage.database_url is not None:
         check_url(settings.storage.database_url)
+
+
+def build_jaeger_ui(settings: Settings) -> JaegerUi | None:
+    """Jaeger's web page, when there is to be one. Raises ``CallerError`` when the folder has no build of it."""
+    folder = settings.service.jaeger.ui
+    return None if folder is None else load_ui(folder)
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -298,6 +308,13 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
+    jaeger = JaegerAccess(
+        archive=PostgresTraceArchive(dsn),
+        metrics=PostgresSpanMetricsReader(reader.pool),
+        summaries=PostgresTraceSummaryReader(reader.pool),
+        ui=build_jaeger_ui(settings),
+        max_clock_skew_ns=round(settings.service.jaeger.max_clock_skew_s * 1e9),
+    )
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     app = create_app(
         reader,
@@ -308,6 +325,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         ai=ai,
         queries=queries,
         replayed=replayed,
+        jaeger_access=jaeger,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:

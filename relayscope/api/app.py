@@ -78,13 +78,15 @@ def create_app(
     ai: AiAccess | None = None,
     queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
+    jaeger_access: jaeger.JaegerAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
+    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets. ``jaeger_access`` is what Jaeger's clients
+    get besides spans.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -92,7 +94,8 @@ def create_app(
     install_problem_handlers(app)
     if instruments is not None:
         app.add_middleware(ObservedRequests, instruments=instruments)
-    app.include_router(landing.create_router(version=version))
+    jaeger_access = jaeger_access or jaeger.JaegerAccess()
+    _include_landing(app, jaeger_access, version=version)
     if system is not None:
         app.include_router(metrics.create_router(system))
     app.include_router(health.create_router(reader, version=version, system=system))
@@ -116,10 +119,28 @@ def create_app(
         app.include_router(rules.create_rules_router(replayed.rule_sets))
     if ai is not None and ai.decisions is not None:
         app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
-    app.include_router(jaeger.create_router(reader, clock_ns=clock))
+    _include_jaeger(app, reader, jaeger_access, clock=clock, version=version)
+    return app
+
+
+def _include_landing(app: FastAPI, access: jaeger.JaegerAccess, *, version: str) -> None:
+    if access.ui is None:
+        app.include_router(landing.create_router(version=version))
+
+
+def _include_jaeger(
+    app: FastAPI, reader: SpanReader, access: jaeger.JaegerAccess, *, clock: Callable[[], int], version: str
+) -> None:
+    skew_ns = access.max_clock_skew_ns
+    app.include_router(jaeger.create_router(reader, clock_ns=clock, max_clock_skew_ns=skew_ns))
+    app.include_router(jaeger.create_archiving_router(access.archive))
+    app.include_router(jaeger.create_monitoring_router(access.metrics, clock_ns=clock))
+    summaries = access.summaries or jaeger.SpanSummaries(reader)
+    app.include_router(jaeger.create_v3_router(reader, summaries, max_clock_skew_ns=skew_ns))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
-    return app
+    if access.ui is not None:
+        app.router.routes.append(jaeger.WebPage(access.ui, access.capabilities, version=version))
 
 
 class _Application(FastAPI):

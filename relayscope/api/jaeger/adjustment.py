@@ -5,6 +5,7 @@ The steps and their order are Jaeger's (``internal/adjuster/standard.go``). What
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -114,7 +115,7 @@ def _texts_of_ips(attributes: Attributes) -> Attributes:
 
 
 def _ip_text(value: Value) -> Value:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 2**63:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return value
     return ".".join(str(part) for part in (int(value) % _UINT32).to_bytes(4, "big"))
 

@@ -35,6 +35,9 @@ KIND_NAMES: Mapping[int, str] = {
     SpanKind.PRODUCER: "producer",
     SpanKind.CONSUMER: "consumer",
 }
+KINDS: Mapping[str, int] = {name: kind for kind, name in KIND_NAMES.items()} | {
+    "unspecified": int(SpanKind.UNSPECIFIED)
+}
 _STATUS_NAMES: Mapping[int, str] = {StatusCode.OK: "OK", StatusCode.ERROR: "ERROR"}
 
 
