@@ -26,6 +26,7 @@ from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_ver
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
 from relayscope.api.observation import ApiInstruments
+from relayscope.api.rpc import TraceSource, create_services
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
 from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
@@ -276,6 +277,13 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
     return [*([telemetry] if telemetry else []), writer, grpc, http]
 
 
+def _build_grpc(settings: Settings, source: TraceSource) -> GrpcQueryServer:
+    """Jaeger's services over gRPC."""
+    host, port = split_endpoint(settings.service.jaeger.grpc)
+    config = GrpcQueryConfig(host=host, port=port, grace_period_s=settings.service.shutdown_grace_s)
+    return GrpcQueryServer(config, create_services(source, workspace_id=DEFAULT_WORKSPACE_ID))
+
+
 def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:
     """The process that answers: REST and Jaeger's JSON on both of their ports, and gRPC."""
     telemetry = build_telemetry(settings, role=slot)
@@ -292,10 +300,6 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         reuse_port=True,
         grace_period_s=settings.service.shutdown_grace_s,
     )
-    grpc_host, grpc_port = split_endpoint(settings.service.jaeger.grpc)
-    grpc = GrpcQueryServer(
-        GrpcQueryConfig(host=grpc_host, port=grpc_port, grace_period_s=settings.service.shutdown_grace_s)
-    )
     redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
     # What is submitted here goes the way of OTLP, through a writer of this process.
     ingest: IngestInstruments = IngestMetrics()
@@ -308,12 +312,16 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
+    summaries = PostgresTraceSummaryReader(reader.pool)
     jaeger = JaegerAccess(
         archive=PostgresTraceArchive(dsn),
         metrics=PostgresSpanMetricsReader(reader.pool),
-        summaries=PostgresTraceSummaryReader(reader.pool),
+        summaries=summaries,
         ui=build_jaeger_ui(settings),
         max_clock_skew_ns=round(settings.service.jaeger.max_clock_skew_s * 1e9),
+    )
+    grpc = _build_grpc(
+        settings, TraceSource(reader, queries, summaries, jaeger.archive, jaeger.max_clock_skew_ns)
     )
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     app = create_app(

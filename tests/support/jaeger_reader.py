@@ -18,7 +18,7 @@ from storage.api import (
     Window,
 )
 from tests.support.outline import outline_of, page_of
-from tracedata import RelayscopeError, Span
+from tracedata import Span
 
 
 def edge(parent: str, child: str, *, calls: int) -> ServiceEdge:
@@ -35,7 +35,7 @@ class FixedReader:
         spans: Sequence[Span] = (),
         operations: Mapping[str, Sequence[Operation]] | None = None,
         edges: Sequence[ServiceEdge] = (),
-        failure: RelayscopeError | None = None,
+        failure: Exception | None = None,
     ) -> None:
         self.searches: list[TraceSearch] = []
         self.windows: list[Window] = []

@@ -29,12 +29,13 @@ MAX_ADJUSTED_SPANS = 20_000
 
 
 class TraceSource(NamedTuple):
-    """The store. Without an archive, nothing can be archived."""
+    """The store. Without an archive, nothing can be archived. ``max_clock_skew_ns`` is what adjusting may move a span by."""
 
     reader: SpanReader
     queries: TraceQueryReader
     summaries: TraceSummaryReader
     archive: TraceArchive | None = None
+    max_clock_skew_ns: int = 0
 
 
 class Traces:
@@ -79,9 +80,7 @@ class Traces:
             if present:
                 yield present
 
-    async def _portions(
-        self, trace_id: bytes, page: SpanPage, *, is_raw: bool
-    ) -> AsyncGenerator[Sequence[Span], None]:
+    async def _portions(self, trace_id: bytes, page: SpanPage, *, is_raw: bool) -> AsyncGenerator[Sequence[Span], None]:
         if is_raw:
             async for spans in self._pages(trace_id, page):
                 yield spans
@@ -95,7 +94,10 @@ class Traces:
                 yield held
                 held = []
         if held:
-            yield await asyncio.to_thread(adjust_trace, held) if is_whole else held
+            yield await asyncio.to_thread(self._adjusted, held) if is_whole else held
+
+    def _adjusted(self, spans: Sequence[Span]) -> Sequence[Span]:
+        return adjust_trace(spans, max_clock_skew_ns=self._source.max_clock_skew_ns)
 
     async def _pages(self, trace_id: bytes, page: SpanPage) -> AsyncIterator[Sequence[Span]]:
         yield page.spans

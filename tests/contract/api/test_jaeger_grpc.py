@@ -13,25 +13,22 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from query.traceql.search import TraceQuery
-from relayscope.api.generated.jaeger.api_v2 import model_pb2 as model
 from relayscope.api.generated.jaeger.api_v2 import query_pb2 as v2
 from relayscope.api.generated.jaeger.api_v3 import query_pb2 as v3
 from relayscope.api.generated.jaeger.expression.v1 import expression_pb2 as expression
 from relayscope.api.generated.jaeger.storage.v2 import capabilities_pb2, dependency_pb2
 from relayscope.api.generated.jaeger.storage.v2 import trace_pb2 as storage
-from relayscope.api.jaeger.adjustment import adjust_trace
 from relayscope.api.rpc import TraceSource
 from storage.api import SearchCursor
 from storage.trace_query import MatchPage, TraceMatch
 from storage.trace_query import TraceQuery as AnyTraceQuery
 from tests.support.canned_queries import CannedQueries
 from tests.support.canonical import same_spans
-from tests.support.factory import BASE_US, HOUR_US, SECOND_US, batch, full_span, span
+from tests.support.factory import BASE_US, HOUR_US, SECOND_US, batch, span
 from tests.support.jaeger_reader import FixedReader
-from tests.support.large_trace import LARGE_TRACE_ID, large_trace
 from tests.support.memory_store import MemoryStore
 from tests.support.rpc import Clients, SlowSummaries, at, serving, spans_in
-from tracedata import Event, RetryableError, Span, StatusCode
+from tracedata import RetryableError, Span, StatusCode
 
 FIRST, SECOND, UNKNOWN = bytes(15) + b"\1", bytes(15) + b"\2", bytes(15) + b"\3"
 YEAR_ONE = Timestamp(seconds=-62_135_596_800)
@@ -223,42 +220,6 @@ async def test_v3_and_v2_list_services_and_operations(clients: Clients) -> None:
     assert (list(older.operationNames), [one.span_kind for one in older.operations]) == (["GET /"], ["server"])
 
 
-async def test_v2_gives_spans_in_jaegers_model_with_nanoseconds() -> None:
-    sent = full_span(
-        trace_id=FIRST,
-        span_id=b"\1" * 8,
-        start_time_unix_nano=BASE_US * 1_000 + 7,
-        end_time_unix_nano=BASE_US * 1_000 + 1_000_000_020,
-        attributes={"big": 2**62, "bytes": b"\0\xff", "double": float("inf"), "flag": True, "text": "t"},
-        events=[Event(time_unix_nano=BASE_US * 1_000 + 9, attributes={"k": 1})],
-        status_code=StatusCode.OK,
-    )
-    store = await _store([sent])
-    async with serving(TraceSource(store, CannedQueries(), SlowSummaries(store))) as clients:
-        call = clients.v2.GetTrace(v2.GetTraceRequest(trace_id=FIRST, raw_traces=True))
-        (chunk,) = [chunk async for chunk in call]
-        call = clients.v2.FindTraces(
-            v2.FindTracesRequest(query=v2.TraceQueryParameters(tags={"flag": "true"}, raw_traces=True))
-        )
-        assert [found async for found in call] == [chunk]
-    (found,) = chunk.spans
-    assert (found.trace_id, found.span_id, found.operation_name) == (FIRST, b"\1" * 8, sent.name)
-    assert (found.start_time.ToNanoseconds(), found.duration.ToNanoseconds()) == (
-        sent.start_time_unix_nano,
-        sent.duration_ns,
-    )
-    assert found.process.service_name == sent.resource.service_name
-    tags = {tag.key: tag for tag in found.tags}
-    assert tags["big"] == model.KeyValue(key="big", v_type=model.INT64, v_int64=2**62)
-    assert tags["bytes"] == model.KeyValue(key="bytes", v_type=model.BINARY, v_binary=b"\0\xff")
-    assert tags["double"] == model.KeyValue(key="double", v_type=model.FLOAT64, v_float64=float("inf"))
-    assert tags["flag"] == model.KeyValue(key="flag", v_type=model.BOOL, v_bool=True)
-    assert tags["text"] == model.KeyValue(key="text", v_type=model.STRING, v_str="t")
-    (log,) = found.logs
-    assert (log.timestamp.ToNanoseconds(), [field.key for field in log.fields]) == (BASE_US * 1_000 + 9, ["k"])
-    assert {len(reference.trace_id) for reference in found.references} == {16}
-
-
 _WINDOW: Fields = {"start_time_min": at(BASE_US), "start_time_max": at(BASE_US + HOUR_US)}
 _SHUFFLED: Fields = {"duration_min": Duration(seconds=2), "duration_max": Duration(seconds=1)}
 _FAILURES: list[tuple[str, Callable[[Clients], Call], grpc.StatusCode, str]] = [
@@ -433,42 +394,3 @@ async def test_health_and_reflection_know_every_service(clients: Clients) -> Non
     call = asked.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
     (listed,) = [answer async for answer in call]
     assert set(names[1:]) < {one.name for one in listed.list_services_response.service}
-
-
-async def test_a_large_trace_is_the_same_on_every_path() -> None:
-    spans = large_trace()
-    store = await _store(spans)
-    async with serving(TraceSource(store, CannedQueries(), SlowSummaries(store))) as clients:
-        raw = v3.TraceQueryParameters(raw_traces=True, **_WINDOW)
-        for call in (
-            clients.traces.GetTraces(storage.GetTracesRequest(query=[storage.GetTraceParams(trace_id=LARGE_TRACE_ID)])),
-            clients.traces.FindTraces(storage.FindTracesRequest(query=storage.TraceQueryParameters(**_WINDOW))),
-            clients.v3.GetTrace(v3.GetTraceRequest(trace_id=LARGE_TRACE_ID.hex(), raw_traces=True)),
-            clients.v3.FindTraces(v3.FindTracesRequest(query=raw)),
-        ):
-            chunks = [chunk async for chunk in call]
-            assert max(chunk.ByteSize() for chunk in chunks) < 4 * 1024 * 1024
-            assert same_spans([one for chunk in chunks for one in spans_in(chunk)], spans)
-        adjusted = clients.v3.GetTrace(v3.GetTraceRequest(trace_id=LARGE_TRACE_ID.hex()))
-        found = [one async for chunk in adjusted for one in spans_in(chunk)]
-        assert same_spans(found, adjust_trace(spans))
-        classic = clients.v2.GetTrace(v2.GetTraceRequest(trace_id=LARGE_TRACE_ID, raw_traces=True))
-        shown = [one async for chunk in classic for one in chunk.spans]
-    assert [(one.span_id, one.operation_name, one.start_time.ToNanoseconds()) for one in shown] == [
-        (one.span_id, one.name, one.start_time_unix_nano) for one in spans
-    ]
-
-
-async def test_messages_stay_below_what_clients_take_by_default() -> None:
-    spans = [
-        span(trace_id=FIRST, span_id=number.to_bytes(8, "big"), attributes={"text": "x" * 1_000_000})
-        for number in range(1, 11)
-    ]
-    store = await _store(spans)
-    async with serving(TraceSource(store, CannedQueries(), SlowSummaries(store))) as clients:
-        call = clients.v3.GetTrace(v3.GetTraceRequest(trace_id="1", raw_traces=True))
-        chunks = [chunk async for chunk in call]
-        classic = clients.v2.GetTrace(v2.GetTraceRequest(trace_id=FIRST, raw_traces=True))
-        assert sum([len(chunk.spans) async for chunk in classic]) == 10
-    assert len(chunks) > 3
-    assert same_spans([one for chunk in chunks for one in spans_in(chunk)], spans)
