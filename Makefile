@@ -11,6 +11,8 @@ EVAL := .venv-eval
 EVAL_STAMP := $(EVAL)/.setup-complete
 LIVE := .venv-live
 LIVE_STAMP := $(LIVE)/.setup-complete
+INTEROP := .interop
+COLLECTOR := $(INTEROP)/build/otelcol-relayscope
 # Extra flags of a run, as in `make demo ARGS=--once` and `make test ARGS="-k fingerprint"`.
 ARGS ?=
 # How many processes run tests, file by file; each has a database and a system of its own. 0 is this one, as for --pdb.
@@ -18,7 +20,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench bench-large soak eval-redaction test-live fmt clean lock proto
+.PHONY: help setup demo test check bench bench-large soak eval-redaction test-live interop fmt clean lock proto
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,6 +90,20 @@ $(EVAL_STAMP): pyproject.toml requirements.lock requirements-eval.lock | $(STAMP
 	@$(EVAL)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements-eval.lock
 	@touch $(EVAL_STAMP)
 
+interop: setup ## Build a Collector and send OTLP, Jaeger and Zipkin through it, while Relayscope restarts (needs Go)
+	@if command -v go >/dev/null; then \
+		$(MAKE) --no-print-directory $(COLLECTOR) && $(BIN)/python -m pytest --quiet --interop tests/interop $(ARGS); \
+	else echo "interop: skipped, because Go is not installed; a Collector is built of its Go modules (https://go.dev/dl)"; fi
+
+# The builder and what it builds have one version, which is that of the manifest.
+$(COLLECTOR): docker/collector/builder.yaml
+	@mkdir -p $(INTEROP)
+	@version=$$(sed -n 's|.*/otlpreceiver ||p' docker/collector/builder.yaml); \
+		echo "interop: building a Collector $$version (some minutes, the first time)"; \
+		cd $(INTEROP) && GOFLAGS= GOBIN=$$PWD go install go.opentelemetry.io/collector/cmd/builder@$$version \
+		&& GOFLAGS= CGO_ENABLED=0 ./builder --config $(CURDIR)/docker/collector/builder.yaml
+	@touch $@
+
 test-live: $(LIVE_STAMP) ## Run real SDKs with real instrumentation against a running system (ARGS=--record keeps what they send)
 	@$(BIN)/python -m pytest --quiet --live tests/live $(ARGS)
 
@@ -111,5 +127,5 @@ lock: setup ## Resolve the dependencies of pyproject.toml into the lock files
 	@$(COMPILE) --group live --output-file requirements-live.lock
 
 clean: ## Remove .venv and every cache (relayscope-data stays)
-	@rm -rf $(VENV) $(EVAL) $(LIVE) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(EVAL) $(LIVE) $(INTEROP) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,7 @@ from tests.support.store import Store
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write golden files anew; review the difference.")
     parser.addoption("--live", action="store_true", help="Run real SDKs, in the environment of `make test-live`.")
+    parser.addoption("--interop", action="store_true", help="Send through a Collector, which `make interop` builds.")
     parser.addoption("--record", action="store_true", help="Keep what they send, for tests that run without them.")
 
 

@@ -85,7 +85,11 @@ def test_every_published_port_belongs_to_this_machine_only(compose: Tree) -> Non
 
 def test_published_ports_are_listened_on(compose: Tree, collector: Tree) -> None:
     services = compose["services"]
-    protocols = collector["receivers"]["otlp"]["protocols"].values()
+    protocols = [
+        protocol
+        for receiver in collector["receivers"].values()
+        for protocol in receiver.get("protocols", {"": receiver}).values()
+    ]
     listening = {int(protocol["endpoint"].rpartition(":")[2]) for protocol in protocols}
     assert {int(inner) for *_, inner in _published(services["collector"])} == listening
     assert {int(inner) for *_, inner in _published(services["relayscope"])} <= _exposed()
@@ -136,6 +140,25 @@ def test_the_collector_loses_nothing_that_is_queued(compose: Tree, collector: Tr
 
 def test_the_collector_limits_memory_first(collector: Tree) -> None:
     assert all(pipeline["processors"][0] == "memory_limiter" for pipeline in collector["service"]["pipelines"].values())
+
+
+def test_what_is_built_has_all_that_is_configured(compose: Tree, collector: Tree) -> None:
+    manifest = _tree("docker/collector/builder.yaml")
+    for kind, suffix in (("receivers", "receiver"), ("processors", "processor"), ("exporters", "exporter")):
+        modules = {entry["gomod"].split()[0].rpartition("/")[2] for entry in manifest[kind]}
+        assert {f"{name.replace('_', '')}{suffix}" for name in collector[kind]} == modules, kind
+    extensions = {
+        entry["gomod"].split()[0].rpartition("/")[2].removesuffix("extension") for entry in manifest["extensions"]
+    }
+    assert {name.replace("_", "") for name in collector["extensions"]} == extensions
+    # The image and what is built understand the same configuration.
+    version = compose["services"]["collector"]["image"].partition(":")[2]
+    versions = {
+        entry["gomod"].split()[1]
+        for kind in ("receivers", "processors", "exporters", "extensions")
+        for entry in manifest[kind]
+    }
+    assert versions == {f"v{version}"}
 
 
 def test_the_collectors_variables_are_given(compose: Tree) -> None:
