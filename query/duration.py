@@ -54,17 +54,15 @@ def _reason(text: str, body: str) -> str:
 def format_duration(duration_ns: int) -> str:
     """As Go's ``time.Duration`` prints itself: ``1h2m3.5s``, ``1.5ms``, ``250µs``, ``0s``."""
     sign, left = ("-", -duration_ns) if duration_ns < 0 else ("", duration_ns)
-    if left == 0:
-        return "0s"
-    for unit, size in (("s", _UNIT_NS["s"]), ("ms", _UNIT_NS["ms"]), ("µs", _UNIT_NS["us"]), ("ns", 1)):
-        if left >= size:
-            break
-    if unit != "s":
-        return f"{sign}{_fraction(left, size)}{unit}"
     minutes, rest = divmod(left, _UNIT_NS["m"])
     hours, minutes = divmod(minutes, 60)
-    head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
-    return f"{sign}{head}{_fraction(rest, size)}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{_fraction(rest, _UNIT_NS['s'])}s"
+    if minutes:
+        return f"{sign}{minutes}m{_fraction(rest, _UNIT_NS['s'])}s"
+    # Go says seconds of nothing at all.
+    unit = next((unit for unit in ("s", "ms", "µs", "ns") if left >= _UNIT_NS[unit]), "s")
+    return f"{sign}{_fraction(left, _UNIT_NS[unit])}{unit}"
 
 
 def _fraction(number: int, size: int) -> str:

@@ -22,6 +22,7 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
+from receiver.otlp_json import decode_traces
 from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
@@ -315,6 +316,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     summaries = PostgresTraceSummaryReader(reader.pool)
     jaeger = JaegerAccess(
         archive=PostgresTraceArchive(dsn),
+        decode=partial(decode_traces, workspace_id=DEFAULT_WORKSPACE_ID),
         metrics=PostgresSpanMetricsReader(reader.pool),
         summaries=summaries,
         ui=build_jaeger_ui(settings),

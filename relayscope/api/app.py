@@ -11,6 +11,7 @@ from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import (
+    archive,
     decision_submissions,
     decisions,
     health,
@@ -133,7 +134,9 @@ def _include_jaeger(
 ) -> None:
     skew_ns = access.max_clock_skew_ns
     app.include_router(jaeger.create_router(reader, clock_ns=clock, max_clock_skew_ns=skew_ns))
-    app.include_router(jaeger.create_archiving_router(access.archive))
+    app.include_router(jaeger.create_archiving_router(access.archive, access.decode))
+    if access.archive is not None:
+        app.include_router(archive.create_archive_router(access.archive))
     app.include_router(jaeger.create_monitoring_router(access.metrics, clock_ns=clock))
     summaries = access.summaries or jaeger.SpanSummaries(reader)
     app.include_router(jaeger.create_v3_router(reader, summaries, max_clock_skew_ns=skew_ns))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relayscope.cli import (
+    archive,
     bench,
     decisions,
     doctor,
@@ -66,6 +67,7 @@ interactions.register(app)
 decisions.register(app)
 doctor.register(app)
 retention.register(app)
+archive.register(app)
 redact.register(app)
 replay.register(app)
 rules.register(app)

@@ -397,7 +397,16 @@ class AuditList(_Json, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class ArchivedTrace(_Json, frozen=True, kw_only=True):
+    """A trace that is kept beyond retention."""
+
+    trace_id: TraceId
+    archived_at: Time
+    span_count: Annotated[int, Meta(description="How many of its spans are kept so far.")]
+
+
 ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    ArchivedTrace,
     RedactionStatistics,
     RedactionPolicy,
     AuditList,
