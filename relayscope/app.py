@@ -51,6 +51,7 @@ from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
 from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
+from storage.postgres.purge import PostgresPurge
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
@@ -198,6 +199,7 @@ def _build_writer(settings: Settings, dsn: str, *, instruments: IngestInstrument
             max_queued_rows=storage.max_queued_rows,
             max_queued_bytes=storage.max_queued_bytes,
             partition_width=storage.partition_width,
+            remembers=not settings.service.jaeger.allow_purge,
         ),
         instruments=instruments,
     )
@@ -320,11 +322,10 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         metrics=PostgresSpanMetricsReader(reader.pool),
         summaries=summaries,
         ui=build_jaeger_ui(settings),
+        purge=PostgresPurge(dsn) if settings.service.jaeger.allow_purge else None,
         max_clock_skew_ns=round(settings.service.jaeger.max_clock_skew_s * 1e9),
     )
-    grpc = _build_grpc(
-        settings, TraceSource(reader, queries, summaries, jaeger.archive, jaeger.max_clock_skew_ns)
-    )
+    grpc = _build_grpc(settings, TraceSource(reader, queries, summaries, jaeger.archive, jaeger.max_clock_skew_ns))
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     app = create_app(
         reader,

@@ -133,6 +133,8 @@ def _include_jaeger(
     app: FastAPI, reader: SpanReader, access: jaeger.JaegerAccess, *, clock: Callable[[], int], version: str
 ) -> None:
     skew_ns = access.max_clock_skew_ns
+    if access.purge is not None:
+        app.include_router(jaeger.create_purging_router(access.purge))
     app.include_router(jaeger.create_router(reader, clock_ns=clock, max_clock_skew_ns=skew_ns))
     app.include_router(jaeger.create_archiving_router(access.archive, access.decode))
     if access.archive is not None:

@@ -33,6 +33,10 @@ class JaegerSettings(Section):
         description="By how much spans of hosts with other clocks may be moved when Jaeger's clients are shown a trace; with 0 "
         "spans only get a warning.",
     )
+    allow_purge: bool = Field(
+        default=False,
+        description="For conformance tests on a database that holds nothing else: `POST /purge` removes everything that was received.",
+    )
 
 
 class LogSettings(Section):

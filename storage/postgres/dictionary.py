@@ -66,9 +66,13 @@ class Entries:
 
 
 class Dictionary:
-    """Stores entries before the rows that refer to them. One instance per connection."""
+    """Stores entries before the rows that refer to them. One instance per connection.
 
-    def __init__(self) -> None:
+    Unless it ``remembers``, operations are stored every time.
+    """
+
+    def __init__(self, *, remembers: bool = True) -> None:
+        self._remembers = remembers
         self._entries: set[EntryKey] = set()
         self._operations: dict[OperationKey, Seen] = {}
 
@@ -101,6 +105,8 @@ class Dictionary:
         if len(self._operations) > _MAX_REMEMBERED:
             self._operations.clear()
         self._entries.update(entries)
+        if not self._remembers:
+            return
         for key, seen in operations.items():
             known = self._operations.get(key)
             self._operations[key] = _widened(known, seen) if known else seen

@@ -33,7 +33,10 @@ _MAX_CONFLICTS = 5
 
 
 class WriterConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one writer. A group never exceeds ``max_group_rows`` by more than one batch."""
+    """Bounds of one writer. A group never exceeds ``max_group_rows`` by more than one batch.
+
+    Unless it ``remembers``, operations are stored with every group, since somebody else may remove them.
+    """
 
     dsn: str
     max_group_rows: int = 20_000
@@ -42,6 +45,7 @@ class WriterConfig(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: int = 5
     application_name: str = "relayscope-writer"
     partition_width: Width = "day"
+    remembers: bool = True
 
 
 class PostgresSpanWriter:
@@ -57,7 +61,7 @@ class PostgresSpanWriter:
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
-        self._dictionary = Dictionary()
+        self._dictionary = Dictionary(remembers=config.remembers)
         self._partitions = _partitions(config.partition_width)
 
     async def start(self) -> None:
@@ -195,7 +199,7 @@ class PostgresSpanWriter:
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
-            self._dictionary = Dictionary()
+            self._dictionary = Dictionary(remembers=self._config.remembers)
             self._partitions = _partitions(self._config.partition_width)
             self._connection = await AsyncConnection.connect(
                 noticing_silence(self._config.dsn),

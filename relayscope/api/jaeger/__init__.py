@@ -4,6 +4,7 @@ from relayscope.api.jaeger.access import JaegerAccess
 from relayscope.api.jaeger.archiving import create_archiving_router
 from relayscope.api.jaeger.fallback import UnknownEndpoint
 from relayscope.api.jaeger.monitoring import create_monitoring_router
+from relayscope.api.jaeger.purging import create_purging_router
 from relayscope.api.jaeger.router import create_router
 from relayscope.api.jaeger.summary import SpanSummaries
 from relayscope.api.jaeger.ui import JaegerUi, WebPage, load_ui
@@ -17,6 +18,7 @@ __all__ = [
     "WebPage",
     "create_archiving_router",
     "create_monitoring_router",
+    "create_purging_router",
     "create_router",
     "create_v3_router",
     "load_ui",

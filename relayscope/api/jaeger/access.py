@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from relayscope.api.jaeger.archiving import DecodeTraces
+from relayscope.api.jaeger.purging import Purge
 from relayscope.api.jaeger.ui import Capabilities, JaegerUi
 from storage.archive import TraceArchive
 from storage.span_metrics import SpanMetricsReader
@@ -24,6 +25,7 @@ class JaegerAccess(NamedTuple):
     summaries: TraceSummaryReader | None = None
     ui: JaegerUi | None = None
     max_clock_skew_ns: int = 0
+    purge: Purge | None = None
 
     @property
     def capabilities(self) -> Capabilities:

@@ -180,3 +180,23 @@ def test_compose_itself_accepts_the_file() -> None:
     command = [docker, "compose", "--file", str(_FOLDER / "compose.yaml"), "config", "--quiet"]
     result = subprocess.run(command, env={**os.environ, _PASSWORD: "x"}, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_jaegers_configuration_reads_and_writes_where_we_listen() -> None:
+    jaeger = _tree("docker/jaeger/config.yaml")
+    (backend,) = jaeger["extensions"]["jaeger_storage"]["backends"].values()
+    places = [backend["grpc"]["endpoint"], backend["grpc"]["writer"]["endpoint"]]
+    ports = [place.removesuffix("}").rpartition(":")[2] for place in places]
+    service = Settings().service
+    assert ports == [
+        service.jaeger.grpc.rpartition(":")[2],
+        Settings().receivers.otlp.protocols.grpc.endpoint.rpartition(":")[2],
+    ]
+    used = {
+        jaeger["extensions"]["jaeger_query"]["storage"]["traces"],
+        jaeger["exporters"]["jaeger_storage_exporter"]["trace_storage"],
+    }
+    assert used == set(jaeger["extensions"]["jaeger_storage"]["backends"])
+    # The variables that the documentation sets are those that the file has.
+    names = set(re.findall(r"\$\{env:(\w+):-", document("docker/jaeger/config.yaml")))
+    assert names == set(re.findall(r"--env (\w+)=", document("docs/jaeger.md")))

@@ -1,0 +1,27 @@
+"""Removes everything that was received, for conformance runs on a database that holds nothing else."""
+
+from __future__ import annotations
+
+from storage.postgres.connection import connect
+from storage.postgres.error import translated
+from storage.postgres.statement import load_statements
+
+_STATEMENTS = load_statements("purge.sql")
+
+
+class PostgresPurge:
+    """Writers of such a database must not remember operations: see ``WriterConfig``."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    async def __call__(self) -> None:
+        """Empties the tables of all workspaces in one transaction.
+
+        Raises:
+            RetryableError: the database cannot be reached, or somebody reads for too long.
+        """
+        with translated("purge"):
+            async with await connect(self._dsn, autocommit=True) as connection, connection.transaction():
+                await connection.execute(_STATEMENTS["limits"])
+                await connection.execute(_STATEMENTS["purge"])
