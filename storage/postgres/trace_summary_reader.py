@@ -22,7 +22,8 @@ class PostgresTraceSummaryReader:
     async def trace_summaries(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceSummary]:
         """See ``TraceSummaryReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        rows = await self._pool.fetch(_STATEMENTS["shares"], parameters, action="summary", planning=BY_INDEX)
+        name = "kept_shares" if await self._pool.has_archived(workspace_id, trace_ids) else "shares"
+        rows = await self._pool.fetch(_STATEMENTS[name], parameters, action="summary", planning=BY_INDEX)
         return {
             bytes(trace_id): _summary(bytes(trace_id), list(of_trace))
             for trace_id, of_trace in groupby(rows, key=lambda row: row.trace_id)

@@ -224,7 +224,7 @@ def _family(points: Sequence[SpanMetricsPoint], measure: Measure, *, query: Span
         name=f"{scope}_{measure.name}",
         type="GAUGE",
         help=f"{measure.title}, grouped by service{grouped}",
-        metrics=metrics,
+        metrics=metrics or (),
     )
 
 

@@ -105,8 +105,17 @@ async def test_traces_by_id_are_read_through_their_index(filled: str, count: int
     sql = load_statements("reader.sql")["spans"]
     plan = await _planned(filled, Statement(sql=sql, parameters={"workspace_id": 1, "trace_ids": ids[:count]}))
     assert plan.scanned == set()
-    assert plan.indexes == {"spans_identity_idx", "archived_spans_identity_idx"}
+    assert plan.indexes == {"spans_identity_idx"}
     assert plan.touched < 100 * count
+
+
+@pytest.mark.parametrize("name", ["spans", "outlines", "outline_spans"])
+async def test_archived_traces_are_read_through_the_indexes_of_both_places(filled: str, name: str) -> None:
+    ids = [bytes(row[0]) for row in await rows(filled, "SELECT DISTINCT trace_id FROM relayscope.spans LIMIT 20")]
+    parameters = {"workspace_id": 1, "trace_ids": ids, "first": 100, "failed": 100}
+    plan = await _planned(filled, Statement(sql=load_statements("archive_reader.sql")[name], parameters=parameters))
+    assert plan.scanned == set()
+    assert plan.indexes == {"spans_identity_idx", "archived_spans_identity_idx"}
 
 
 @pytest.mark.parametrize(("asked", "below"), SEARCHES.values(), ids=SEARCHES.keys())
