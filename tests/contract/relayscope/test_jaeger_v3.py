@@ -505,4 +505,4 @@ async def test_openapi_names_the_parameters(client: httpx.AsyncClient) -> None:
 
 
 def test_access_is_empty_by_default() -> None:
-    assert JaegerAccess() == (None, None, None, None, None, 0)
+    assert JaegerAccess() == (None, None, None, None, None, 0, None)
