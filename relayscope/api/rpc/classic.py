@@ -58,8 +58,8 @@ def _span(span: Span, shown: model.Span, process: pb.Process) -> pb.Span:
             pb.Log(timestamp=_timestamp(event.time_unix_nano), fields=[_key_value(field) for field in log.fields])
             for event, log in zip(span.events, shown.logs, strict=True)
         ],
+        # Each span brings its process, as Jaeger's do: ids of processes would differ from page to page.
         process=process,
-        process_id=shown.process_id,
         warnings=shown.warnings or (),
     )
 

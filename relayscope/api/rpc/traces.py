@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple, TypeAlias
 
@@ -41,8 +41,9 @@ class TraceSource(NamedTuple):
 class Traces:
     """Traces of one workspace."""
 
-    def __init__(self, source: TraceSource, *, workspace_id: int) -> None:
+    def __init__(self, source: TraceSource, *, workspace_id: int, max_adjusted_spans: int = MAX_ADJUSTED_SPANS) -> None:
         self._source = source
+        self._max_adjusted_spans = max_adjusted_spans
         self.workspace_id = workspace_id
         # Several threads that make messages would only keep the event loop waiting longer.
         self._encoding = asyncio.Semaphore(1)
@@ -88,13 +89,18 @@ class Traces:
         held: list[Span] = []
         is_whole = True
         async for spans in self._pages(trace_id, page):
+            if not is_whole:
+                yield spans
+                continue
             held += spans
-            if len(held) > MAX_ADJUSTED_SPANS:
+            if len(held) > self._max_adjusted_spans:
                 is_whole = False
-                yield held
+                for portion in _slices(held):
+                    yield portion
                 held = []
         if held:
-            yield await asyncio.to_thread(self._adjusted, held) if is_whole else held
+            for portion in _slices(await asyncio.to_thread(self._adjusted, held)):
+                yield portion
 
     def _adjusted(self, spans: Sequence[Span]) -> Sequence[Span]:
         return adjust_trace(spans, max_clock_skew_ns=self._source.max_clock_skew_ns)
@@ -113,3 +119,8 @@ class Traces:
     async def _encoded(self, spans: Sequence[Span], encode: Encode) -> list[bytes]:
         async with self._encoding:
             return await asyncio.to_thread(encode, spans)
+
+
+def _slices(spans: Sequence[Span]) -> Iterator[Sequence[Span]]:
+    """Portions of a page each, so that no thread keeps the event loop waiting for long."""
+    return (spans[first : first + PAGE_SPANS] for first in range(0, len(spans), PAGE_SPANS))

@@ -11,6 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from msgspec.structs import replace
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from query.traceql.search import TraceQuery
 from relayscope.api.generated.jaeger.api_v2 import query_pb2 as v2
@@ -18,7 +20,10 @@ from relayscope.api.generated.jaeger.api_v3 import query_pb2 as v3
 from relayscope.api.generated.jaeger.expression.v1 import expression_pb2 as expression
 from relayscope.api.generated.jaeger.storage.v2 import capabilities_pb2, dependency_pb2
 from relayscope.api.generated.jaeger.storage.v2 import trace_pb2 as storage
+from relayscope.api.jaeger.adjustment import adjust_trace
 from relayscope.api.rpc import TraceSource
+from relayscope.api.rpc.otlp import encode_traces_data
+from relayscope.api.rpc.traces import Traces
 from storage.api import SearchCursor
 from storage.trace_query import MatchPage, TraceMatch
 from storage.trace_query import TraceQuery as AnyTraceQuery
@@ -394,3 +399,18 @@ async def test_health_and_reflection_know_every_service(clients: Clients) -> Non
     call = asked.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
     (listed,) = [answer async for answer in call]
     assert set(names[1:]) < {one.name for one in listed.list_services_response.service}
+
+
+@pytest.mark.parametrize(
+    ("bound", "is_adjusted"), [pytest.param(2, True, id="within the bound"), pytest.param(1, False, id="beyond it")]
+)
+async def test_traces_beyond_a_bound_are_not_adjusted(bound: int, *, is_adjusted: bool) -> None:
+    # Without a parent a span gets a warning.
+    spans = [ORPHAN, replace(ORPHAN, span_id=b"\5" * 8)]
+    store = await _store(spans)
+    source = TraceSource(store, CannedQueries(), SlowSummaries(store))
+    traces = Traces(source, workspace_id=1, max_adjusted_spans=bound)
+    chunks = [chunk async for chunk in traces.chunks([SECOND], encode_traces_data, is_raw=False)]
+    found = [one for chunk in chunks for one in spans_in(TracesData.FromString(chunk))]
+    assert same_spans(found, adjust_trace(spans) if is_adjusted else spans)
+    assert not same_spans(adjust_trace(spans), spans)

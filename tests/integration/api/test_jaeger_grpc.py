@@ -60,7 +60,7 @@ async def test_v2_gives_spans_in_jaegers_model_with_nanoseconds(postgres_store: 
         sent.start_time_unix_nano,
         sent.duration_ns,
     )
-    assert found.process.service_name == sent.resource.service_name
+    assert (found.process.service_name, found.process_id) == (sent.resource.service_name, "")
     tags = {tag.key: tag for tag in found.tags}
     assert tags["big"] == model.KeyValue(key="big", v_type=model.INT64, v_int64=2**62)
     assert tags["bytes"] == model.KeyValue(key="bytes", v_type=model.BINARY, v_binary=b"\0\xff")
