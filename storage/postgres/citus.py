@@ -36,6 +36,7 @@ LOCAL_TABLES = (
     "ai_waiting",
     "ai_search_progress",
     "ai_progress",
+    "workspace_roles",
 )
 
 
