@@ -25,12 +25,15 @@ from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import AiAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
+from relayscope.api.rest.sql import SqlAccess
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
 from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings, split_endpoint
+from relayscope.sql_key import FILE_NAME as SQL_KEY_FILE
+from relayscope.sql_key import sql_key
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
@@ -49,6 +52,7 @@ from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.retention import Retention
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
+from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
 
@@ -209,6 +213,27 @@ def _build_enrich(settings: Settings) -> Enrich:
     return Enrich(price, instruments=EnrichMetrics())
 
 
+def build_sql(settings: Settings, dsn: str) -> PostgresSqlRunner:
+    """What runs SQL of users.
+
+    Raises:
+        CallerError: the file with the secret cannot be read or made.
+    """
+    given = settings.storage.sql
+    return PostgresSqlRunner(
+        SqlRunnerConfig(
+            dsn=dsn,
+            key=sql_key(given.key_file or settings.storage.data_dir / SQL_KEY_FILE),
+            first_workspace_id=DEFAULT_WORKSPACE_ID,
+            is_own_server=settings.storage.database_url is None,
+            timeout_s=given.timeout_s,
+            max_connections=given.max_connections,
+            work_mem_mb=given.work_mem_mb,
+            temp_file_mb=given.temp_file_mb,
+        )
+    )
+
+
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
     """An ingest worker: receivers, processors, writer."""
     telemetry = build_telemetry(settings, role=slot)
@@ -295,7 +320,10 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
     logs = PostgresLogReader(reader.pool)
-    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai)
+    given = settings.storage.sql
+    runner = build_sql(settings, dsn) if given.enabled else None
+    sql = SqlAccess(runner, max_rows=given.max_rows, max_bytes=given.max_bytes) if runner else None
+    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai, sql=sql)
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
         leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))
@@ -303,6 +331,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         *([telemetry] if telemetry else []),
         reader,
         interactions,
+        *([runner] if runner else []),
         writer,
         *leaders,
         GuestServer(config, app),

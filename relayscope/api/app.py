@@ -13,6 +13,8 @@ from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import health, interactions, redaction, services, submissions, traces
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
+from relayscope.api.rest.sql import SqlAccess
+from relayscope.api.rest.sql import create_router as create_sql_router
 from storage.api import SpanReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
@@ -51,12 +53,14 @@ def create_app(
     logs: LogReader | None = None,
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
     ai: AiAccess | None = None,
+    sql: SqlAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
-    ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions.
+    ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
+    ``sql`` those of SQL.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -79,6 +83,8 @@ def create_app(
         app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
         if ai.consumer is not None:
             app.include_router(submissions.create_router(ai.consumer, ai.reader))
+    if sql is not None:
+        app.include_router(create_sql_router(sql))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from query.guard.position import Place, SqlRefusal
 from tracedata import CallerError, NotFoundError, RelayscopeError, RetryableError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -34,11 +35,22 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: Annotated[
         str, msgspec.Meta(description="What is wrong, naming the parameter.", examples=["limit: must be at least 1"])
     ]
+    line: Annotated[int | msgspec.UnsetType, msgspec.Meta(description="Where in a query, from 1.")] = msgspec.UNSET
+    column: Annotated[int | msgspec.UnsetType, msgspec.Meta(description="Where in that line, from 1.")] = msgspec.UNSET
 
 
-def problem_response(status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer that carries a problem."""
-    problem = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
+def problem_response(
+    status: int, detail: str, *, headers: Mapping[str, str] | None = None, place: Place | None = None
+) -> Response:
+    """An answer that carries a problem. ``place`` is where in a query it lies."""
+    problem = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        line=place.line if place else msgspec.UNSET,
+        column=place.column if place else msgspec.UNSET,
+    )
     return Response(
         msgspec.json.encode(problem), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=dict(headers or {})
     )
@@ -55,7 +67,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 async def _answer_ours(_request: Request, exc: Exception) -> Response:
     for family, status in _STATUSES:
         if isinstance(exc, family):
-            return problem_response(status, str(exc), headers=_retry_headers(exc))
+            place = exc.place if isinstance(exc, SqlRefusal) else None
+            return problem_response(status, str(exc), headers=_retry_headers(exc), place=place)
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
 
 

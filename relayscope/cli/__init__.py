@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relayscope.cli import bench, doctor, interactions, read, redact, reprocess, retention, serve
+from relayscope.cli import bench, doctor, interactions, read, redact, reprocess, retention, serve, sql
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
@@ -51,6 +51,7 @@ def _root(
 serve.register(app)
 read.register(app)
 interactions.register(app)
+sql.register(app)
 doctor.register(app)
 retention.register(app)
 redact.register(app)

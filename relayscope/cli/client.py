@@ -20,6 +20,17 @@ _MAX_PORT = 65_535
 
 class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
+    line: int | None = None
+    column: int | None = None
+
+
+class RefusedQueryError(CallerError):
+    """A query is refused, at this place in it; both count from 1."""
+
+    def __init__(self, message: str, *, line: int, column: int) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
 
 
 def get(url: str, path: str, parameters: Parameters) -> bytes:
@@ -31,13 +42,36 @@ def get(url: str, path: str, parameters: Parameters) -> bytes:
         RetryableError: the server cannot be reached, or cannot answer now.
         PermanentError: anything else.
     """
-    host = _host(url)
     given = {name: value for name, value in parameters.items() if value is not None}
-    timeout = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
+    return _asked(url, path, method="GET", parameters=given, body=None, timeout_s=_TIMEOUT_S)
+
+
+def post(url: str, path: str, body: bytes, *, timeout_s: float = _TIMEOUT_S) -> bytes:
+    """The same for a body of JSON that is sent.
+
+    Raises:
+        RefusedQueryError: the server says where in a query the fault lies.
+        RelayscopeError: as ``get`` does.
+    """
+    return _asked(url, path, method="POST", parameters={}, body=body, timeout_s=timeout_s)
+
+
+def _asked(
+    url: str,
+    path: str,
+    *,
+    method: str,
+    parameters: Mapping[str, str | int | Sequence[str]],
+    body: bytes | None,
+    timeout_s: float,
+) -> bytes:
+    host = _host(url)
+    timeout = httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S)
+    headers = {} if body is None else {"content-type": "application/json"}
     try:
         # A proxy of the environment cannot reach this machine's loopback interface.
         with httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)) as client:
-            response = client.get(url.rstrip("/") + path, params=given)
+            response = client.request(method, url.rstrip("/") + path, params=parameters, content=body, headers=headers)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
         raise _no_url(url) from exc
     except UnicodeEncodeError as exc:
@@ -55,11 +89,14 @@ def get(url: str, path: str, parameters: Parameters) -> bytes:
 
 def _failure(url: str, response: httpx.Response) -> RelayscopeError:
     try:
-        detail = clean(msgspec.json.decode(response.content, type=_Problem).detail)
+        problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
-        detail = ""
+        problem = _Problem()
+    detail = clean(problem.detail)
     if not detail:
         return PermanentError(f"{clean(url)} answered {response.status_code}; is it Relayscope?")
+    if problem.line is not None and problem.column is not None:
+        return RefusedQueryError(detail, line=problem.line, column=problem.column)
     if response.status_code == HTTPStatus.BAD_REQUEST:
         return CallerError(detail)
     if response.status_code == HTTPStatus.NOT_FOUND:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
 from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
+from relayscope.api.rest.sql_schema import SQL_ANSWERS, SqlRequest
 from relayscope.api.rest.submission import SubmittedAiInteraction
 
 # ``Any`` here and below: FastAPI and msgspec type the parts of an OpenAPI document so.
@@ -43,7 +44,8 @@ def describe(answer: type[msgspec.Struct], *failures: HTTPStatus) -> Responses:
 def component_schemas() -> dict[str, Any]:
     """The schemas of all answers, for ``components.schemas`` of the OpenAPI document."""
     _, components = msgspec.json.schema_components(
-        (*ANSWERS, *INTERACTION_ANSWERS, SubmittedAiInteraction, Problem), ref_template=_REF_TEMPLATE
+        (*ANSWERS, *INTERACTION_ANSWERS, *SQL_ANSWERS, SqlRequest, SubmittedAiInteraction, Problem),
+        ref_template=_REF_TEMPLATE,
     )
     return components
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
-from starlette.exceptions import HTTPException
 
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
+from relayscope.api.rest.body import JSON, json_body
 from relayscope.api.rest.interaction_view import interaction_id
 from relayscope.api.rest.submission import Accepted, Refusal, SubmittedAiInteraction, read_item
 from relayscope.api.workspace import workspace_of
@@ -19,7 +19,6 @@ from tracedata import Batch, CallerError, Consumer, Span
 
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 16 * 1024 * 1024
-_JSON = "application/json"
 _SHOWN_ERRORS = 5
 _REFUSED = "the span that it makes was refused: it exceeds a limit of processors.limit, or cannot be stored"
 
@@ -43,7 +42,7 @@ class SubmissionEndpoints:
         refused as a whole. Items become spans with `gen_ai.*` attributes, and go through the same limits and the same
         redaction as OTLP.
         """
-        body = await _body(request)
+        body = await json_body(request, max_bytes=MAX_BODY_BYTES)
         async with self._reading:
             found, is_list = await asyncio.to_thread(_read, body)
         if not is_list and isinstance(found[0], Refusal):
@@ -74,27 +73,9 @@ def create_router(consumer: Consumer, stored: StoredSpans) -> APIRouter:
         methods=["POST"],
         summary="Submit AI interactions",
         responses=describe(schema.Submission, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
-        openapi_extra={"requestBody": {"required": True, "content": {_JSON: {"schema": either}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": either}}}},
     )
     return router
-
-
-async def _body(request: Request) -> bytes:
-    """The body, which is never larger than it may be.
-
-    Raises:
-        HTTPException: it is, or it is not JSON; a page of another origin can send anything else without asking.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {_JSON}.")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have {MAX_BODY_BYTES:,} bytes at most."
-            )
-    return bytes(body)
 
 
 def _read(body: bytes) -> tuple[Sequence[Accepted | Refusal], bool]:

@@ -1,0 +1,42 @@
+"""Queries to begin with. A test runs each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+EXAMPLES: Mapping[str, Sequence[str]] = {
+    "spans": (
+        (
+            "SELECT start_time, service_name, name, duration_ms FROM spans\n"
+            "WHERE start_time > now() - interval '1 hour' AND status = 'error' ORDER BY start_time DESC LIMIT 20"
+        ),
+        (
+            "SELECT attributes ->> 'http.route' AS route, count(*),\n"
+            "       percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms\n"
+            "FROM spans WHERE kind = 'server' AND start_time > now() - interval '1 day' GROUP BY 1 ORDER BY 2 DESC"
+        ),
+    ),
+    "traces": (
+        (
+            "SELECT trace_id, root_service_name, root_name, duration_ms, span_count, error_count FROM traces\n"
+            "WHERE start_time > now() - interval '1 hour' ORDER BY duration_ms DESC LIMIT 20"
+        ),
+    ),
+    "services": ("SELECT service_name, operation_count, last_seen FROM services ORDER BY service_name",),
+    "log_records": (
+        (
+            "SELECT time, service_name, severity_text, message FROM log_records\n"
+            "WHERE severity_number >= 17 AND time > now() - interval '1 day' ORDER BY time DESC LIMIT 50"
+        ),
+    ),
+    "ai_interactions": (
+        (
+            "SELECT model, count(*) AS calls, sum(total_tokens) AS tokens, sum(cost) AS cost, currency\n"
+            "FROM ai_interactions WHERE start_time > now() - interval '7 days' GROUP BY model, currency ORDER BY calls DESC"
+        ),
+        (
+            "SELECT date_trunc('hour', start_time) AS hour, avg(time_to_first_token_ms) FROM ai_interactions\n"
+            "WHERE operation = 'chat' AND start_time > now() - interval '1 day' GROUP BY 1 ORDER BY 1"
+        ),
+    ),
+}
