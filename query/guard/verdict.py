@@ -19,6 +19,9 @@ _ONE_SELECT = "one SELECT is possible, also with WITH or UNION, over the views o
 _MAX_EXPONENT = 308
 _MAX_DIGITS = 400
 _FLOAT = re.compile(r"[0-9_.]*(?:[eE]([+-]?[0-9_]+))?")
+_CROSSED = "tables side by side need a condition: JOIN ... ON, or WHERE"
+# Behind an even number of backslashes, so that the last one is none of a pair.
+_BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
 _NO_NAMES: frozenset[str] = frozenset()
 _T = TypeVar("_T", bound=Message)
 
@@ -82,9 +85,19 @@ class Judge:
                 self._walk(cte, seen)
                 seen |= {cte.ctename}
             names = seen
+        self._tables(node)
         self._verdict.selects.append(node)
         self._verdict.scopes.append(names)
         self._below(node, names, but="with_clause")
+
+    def _tables(self, node: tree.SelectStmt) -> None:
+        """Tables side by side without any condition are every row with every row: hardly what anybody means."""
+        if node.HasField("where_clause"):
+            return
+        relations = [one for one in node.from_clause if one.HasField("range_var")]
+        crossed = [one.join_expr for one in node.from_clause if one.HasField("join_expr") and _is_cross(one.join_expr)]
+        if len(relations) > 1 or crossed:
+            raise self._refused(opened([*relations[1:], *(join.rarg for join in crossed)][0]), _CROSSED)
 
     def relation(self, node: Message, names: frozenset[str]) -> None:
         """A view, or what WITH named."""
@@ -102,7 +115,8 @@ class Judge:
 
     def function(self, node: Message, _names: frozenset[str]) -> None:
         """A function of the list, from the schema that cannot be shadowed."""
-        *schema, name = _strings(_as(node, tree.FuncCall).funcname)
+        call = _as(node, tree.FuncCall)
+        *schema, name = _strings(call.funcname)
         if schema not in ([], ["pg_catalog"]) or name not in allowed.FUNCTIONS:
             called = ".".join((*schema, name))
             raise self._refused(
@@ -110,6 +124,14 @@ class Judge:
                 f"this function is not possible: {_shown(called)}",
                 hint=_like(name, allowed.FUNCTIONS, only_close=True),
             )
+
+        if name.startswith("regexp_") and len(call.args) > 1:
+            self._pattern(call.args[1])
+
+    def _pattern(self, node: tree.Node) -> None:
+        """A regular expression. What it refers back to can take time without end."""
+        if node.HasField("a_const") and _BACK_REFERENCE.search(node.a_const.sval.sval):
+            raise self._refused(node.a_const, "a back reference in a regular expression is not possible")
 
     def function_in_from(self, node: Message, _names: frozenset[str]) -> None:
         """A function as a table, of which the columns are what it says they are."""
@@ -120,6 +142,8 @@ class Judge:
         """An operator of the list, without a schema."""
         expression = _as(node, tree.A_Expr)
         kind = tree.A_Expr_Kind.Name(expression.kind)
+        if _strings(expression.name)[-1:] and "~" in _strings(expression.name)[-1]:
+            self._pattern(expression.rexpr)
         operator = ".".join(_strings(expression.name))
         if kind not in allowed.EXPRESSIONS:
             raise self._refused(node, "this comparison is not possible", hint="LIKE, ILIKE and ~ are")
@@ -233,6 +257,14 @@ def descendants(node: Message, *, into_queries: bool = False) -> Iterator[Messag
         yield child
         if into_queries or not isinstance(child, tree.SelectStmt):
             yield from descendants(child, into_queries=into_queries)
+
+
+def _is_cross(join: tree.JoinExpr) -> bool:
+    """Whether a table is joined with another one by nothing."""
+    if join.larg.HasField("join_expr") and _is_cross(join.larg.join_expr):
+        return True
+    has_condition = join.HasField("quals") or join.using_clause or join.is_natural
+    return not has_condition and join.rarg.HasField("range_var")
 
 
 def _children(node: Message) -> Iterator[tuple[str, Message]]:
