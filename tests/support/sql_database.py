@@ -72,7 +72,7 @@ def _batch(workspace_id: int) -> Batch:
         ],
         interactions=[
             interaction(
-                trace_id=one.trace_id, span_id=one.span_id, service_name=f"{word}-service", model=f"{word}-model",
+                trace_id=one.trace_id, span_id=one.span_id, service_name=f"{word}-service", model_served=f"{word}-model",
                 prompt=f"{word}?", response=f"{word}!", session_id=f"{word}-session",
             )
             for one in spans

@@ -107,6 +107,10 @@ def test_counts_are_those_of_the_own_workspace(place: Place) -> None:
 
 
 DENIED = "42501"
+_LEAK = """
+    CREATE FUNCTION pg_temp.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
+    $$ BEGIN RAISE NOTICE 'seen %', $1; RETURN true; END $$
+"""
 
 
 @pytest.mark.parametrize(
@@ -136,8 +140,7 @@ def test_a_leaky_function_sees_only_what_its_caller_may_see(place: Place) -> Non
                 place.own,
                 [
                     "SET default_transaction_read_only = off",
-                    "CREATE FUNCTION pg_temp.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS "
-                    "$$ BEGIN RAISE NOTICE 'seen %', $1; RETURN true; END $$",
+                    _LEAK,
                     "SELECT name FROM telemetry.spans WHERE pg_temp.leak(name)",
                     "SELECT prompt FROM telemetry.ai_interactions WHERE pg_temp.leak(prompt)",
                 ],
@@ -163,10 +166,14 @@ async def test_a_session_that_keeps_its_transaction_is_ended(place: Place) -> No
         await held.execute("SET idle_in_transaction_session_timeout = 0")
         await held.execute("SET transaction_timeout = 0")
         with pytest.raises(psycopg.OperationalError):
-            async with asyncio.timeout(20):
-                while True:
-                    await asyncio.sleep(0.3)
-                    await held.execute("SELECT 1")
+            await _asked_again_and_again(held)
+
+
+async def _asked_again_and_again(connection: psycopg.AsyncConnection) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            await asyncio.sleep(0.3)
+            await connection.execute("SELECT 1")
 
 
 async def test_every_column_of_every_view_is_described(place: Place) -> None:
