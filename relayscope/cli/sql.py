@@ -42,7 +42,7 @@ def sql(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="The value of $1, then of $2; may be repeated.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 1_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="How many rows at most. Default: 1000.")] = None,
     as_json: option.AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
     dsn: Annotated[
@@ -73,7 +73,7 @@ async def _dsn(settings: Settings) -> str:
         return await build_sql(settings, owner_dsn).dsn(DEFAULT_WORKSPACE_ID)
 
 
-def _request(text: str, parameters: list[str] | None, *, limit: int) -> SqlRequest:
+def _request(text: str, parameters: list[str] | None, *, limit: int | None) -> SqlRequest:
     return SqlRequest(sql=text, parameters=[*(parameters or ())], limit=limit)
 
 
@@ -109,7 +109,7 @@ def _decoded(body: bytes) -> SqlAnswer:
         raise PermanentError("The server's answer is not what this version expects.") from exc
 
 
-def _prompt(url: str, *, limit: int) -> None:
+def _prompt(url: str, *, limit: int | None) -> None:
     schema = msgspec.json.decode(get(url, "/api/v1/sql/schema", {}), type=SqlSchema)
     names = SchemaNames(
         views={view.name: [column.name for column in view.columns] for view in schema.views}, functions=schema.functions

@@ -19,7 +19,7 @@ from storage.postgres.sql_error import failure_of
 from storage.postgres.sql_value import ADAPTERS, Row, columns_of
 from storage.postgres.statement import load_statements
 from storage.postgres.workspace_role import RoleBounds, RoleOrder, WorkspaceRole, ensure_role
-from storage.sql import Cell, SqlColumn, SqlStatement, View, ViewColumn
+from storage.sql import Cell, SqlColumn, SqlFailure, SqlStatement, View, ViewColumn
 from tracedata import RelayscopeError, RetryableError
 
 _log = logging.getLogger(__name__)
@@ -264,7 +264,11 @@ class _Rows:
         # Always the extended protocol, in which a text cannot hold a second statement; row by row, so that no more than
         # one is in memory, of which the statement bounds the size.
         self._stream = cursor.stream(_bounded(self._statement), list(self._statement.parameters))
-        self._first = await anext(self._stream, None)
+        try:
+            self._first = await anext(self._stream, None)
+        except ValueError as exc:
+            # A lone surrogate, or digits beyond number.
+            raise SqlFailure("a parameter has a value that cannot be sent") from exc
         if self._first is None:
             await cursor.execute(_bounded(self._statement, rows=0), list(self._statement.parameters), binary=False)
         self.columns = columns_of(cursor.description or ())

@@ -26,6 +26,8 @@ from relayscope.api.workspace import workspace_of
 from storage.sql import SqlFailure, SqlStatement, SqlStore, View
 from tracedata import CallerError, RelayscopeError
 
+# Unless more are asked for.
+_ROWS = 1_000
 # Parameters may be as long as what they are compared with.
 _MAX_BODY_BYTES = 64 * MAX_SQL_BYTES
 
@@ -51,7 +53,8 @@ class SqlEndpoints:
         the query it lies: `line` and `column` of the problem. When whoever asked goes away, the query ends.
         """
         asked = _read(await json_body(request, max_bytes=_MAX_BODY_BYTES))
-        if asked.limit > self._access.max_rows:
+        limit = min(_ROWS, self._access.max_rows) if asked.limit is None else asked.limit
+        if limit > self._access.max_rows:
             raise CallerError(f"limit: must be at most {self._access.max_rows:,}")
         if asked.format not in FORMATS:
             raise CallerError(f"format: {asked.format} needs pyarrow on the server: pip install 'relayscope[arrow]'")
@@ -59,7 +62,7 @@ class SqlEndpoints:
         statement = SqlStatement(
             text=guarded.text,
             parameters=asked.parameters,
-            max_rows=asked.limit,
+            max_rows=limit,
             max_bytes=self._access.max_bytes,
         )
         return _RowsResponse(

@@ -20,7 +20,9 @@ class SqlRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Meta(description="Values of `$1`, `$2` and so on.", max_length=1_000),
     ] = []
     format: Annotated[SqlFormat, Meta(description="How the rows come.")] = "json"
-    limit: Annotated[int, Meta(description="How many rows at most.", ge=1)] = 1_000
+    limit: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="How many rows at most; 1,000 when nothing is said.")
+    ] = None
 
 
 class SqlColumnSchema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

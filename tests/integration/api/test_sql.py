@@ -1,0 +1,239 @@
+"""SQL through HTTP and the command line, over a store with two workspaces."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+import typer
+import uvicorn
+from typer.testing import CliRunner
+
+from query.guard.allowed import VIEWS
+from relayscope.api.app import create_app
+from relayscope.api.rest.sql import SqlAccess
+from relayscope.api.rest.sql_example import EXAMPLES
+from relayscope.api.rest.sql_schema import SqlAnswer
+from relayscope.cli import sql
+from storage.postgres.sql_runner import PostgresSqlRunner
+from tests.support.canned_reader import CannedReader
+from tests.support.database import until, value
+from tests.support.postgres import Cluster
+from tests.support.sql_database import CANARY, OWN_SPANS, config, fill
+
+MAX_ROWS, MAX_BYTES = 50, 1 << 20
+_ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relayscope-sql' AND state = 'active'"
+# Slow, and ordinary enough for the guard.
+SLOW = "SELECT count(*) FROM " + " JOIN ".join(
+    f"spans AS s{n}" + (f" ON s{n}.name <> 'x'" if n else "") for n in range(8)
+)
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres_cluster: Cluster) -> Iterator[str]:
+    with postgres_cluster.database() as dsn:
+        asyncio.run(fill(dsn))
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def url(dsn: str) -> Iterator[str]:
+    runner = PostgresSqlRunner(config(dsn, timeout_s=10))
+    with _served(runner) as address:
+        yield address
+
+
+@contextmanager
+def _served(runner: PostgresSqlRunner) -> Iterator[str]:
+    app = create_app(CannedReader(), sql=SqlAccess(runner, max_rows=MAX_ROWS, max_bytes=MAX_BYTES))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+
+        async def serve() -> None:
+            await runner.start()
+            await server.serve(sockets=[listener])
+            await runner.aclose()
+
+        thread = threading.Thread(target=asyncio.run, args=(serve(),))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def ask(url: str, query: str, **more: object) -> httpx.Response:
+    return httpx.post(f"{url}/api/v1/sql", json={"sql": query, **more})
+
+
+def test_rows_come_as_json_with_types(url: str) -> None:
+    text = (
+        "SELECT 1 AS n, 1.50 AS m, 'NaN'::float8, true, NULL, 'ü\"', '{\"a\": [1]}'::jsonb, ARRAY['a', NULL, 'b\"\\c,{}'], "
+        "ARRAY[[1, 2], [3, 4]], timestamptz '2026-01-15 12:00:00.5+00', timestamp 'infinity', interval '90 s', '\\x01'::bytea"
+    )
+    answer = ask(url, text).json()
+    assert answer["rows"] == [
+        [1, 1.5, "NaN", True, None, 'ü"', {"a": [1]}, ["a", None, 'b"\\c,{}'], [[1, 2], [3, 4]],
+         "2026-01-15T12:00:00.5Z", "infinity", "00:01:30", "\\x01"]
+    ]  # fmt: skip
+    assert answer["columns"][:2] == [{"name": "n", "type": "int4"}, {"name": "m", "type": "numeric"}]
+    assert (answer["rowCount"], answer["truncated"]) == (1, False)
+
+
+def test_rows_come_as_csv(url: str) -> None:
+    response = ask(url, "SELECT 'a,\"b', NULL AS n, true UNION ALL SELECT E'x\\ny', 1, false", format="csv")
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert list(csv.reader(io.StringIO(response.text, newline=""))) == [
+        ["?column?", "n", "?column?"], ['a,"b', "", "true"], ["x\ny", "1", "false"]
+    ]  # fmt: skip
+
+
+def test_no_rows_are_an_answer_too(url: str) -> None:
+    answer = ask(url, "SELECT name FROM spans WHERE false").json()
+    assert answer == {"columns": [{"name": "name", "type": "text"}], "rows": [], "rowCount": 0, "truncated": False}
+
+
+def test_parameters_are_values(url: str) -> None:
+    text = "SELECT $1 || '!', $2::int + 1, $3::bool, $4::text, $5::int[]"
+    answer = ask(url, text, parameters=["a' OR 1=1 --", 2, True, None, [1, 2]]).json()
+    assert answer["rows"] == [["a' OR 1=1 --!", 3, True, None, [1, 2]]]
+
+
+def test_only_the_own_workspace_answers(url: str) -> None:
+    assert ask(url, "SELECT count(*) FROM spans").json()["rows"] == [[OWN_SPANS]]
+    assert CANARY not in ask(url, "SELECT * FROM spans, log_records WHERE true", limit=MAX_ROWS).text
+
+
+def test_more_rows_than_asked_for_are_cut(url: str) -> None:
+    answer = ask(url, "SELECT name FROM spans", limit=3).json()
+    assert (len(answer["rows"]), answer["rowCount"], answer["truncated"]) == (3, 3, True)
+
+
+def test_an_error_in_the_middle_stands_at_the_end(url: str) -> None:
+    text = "SELECT 1 / (10 - (row_number() OVER ())::int) FROM spans"
+    answer = ask(url, text).json()
+    # Some rows came before it, or none: then it is a problem.
+    assert answer.get("error", answer)["detail"] == "division by zero"
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, object], str, int | None]] = {
+    "the guard": ({"sql": "SELECT\n pg_sleep(1)"}, "line 2, column 2: this function is not possible: pg_sleep", 2),
+    "the server": ({"sql": "SELECT\n\n  nope FROM spans"}, 'line 3, column 3: column "nope" does not exist', 3),
+    "the limit": ({"sql": "SELECT 1", "limit": MAX_ROWS + 1}, "limit: must be at most 50", None),
+    "no limit": ({"sql": "SELECT 1", "limit": 0}, "body: Expected `int` >= 1", None),
+    "an unknown field": ({"sql": "SELECT 1", "x": 1}, "body: Object contains unknown field", None),
+    "no query": ({}, "body: Object missing required field `sql`", None),
+    "a form": ({"sql": "SELECT 1", "format": "xml"}, "body: Invalid enum value", None),
+    "an object as parameter": ({"sql": "SELECT $1", "parameters": [{}]}, "body: Expected", None),
+    "a row too large": ({"sql": "SELECT string_agg(replace(trace_id, '5', $1), '') FROM spans", "parameters": ["x" * 90_000]}, "a row is too large", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "detail", "line"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_refusal_is_a_problem_with_its_place(
+    url: str, body: Mapping[str, object], detail: str, line: int | None
+) -> None:
+    response = httpx.post(f"{url}/api/v1/sql", json=body)
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"].startswith(detail)
+    assert response.json().get("line") == line
+
+
+def test_only_json_is_taken(url: str) -> None:
+    # What a page of another origin can send without asking.
+    response = httpx.post(f"{url}/api/v1/sql", content=b'{"sql": "SELECT 1"}', headers={"content-type": "text/plain"})
+    assert response.status_code == 415
+
+
+async def test_a_client_that_goes_away_ends_its_query(url: str, dsn: str) -> None:
+    async with httpx.AsyncClient() as client:
+        request = asyncio.create_task(client.post(f"{url}/api/v1/sql", json={"sql": SLOW}, timeout=30))
+        await until(lambda: value(dsn, _ACTIVE))
+        request.cancel()
+    await until(lambda: _none_active(dsn))
+
+
+async def _none_active(dsn: str) -> bool:
+    return not await value(dsn, _ACTIVE)
+
+
+def test_the_schema_tells_of_every_view_and_its_examples_run(url: str) -> None:
+    schema = httpx.get(f"{url}/api/v1/sql/schema").json()
+    assert {view["name"] for view in schema["views"]} == VIEWS == EXAMPLES.keys()
+    for view in schema["views"]:
+        assert all(column["description"] and column["type"] for column in view["columns"])
+        for example in view["examples"]:
+            assert ask(url, example).status_code == 200
+    assert "percentile_cont" in schema["functions"]
+
+
+def test_every_function_of_the_list_exists(url: str, dsn: str) -> None:
+    functions = httpx.get(f"{url}/api/v1/sql/schema").json()["functions"]
+    with psycopg.connect(dsn) as connection:
+        known = {row[0] for row in connection.execute("SELECT proname FROM pg_proc WHERE pronamespace = 11").fetchall()}
+    assert set(functions) - known == set()
+
+
+def run(url: str, *arguments: str, source: str | None = None) -> tuple[int, str, str]:
+    app = typer.Typer()
+    sql.register(app)
+    environment = {"RELAYSCOPE_URL": url, "COLUMNS": "120", "NO_COLOR": "1"}
+    result = CliRunner().invoke(app, list(arguments), input=source, env=environment)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_the_command_draws_a_table(url: str) -> None:
+    code, out, err = run(url, "SELECT name, duration_ms FROM spans ORDER BY start_time LIMIT 2")
+    assert (code, err) == (0, "")
+    assert "own 0" in out
+    assert "2 rows" in out
+
+
+def test_the_command_prints_json_and_csv(url: str) -> None:
+    code, out, _ = run(url, "SELECT $1 AS a, NULL AS b, true AS c", "--parameter", "x", "--json")
+    assert (code, json.loads(out)["rows"]) == (0, [["x", None, True]])
+    assert run(url, "SELECT 'x' AS a, NULL AS b, true AS c", "--csv") == (0, "a,b,c\nx,,true\n", "")
+
+
+def test_the_command_reads_standard_input(url: str) -> None:
+    assert run(url, "-", "--csv", source="SELECT 1 AS a\n") == (0, "a\n1\n", "")
+    assert run(url, "--csv", source="SELECT 1 AS a;\n") == (0, "a\n1\n", "")
+
+
+def test_the_command_shows_where_a_query_is_wrong(url: str) -> None:
+    code, out, err = run(url, "SELECT name,\n  'ü', nme\nFROM spans")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[1:] == ["    'ü', nme", "         ^"]
+    assert "line 2, column 8" in err
+
+
+def test_the_command_says_that_there_is_more(url: str) -> None:
+    code, out, err = run(url, "SELECT name FROM spans", "--limit", "2", "--csv")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert "more than 2 rows" in err
+
+
+def test_the_command_prints_the_url_for_other_programs(dsn: str, tmp_path: Path) -> None:
+    code, out, err = run("http://nowhere.invalid", "--dsn", "--database-url", dsn, "--data-dir", str(tmp_path))
+    assert (code, err) == (0, "")
+    with psycopg.connect(out.strip()) as connection:
+        assert connection.execute("SELECT count(*) FROM spans").fetchone() == (OWN_SPANS,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM relayscope.spans")
+
+
+def test_answers_are_what_their_schema_says(url: str) -> None:
+    assert msgspec.json.decode(ask(url, "SELECT 1").content, type=SqlAnswer).row_count == 1
