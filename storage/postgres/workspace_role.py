@@ -1,7 +1,7 @@
 """A login role for each workspace: the boundary of what SQL of users can see and do. See docs/adr/0014.
 
-The role owns nothing, inherits nothing, and may read the views of the schema ``telemetry``, which show the rows of its
-workspace. Its name begins with that of the database, since roles belong to the whole server.
+The role owns nothing, inherits nothing, and may read the views of the schema ``telemetry``. They ask with its rights, and
+row-level security shows it the rows of its workspace. Its name begins with that of the database, since roles belong to the whole server.
 """
 
 from __future__ import annotations
@@ -161,6 +161,9 @@ async def _grant(connection: _Connection, name: str, *, workspace_id: int) -> No
     await connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION telemetry.fits(integer, integer) TO {}").format(role))
     for view in await _names(connection, "bounded_views"):
         await connection.execute(sql.SQL("GRANT SELECT ON telemetry.{} TO {}").format(sql.Identifier(view), role))
+    # The views ask with the role's own rights. Without the right to use the schema, it cannot name what is in it.
+    for table in await _names(connection, "bounded_tables"):
+        await connection.execute(sql.SQL("GRANT SELECT ON relayscope.{} TO {}").format(sql.Identifier(table), role))
     for view in await _names(connection, "unbounded_views"):
         await connection.execute(
             sql.SQL("REVOKE ALL ON telemetry.{} FROM {}, PUBLIC").format(sql.Identifier(view), role)

@@ -11,24 +11,28 @@ INSERT INTO relayscope.workspace_roles (role_name, workspace_id) VALUES (%(role)
 ON CONFLICT (role_name) DO UPDATE SET workspace_id = excluded.workspace_id
 WHERE workspace_roles.workspace_id <> excluded.workspace_id;
 
--- bounded_views: the views that users may read; a view without a boundary is none of them
+-- bounded_views: the views that ask with the rights of whoever reads them
 SELECT c.relname::text
 FROM pg_class AS c
-WHERE c.relnamespace = 'telemetry'::regnamespace AND c.relkind = 'v' AND 'security_barrier=true' = ANY (c.reloptions)
+WHERE c.relnamespace = 'telemetry'::regnamespace AND c.relkind = 'v' AND 'security_invoker=true' = ANY (c.reloptions)
 ORDER BY c.relname;
 
--- unbounded_views: the others
+-- unbounded_views: others ask with the rights of the owner, so nobody else may read them
 SELECT c.relname::text
 FROM pg_class AS c
 WHERE c.relnamespace = 'telemetry'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
-  AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), false);
+  AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false);
 
--- reaches_tables: whether the role could read a table behind the views
-SELECT EXISTS (
+-- bounded_tables: the tables of which everybody but the owner sees the rows of one workspace only
+SELECT c.relname::text FROM pg_class AS c
+WHERE c.relnamespace = 'relayscope'::regnamespace AND c.relkind IN ('r', 'p') AND c.relrowsecurity
+ORDER BY c.relname;
+
+-- reaches_tables: whether the role could name what is behind the views, or read more of it than its workspace
+SELECT has_schema_privilege(%(role)s, 'relayscope', 'USAGE') OR EXISTS (
     SELECT 1 FROM pg_class AS c
-    WHERE c.relnamespace = 'relayscope'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+    WHERE c.relnamespace = 'relayscope'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relrowsecurity
       AND has_any_column_privilege(%(role)s, c.oid, 'SELECT')
-      AND has_schema_privilege(%(role)s, 'relayscope', 'USAGE')
 );
 
 -- is_superuser: whether we are
@@ -50,7 +54,7 @@ SELECT c.relname::text AS view, obj_description(c.oid, 'pg_class') AS about, a.a
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type AS t ON t.oid = a.atttypid
-WHERE c.relnamespace = 'telemetry'::regnamespace AND c.relkind = 'v' AND 'security_barrier=true' = ANY (c.reloptions)
+WHERE c.relnamespace = 'telemetry'::regnamespace AND c.relkind = 'v' AND 'security_invoker=true' = ANY (c.reloptions)
 ORDER BY c.relname, a.attnum;
 
 -- terminate: ends a session, whatever it does

@@ -186,9 +186,15 @@ async def test_every_column_of_every_view_is_described(place: Place) -> None:
 
 async def test_no_view_is_without_a_boundary(place: Place) -> None:
     unbounded = """
-        SELECT c.relname FROM pg_class AS c
+        SELECT c.relname, t.relname FROM pg_class AS c
+        LEFT JOIN pg_rewrite AS r ON r.ev_class = c.oid
+        LEFT JOIN pg_depend AS d ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass
+                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
+        LEFT JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE c.relnamespace = 'telemetry'::regnamespace AND c.relkind IN ('v', 'm', 'r')
-          AND (NOT coalesce('security_barrier=true' = ANY (c.reloptions), false)
-               OR pg_get_viewdef(c.oid) NOT LIKE '%workspace_roles w%CURRENT_USER%')
+          AND (NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)
+               OR NOT coalesce(t.relrowsecurity, false)
+               OR NOT EXISTS (SELECT 1 FROM pg_policies AS p WHERE p.tablename = t.relname AND p.schemaname = 'relayscope'
+                              AND p.qual LIKE '%workspace_roles w%CURRENT_USER%'))
     """
     assert await rows(place.owner, unbounded) == []
