@@ -56,8 +56,6 @@ class SqlEndpoints:
         limit = min(_ROWS, self._access.max_rows) if asked.limit is None else asked.limit
         if limit > self._access.max_rows:
             raise CallerError(f"limit: must be at most {self._access.max_rows:,}")
-        if asked.format not in FORMATS:
-            raise CallerError(f"format: {asked.format} needs pyarrow on the server: pip install 'relayscope[arrow]'")
         guarded = check_sql(asked.sql, asked.parameters)
         statement = SqlStatement(
             text=guarded.text,

@@ -4,7 +4,9 @@ import re
 
 from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
+from relayscope.api.rest.sql import SqlAccess
 from storage.postgres.audit import PostgresAudit
+from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_store import MemoryStore
 from tests.support.recording_consumer import RecordingConsumer
@@ -23,7 +25,9 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
     policy = EffectivePolicy(is_enabled=True, policy_hash="", tree={})
     ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer())
     redacted = (PostgresAudit("unused"), lambda _: policy)
-    schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai).openapi()
+    config = SqlRunnerConfig(dsn="unused", key=b"unused", first_workspace_id=1, is_own_server=True)
+    sql = SqlAccess(PostgresSqlRunner(config), max_rows=1, max_bytes=1)
+    schema = create_app(store, logs=store.logs, redacted=redacted, ai=ai, sql=sql).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
     assert served <= documented
