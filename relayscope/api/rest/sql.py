@@ -20,12 +20,14 @@ from relayscope.api.rest import sql_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.body import JSON, json_body
 from relayscope.api.rest.parameter import NoParameters
+from relayscope.api.rest.sql_arrow import is_installed
 from relayscope.api.rest.sql_example import EXAMPLES
 from relayscope.api.rest.sql_format import FORMATS
 from relayscope.api.workspace import workspace_of
 from storage.sql import SqlFailure, SqlStatement, SqlStore, View
 from tracedata import CallerError, RelayscopeError
 
+_WITH_ARROW = frozenset(("arrow", "parquet"))
 # Unless more are asked for.
 _ROWS = 1_000
 # Parameters may be as long as what they are compared with.
@@ -56,6 +58,8 @@ class SqlEndpoints:
         limit = min(_ROWS, self._access.max_rows) if asked.limit is None else asked.limit
         if limit > self._access.max_rows:
             raise CallerError(f"limit: must be at most {self._access.max_rows:,}")
+        if asked.format in _WITH_ARROW and not is_installed():
+            raise CallerError(f"format: {asked.format} needs pyarrow on the server: pip install 'relayscope[arrow]'")
         guarded = check_sql(asked.sql, asked.parameters)
         statement = SqlStatement(
             text=guarded.text,
@@ -122,15 +126,23 @@ class _RowsResponse(Response):
                 await work
 
     async def _answer(self, send: Send) -> None:
+        has_begun = False
         try:
             async with self._store.run(self._workspace_id, self._statement) as rows:
                 start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
                 await send(start)
+                has_begun = True
                 async for piece in self._format(rows, self._tell):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except SqlFailure as exc:
-            raise self._refusal(exc) from exc
+        except RelayscopeError as exc:
+            # An answer that has begun ends where it is: without its end, whoever asked knows that it is not whole. The
+            # error would go into the log, and it may quote what is stored.
+            if has_begun:
+                return
+            if isinstance(exc, SqlFailure):
+                raise self._refusal(exc) from exc
+            raise
 
     def _tell(self, error: RelayscopeError) -> str:
         return str(self._refusal(error) if isinstance(error, SqlFailure) else error)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from relayscope.api.rest.sql_arrow import as_arrow, as_parquet
 from relayscope.api.rest.sql_schema import SqlFormat
 from relayscope.api.rest.sql_value import encoder_of
 from storage.sql import Cell, SqlRows
@@ -76,4 +77,6 @@ def _taken(buffer: io.StringIO) -> bytes:
 FORMATS: Mapping[SqlFormat, tuple[str, Callable[[SqlRows, Tell], Pieces]]] = {
     "json": ("application/json", as_json),
     "csv": ("text/csv; charset=utf-8", as_csv),
+    "arrow": ("application/vnd.apache.arrow.stream", as_arrow),
+    "parquet": ("application/vnd.apache.parquet", as_parquet),
 }

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-SqlFormat: TypeAlias = Literal["json", "csv"]
+SqlFormat: TypeAlias = Literal["json", "csv", "arrow", "parquet"]
 _Scalar: TypeAlias = str | int | float | bool | None
 
 

@@ -10,14 +10,17 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx
 import msgspec
 import psycopg
+import pyarrow as pa
 import pytest
 import typer
 import uvicorn
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from query.guard.allowed import VIEWS
@@ -98,6 +101,48 @@ def test_rows_come_as_csv(url: str) -> None:
     assert list(csv.reader(io.StringIO(response.text, newline=""))) == [
         ["?column?", "n", "?column?"], ['a,"b', "", "true"], ["x\ny", "1", "false"]
     ]  # fmt: skip
+
+
+TYPED = (
+    "SELECT n::int2 AS a, n::int8 AS b, n / 2.0 AS c, n::float8 AS d, n > 1 AS e, 'ü' || n AS f, timestamptz '2026-01-15 12:00+00' AS g, "
+    "date '2026-01-15' AS h, '\\x01'::bytea AS i, ARRAY['a', NULL] AS j, '{\"a\": 1}'::jsonb AS k, NULL::int AS l, "
+    "interval '90 s' AS m FROM (VALUES (1), (2)) AS t (n)"
+)
+_FIRST = {
+    "a": 1, "b": 1, "c": 0.5, "d": 1.0, "e": False, "f": "ü1", "g": datetime(2026, 1, 15, 12, tzinfo=UTC),
+    "h": date(2026, 1, 15), "i": b"\x01", "j": ["a", None], "k": '{"a": 1}', "l": None, "m": "00:01:30",
+}  # fmt: skip
+
+
+def test_rows_come_as_arrow(url: str) -> None:
+    response = ask(url, TYPED, format="arrow")
+    table = pa.ipc.open_stream(response.content).read_all()
+    assert (table.num_rows, table.to_pylist()[0]) == (2, _FIRST)
+    assert [str(field.type) for field in table.schema][:5] == ["int16", "int64", "double", "double", "bool"]
+
+
+def test_rows_come_as_parquet(url: str) -> None:
+    for limit, is_cut in ((2, b"false"), (1, b"true")):
+        file = parquet.ParquetFile(io.BytesIO(ask(url, TYPED, format="parquet", limit=limit).content))
+        assert file.read().to_pylist()[0] == _FIRST
+        assert file.metadata.metadata[b"truncated"] == is_cut
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet", "csv"])
+def test_no_rows_have_columns_in_every_form(url: str, form: str) -> None:
+    content = ask(url, "SELECT name FROM spans WHERE false", format=form).content
+    if form == "arrow":
+        names = pa.ipc.open_stream(content).schema.names
+    elif form == "parquet":
+        names = parquet.ParquetFile(io.BytesIO(content)).schema_arrow.names
+    else:
+        names = content.decode().split()
+    assert names == ["name"]
+
+
+def test_an_answer_that_fails_in_the_middle_has_no_end(url: str) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        ask(url, "SELECT timestamptz 'infinity' AS t", format="arrow")
 
 
 def test_no_rows_are_an_answer_too(url: str) -> None:
