@@ -112,6 +112,7 @@ class _RowsResponse(Response):
         self._workspace_id = workspace_id
         self._statement = statement
         self._guarded = guarded
+        self._is_sent = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         work = asyncio.create_task(self._answer(send))
@@ -120,7 +121,8 @@ class _RowsResponse(Response):
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
-            if not work.done():
+            # A server says so too when all is sent; what is left then is to give the connection back.
+            if not self._is_sent:
                 work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work
@@ -134,6 +136,7 @@ class _RowsResponse(Response):
                 has_begun = True
                 async for piece in self._format(rows, self._tell):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._is_sent = True
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except RelayscopeError as exc:
             # An answer that has begun ends where it is: without its end, whoever asked knows that it is not whole. The

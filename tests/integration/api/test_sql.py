@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -37,6 +38,9 @@ from tests.support.sql_database import CANARY, OWN_SPANS, config, fill
 
 MAX_ROWS, MAX_BYTES = 50, 1 << 20
 _ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relayscope-sql' AND state = 'active'"
+_SESSIONS = """
+    SELECT pid FROM pg_stat_activity WHERE application_name = 'relayscope-sql' AND datname = current_database()
+"""
 # Slow, and ordinary enough for the guard.
 SLOW = "SELECT count(*) FROM " + " JOIN ".join(
     f"spans AS s{n}" + (f" ON s{n}.name <> 'x'" if n else "") for n in range(8)
@@ -201,6 +205,20 @@ def test_only_json_is_taken(url: str) -> None:
     # What a page of another origin can send without asking.
     response = httpx.post(f"{url}/api/v1/sql", content=b'{"sql": "SELECT 1"}', headers={"content-type": "text/plain"})
     assert response.status_code == 415
+
+
+def test_a_connection_serves_one_query_after_another(url: str, dsn: str) -> None:
+    """Also after answers that were cut, failed in the middle, or were refused."""
+    sessions = set()
+    many = "SELECT a.* FROM spans a JOIN spans b ON true JOIN spans c ON true JOIN spans d ON true"
+    for query in (many, "SELECT name FROM spans", "SELECT 1 / 0", "SELECT nope", "SELECT timestamptz 'infinity'"):
+        for form in ("json", "arrow"):
+            with contextlib.suppress(httpx.RemoteProtocolError):
+                ask(url, query, limit=2, format=form)
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                found = connection.execute(_SESSIONS).fetchall()
+            sessions |= {row[0] for row in found}
+    assert len(sessions) == 1
 
 
 async def test_a_client_that_goes_away_ends_its_query(url: str, dsn: str) -> None:
