@@ -28,7 +28,7 @@ _TABLES = """
     SELECT format('%I.%I', n.nspname, c.relname),
            c.relispartition AND c.relname !~ '_(past|default|future)$'
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'relayscope' AND c.relkind = 'r' AND c.relname NOT IN ('migrations', 'workspaces', 'workspace_roles')
+    WHERE n.nspname = 'relayscope' AND c.relkind = 'r' AND c.relname NOT IN ('migrations', 'workspaces')
 """
 _Result = TypeVar("_Result")
 

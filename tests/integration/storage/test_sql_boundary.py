@@ -18,6 +18,8 @@ from tests.support.sql_database import CANARY, CANARY_DIGITS, OTHER, OTHER_SPANS
 
 VIEWS = ("spans", "traces", "log_records", "ai_interactions", "services")
 TIMEOUT_S = 1.0
+# A busy machine takes its time to bring a large value here.
+_MARGIN_S = 8.0
 _STATE: LiteralString = """
     SELECT (SELECT count(*) FROM relayscope.spans), (SELECT count(*) FROM relayscope.log_records),
            (SELECT count(*) FROM relayscope.ai_interactions),
@@ -78,7 +80,7 @@ async def test_an_attack_past_the_guard_is_harmless(place: Place, attack: Attack
     async with await psycopg.AsyncConnection.connect(place.other) as bystander:
         began = time.monotonic()
         shown, _ = await asyncio.to_thread(_try, place.own, attack.statements)
-        assert time.monotonic() - began < len(attack.statements) * (TIMEOUT_S + 1)
+        assert time.monotonic() - began < len(attack.statements) * TIMEOUT_S + _MARGIN_S
         # Sessions of others live on.
         await bystander.execute("SELECT 1")
     # The statement itself may hold the word, and errors quote it.
