@@ -67,8 +67,9 @@ check: setup ## Lint, formatting, types and import contracts
 	@echo "check: import contracts"
 	@$(BIN)/lint-imports --no-logo
 
-bench: setup ## Measure ingest against the COPY ceiling of this machine
+bench: setup ## Measure ingest against the COPY ceiling of this machine (ARGS are for this one), and replay
 	@$(BIN)/relayscope bench ingest $(ARGS)
+	@$(BIN)/relayscope bench replay
 
 bench-large: setup ## Fill a store with 10 million spans, twice, and measure it (an hour; 20 GB of temporary disk)
 	@$(BIN)/relayscope bench large $(ARGS)

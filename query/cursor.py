@@ -16,6 +16,7 @@ import msgspec
 
 from query.moment import MAX_MOMENT_US
 from storage.api import SearchCursor, SpanCursor
+from storage.decision_reader import DecisionTraceCursor
 from storage.interaction_reader import HitCursor, InteractionCursor, SessionCursor
 from storage.log_record import LogCursor
 from tracedata import CallerError
@@ -51,6 +52,22 @@ def decode_search_cursor(text: str) -> SearchCursor:
     if start_us > MAX_MOMENT_US:
         raise CallerError(_MALFORMED)
     return SearchCursor(start_us=start_us, trace_id=trace_id)
+
+
+def encode_decision_cursor(cursor: DecisionTraceCursor) -> str:
+    return _text(_SEARCH.pack(b"D", cursor.time_us, cursor.trace_id))
+
+
+def decode_decision_cursor(text: str) -> DecisionTraceCursor:
+    """Reads what ``encode_decision_cursor`` wrote.
+
+    Raises:
+        CallerError: it did not write this.
+    """
+    time_us, trace_id = _unpack(_SEARCH, text, b"D")
+    if time_us > MAX_MOMENT_US:
+        raise CallerError(_MALFORMED)
+    return DecisionTraceCursor(time_us=time_us, trace_id=trace_id)
 
 
 def encode_span_cursor(cursor: SpanCursor) -> str:

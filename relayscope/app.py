@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from query.search import compile_search
@@ -22,23 +22,23 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from relayscope.api.app import AiAccess, create_app, installed_version
+from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
-from relayscope.api.rest.sql import SqlAccess
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
 from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
-from relayscope.settings import Settings, split_endpoint
-from relayscope.sql_key import FILE_NAME as SQL_KEY_FILE
-from relayscope.sql_key import sql_key
+from relayscope.settings import Settings
+from relayscope.settings.value import split_endpoint
+from relayscope.sql import build_sql, sql_access
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
+from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.inspection import PostgresInspector
@@ -50,9 +50,11 @@ from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
+from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
+from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
-from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
+from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
 
@@ -213,27 +215,6 @@ def _build_enrich(settings: Settings) -> Enrich:
     return Enrich(price, instruments=EnrichMetrics())
 
 
-def build_sql(settings: Settings, dsn: str) -> PostgresSqlRunner:
-    """What runs SQL of users.
-
-    Raises:
-        CallerError: the file with the secret cannot be read or made.
-    """
-    given = settings.storage.sql
-    return PostgresSqlRunner(
-        SqlRunnerConfig(
-            dsn=dsn,
-            key=sql_key(given.key_file or settings.storage.data_dir / SQL_KEY_FILE),
-            first_workspace_id=DEFAULT_WORKSPACE_ID,
-            is_own_server=settings.storage.database_url is None,
-            timeout_s=given.timeout_s,
-            max_connections=given.max_connections,
-            work_mem_mb=given.work_mem_mb,
-            temp_file_mb=given.temp_file_mb,
-        )
-    )
-
-
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
     """An ingest worker: receivers, processors, writer."""
     telemetry = build_telemetry(settings, role=slot)
@@ -310,20 +291,27 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     # What is submitted here goes the way of OTLP, through a writer of this process.
     ingest: IngestInstruments = IngestMetrics()
     writer = _build_writer(settings, dsn, instruments=ingest)
-    interactions = PostgresInteractionReader(
-        ReaderConfig(
-            dsn=dsn,
-            max_connections=_INTERACTION_CONNECTIONS,
-            statement_timeout_s=settings.storage.query_timeout_s,
-        )
+    reading = ReaderConfig(
+        dsn=dsn, max_connections=_INTERACTION_CONNECTIONS, statement_timeout_s=settings.storage.query_timeout_s
     )
+    interactions, decisions = PostgresInteractionReader(reading), PostgresDecisionReader(reading)
     consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
-    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer)
+    ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
-    given = settings.storage.sql
-    runner = build_sql(settings, dsn) if given.enabled else None
-    sql = SqlAccess(runner, max_rows=given.max_rows, max_bytes=given.max_bytes) if runner else None
-    app = create_app(reader, logs=logs, system=system, instruments=instruments, redacted=redacted, ai=ai, sql=sql)
+    queries = PostgresTraceQueryReader(reader.pool)
+    replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
+    runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
+    app = create_app(
+        reader,
+        logs=logs,
+        system=system,
+        instruments=instruments,
+        redacted=redacted,
+        ai=ai,
+        queries=queries,
+        replayed=replayed,
+        sql=sql_access(settings, runner) if runner else None,
+    )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
         leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))
@@ -331,6 +319,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         *([telemetry] if telemetry else []),
         reader,
         interactions,
+        decisions,
         *([runner] if runner else []),
         writer,
         *leaders,

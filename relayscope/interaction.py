@@ -1,20 +1,21 @@
-"""The wiring of AI interactions once spans are stored: who settles them, and who makes them or their costs anew."""
+"""The wiring of AI interactions and decisions once spans are stored: who settles them, and who makes them or costs anew."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
+from processors.ai import relevance as ai_relevance
 from processors.ai.mapper import Mapper
-from processors.ai.relevance import is_relevant, is_relevant_record
 from processors.ai.reported import Reported
+from processors.decisions import relevance as decision_relevance
+from processors.decisions.mapper import DecisionMapper
 from relayscope.price import build_prices
 from relayscope.settings import Settings
+from storage.derivation import Derive, Derived, DeriveOf, Relevance
 from storage.interaction import (
-    MapInteractions,
-    MapOf,
     PriceInteraction,
     PriceOf,
-    Relevance,
     Repricing,
     Reprocessing,
     SettlementInstruments,
@@ -22,15 +23,25 @@ from storage.interaction import (
 from storage.postgres.repricing import RepriceConfig, StoredRepricing
 from storage.postgres.reprocessing import ReprocessConfig, StoredReprocessing
 from storage.postgres.settlement import Settlement, SettlementConfig
-from tracedata import Interaction
+from tracedata import Interaction, LogRecord, Span
 from tracedata.interaction import Cost
 
 _REPORTED = "reported:"
-_RELEVANCE = Relevance(span=is_relevant, log_record=is_relevant_record)
 
 
-def build_map_of(settings: Settings) -> MapOf:
-    """What makes interactions of stored spans and log records, by workspace; for one thread.
+def _is_relevant(span: Span) -> bool:
+    return ai_relevance.is_relevant(span) or decision_relevance.is_relevant(span)
+
+
+def _is_relevant_record(record: LogRecord) -> bool:
+    return ai_relevance.is_relevant_record(record) or decision_relevance.is_relevant_record(record)
+
+
+_RELEVANCE = Relevance(span=_is_relevant, log_record=_is_relevant_record)
+
+
+def build_derive_of(settings: Settings) -> DeriveOf:
+    """What makes interactions and decisions of stored spans and log records, by workspace; for one thread.
 
     Raises:
         CallerError: the operator's prices cannot be read or used; the message names the place.
@@ -38,13 +49,20 @@ def build_map_of(settings: Settings) -> MapOf:
     prices = build_prices(settings)
 
     @cache
-    def map_of(workspace_id: int) -> MapInteractions:
+    def derive_of(workspace_id: int) -> Derive:
         def price(interaction: Interaction, reported: Reported | None) -> Cost:
             return prices.cost(interaction, reported, workspace_id=workspace_id)
 
-        return Mapper(price).interactions
+        mapper, decision_mapper = Mapper(price), DecisionMapper()
 
-    return map_of
+        def derive(spans: Sequence[Span], log_records: Sequence[LogRecord]) -> Derived:
+            interactions = mapper.interactions(spans, log_records)
+            decisions = decision_mapper.decisions(spans, log_records, interactions)
+            return Derived(interactions=interactions, decisions=decisions)
+
+        return derive
+
+    return derive_of
 
 
 def build_price_of(settings: Settings) -> PriceOf:
@@ -72,15 +90,15 @@ def _reported(cost: Cost) -> Reported | None:
 
 
 def build_settlement(settings: Settings, dsn: str, *, instruments: SettlementInstruments | None = None) -> Settlement:
-    """What settles interactions of traces that come in parts. Every API process brings it, and one at a time leads."""
+    """What settles interactions and decisions of traces that come in parts. Every API process brings it, and one at a time leads."""
     config = SettlementConfig(dsn=dsn, partition_width=settings.storage.partition_width)
-    return Settlement(config, build_map_of(settings), relevance=_RELEVANCE, instruments=instruments)
+    return Settlement(config, build_derive_of(settings), relevance=_RELEVANCE, instruments=instruments)
 
 
 def build_reprocessing(settings: Settings, dsn: str) -> Reprocessing:
-    """What makes stored interactions anew."""
+    """What makes stored interactions and decisions anew."""
     config = ReprocessConfig(dsn=dsn, partition_width=settings.storage.partition_width)
-    return StoredReprocessing(config, build_map_of(settings), relevance=_RELEVANCE)
+    return StoredReprocessing(config, build_derive_of(settings), relevance=_RELEVANCE)
 
 
 def build_repricing(settings: Settings, dsn: str) -> Repricing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from processors.ai.price_overlay import NO_OVERLAY, Overlay, parse_overlay
 from relayscope.settings import Settings
-from relayscope.settings_file import read_tree
+from relayscope.settings.file import read_tree
 
 if TYPE_CHECKING:
     from processors.ai.price import Prices

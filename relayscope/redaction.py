@@ -23,7 +23,8 @@ from redaction.tally import Redacted, add_up
 from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.interaction import build_settlement
 from relayscope.redaction_key import FILE_NAME, add_key, read_key_file
-from relayscope.settings import PolicySettings, Settings
+from relayscope.settings import Settings
+from relayscope.settings.processor import PolicySettings
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import POLICY_CHANGED
 from storage.postgres.audit import PostgresAudit

@@ -28,7 +28,8 @@ from relayscope.process import Announcement, Role, Specification
 from relayscope.ready_file import ReadyFile
 from relayscope.redaction import prepare_redaction, record_policy
 from relayscope.run import ChildState, RunFolder, RunState
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings
+from relayscope.settings.value import split_endpoint
 from relayscope.telemetry import refuse_own_ports
 from tracedata import CallerError, PermanentError, RelayscopeError
 

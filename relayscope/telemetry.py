@@ -25,7 +25,8 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from relayscope.api.observation import ApiInstruments, ApiProbe
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings
+from relayscope.settings.value import split_endpoint
 from tracedata import Batch, CallerError, GroupProbe, IngestInstruments, Receipt, RequestProbe, SignalName
 
 # On the resource of our own spans, and on a request's span that is not to be sent.

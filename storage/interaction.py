@@ -11,27 +11,12 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from tracedata import Interaction, LogRecord, Span
+from tracedata import Interaction
 from tracedata.interaction import Cost
 
-# Makes the interactions of all that is at hand: of one trace, or of several that tell of the same calls. Pure; the order of
-# what it is given, and duplicates, change nothing. Heavy: it is called beside the event loop.
-MapInteractions: TypeAlias = Callable[[Sequence[Span], Sequence[LogRecord]], Sequence[Interaction]]
-# By workspace, since prices differ.
-MapOf: TypeAlias = Callable[[int], MapInteractions]
 # The cost of a stored interaction; one that was reported stays.
 PriceInteraction: TypeAlias = Callable[[Interaction], Cost]
 PriceOf: TypeAlias = Callable[[int], PriceInteraction]
-
-
-class Relevance(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the mapper makes anything of a span, or a log record; what is above such spans gives them context.
-
-    So a trace that is too large to be read whole can be read without the rest.
-    """
-
-    span: Callable[[Span], bool]
-    log_record: Callable[[LogRecord], bool]
 
 
 class SettlementInstruments(Protocol):
@@ -54,7 +39,10 @@ class SettlementInstruments(Protocol):
 
 
 class ReprocessProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """After a page. Everything before ``done_until`` is done: a run can go on from there. Counts are those of the run so far."""
+    """After a page. Everything before ``done_until`` is done: a run can go on from there.
+
+    Counts are those of the run so far, interactions and decisions together.
+    """
 
     done_until: datetime
     traces: int
@@ -63,22 +51,32 @@ class ReprocessProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     changed: int
 
 
-class Reprocessed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a run did, or would do. ``fields`` counts, by field, the interactions in which it differs.
+class Remade(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Interactions, or decisions, of a run: how many there are now, and what that changes of the rows before.
 
-    ``failed`` traces are those that the mapper could not take, ``oversized`` those that are too large to be read as a
-    whole; their rows stay as they were.
+    ``fields`` counts, by field, those in which it differs.
+    """
+
+    total: int = 0
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    fields: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
+
+
+class Reprocessed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a run did, or would do.
+
+    ``failed`` traces are those that a mapper could not take, ``oversized`` those that are too large to be read as a whole; their
+    rows stay as they were.
     """
 
     since: datetime
     until: datetime
     is_dry_run: bool
     traces: int
-    interactions: int
-    added: int
-    removed: int
-    changed: int
-    fields: Mapping[str, int]
+    interactions: Remade
+    decisions: Remade
     failed: int
     oversized: int
 
@@ -132,10 +130,10 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reprocessing(Protocol):
-    """Makes the interactions of what is stored anew. What was done stays, whatever stops it."""
+    """Makes the interactions and decisions of what is stored anew. What was done stays, whatever stops it."""
 
     async def reprocess(self, period: Period, *, dry_run: bool, on_progress: OnReprocess | None = None) -> Reprocessed:
-        """Runs the mapper over the traces with a span or log record that starts in the period, the oldest first.
+        """Runs the mappers over the traces with a span or log record that starts in the period, the oldest first.
 
         Raises:
             RelayscopeError: the database cannot be reached or is too busy.

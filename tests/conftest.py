@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,6 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write golden files anew; review the difference.")
     parser.addoption("--live", action="store_true", help="Run real SDKs, in the environment of `make test-live`.")
     parser.addoption("--record", action="store_true", help="Keep what they send, for tests that run without them.")
+
+
+def pytest_configure() -> None:
+    # Shells start what runs in the background with it ignored, which tests and the commands they start would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
-"""The kernel: what spans, log records and interactions are, who passes batches to whom, and which errors mean what.
+"""The kernel: what spans, log records, interactions and decisions are, who passes batches to whom, and which errors mean what.
 
 Imports nothing but the standard library and msgspec.
 """
 
 from tracedata.batch import NO_REJECTIONS, Batch
+from tracedata.decision import Decision
 from tracedata.error import (
     CallerError,
     NotFoundError,
@@ -43,6 +44,7 @@ __all__ = [
     "Batch",
     "CallerError",
     "Consumer",
+    "Decision",
     "Event",
     "GroupProbe",
     "IngestInstruments",

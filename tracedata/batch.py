@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from tracedata.decision import Decision
 from tracedata.interaction import Interaction
 from tracedata.log_record import LogRecord
 from tracedata.span import Span
@@ -18,8 +19,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Spans and log records of one workspace. A batch passed on is no longer yours: never change it afterwards.
 
     ``rejections`` counts by reason class the spans, or log records, that were left out on the way here.
-    ``interactions`` are those that are final as far as anybody can know; ``arrivals`` are the ids of the traces whose
-    interactions have to be settled once this is stored.
+    ``interactions`` and ``decisions`` are those that are final as far as anybody can know; ``arrivals`` are the ids of the traces
+    of which they have to be settled once this is stored.
     """
 
     workspace_id: int
@@ -27,4 +28,5 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     log_records: Sequence[LogRecord] = ()
     rejections: Mapping[str, int] = NO_REJECTIONS
     interactions: Sequence[Interaction] = ()
+    decisions: Sequence[Decision] = ()
     arrivals: Sequence[bytes] = ()

@@ -25,7 +25,7 @@ def reported_of(plan: Plan, reader: Reader, *, is_used: bool) -> Reported | None
 def _currency(keys: CostKeys, reader: Reader) -> str:
     """Three letters; none when something else stands there, and so nobody can say what the amount is."""
     value = reader.value(path_of(keys.currency)) if keys.currency else None
-    if value is None:
+    if value is None or value == "":
         return CURRENCY
     text = as_text(value).strip().upper()
     return text if len(text) == 3 and text.isascii() and text.isalpha() else ""

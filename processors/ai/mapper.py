@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
 
 from processors.ai.context import ancestors, inherit
 from processors.ai.conversation import whole
@@ -17,13 +15,12 @@ from processors.ai.reader import Reader
 from processors.ai.record import answer_prompts, prompts, subjects_of, tellings, told_of
 from processors.ai.relevance import is_relevant
 from processors.ai.reported import Reported
+from processors.span_index import span_index
 from tracedata import LogRecord, Span
 from tracedata.interaction import NO_COST, NO_USAGE, Conversation, Cost, Interaction, Message
 
 MAPPER_VERSION: int = 1
 """Goes up whenever the same spans give other interactions: rows of older versions can be made anew."""
-
-_ENCODER = msgspec.json.Encoder(order="deterministic", enc_hook=str)
 
 
 def reported_cost(interaction: Interaction, reported: Reported | None) -> Cost:  # noqa: ARG001 - the shape of a price
@@ -45,7 +42,7 @@ class Mapper:
 
         Ancestors of AI spans belong to ``spans``: context comes from them, and what lies between two calls.
         """
-        index = _distinct(spans)
+        index = span_index(spans, is_relevant)
         return self.mapped([span for span in index.values() if is_relevant(span)], index, log_records)
 
     def mapped(
@@ -112,33 +109,6 @@ def _ignored(_: int) -> None:
 
 def _order(interaction: Interaction) -> tuple[int, bytes, bytes]:
     return interaction.start_time_unix_nano, interaction.trace_id, interaction.span_id
-
-
-def _distinct(spans: Iterable[Span]) -> dict[bytes, Span]:
-    """The spans by trace and id. Of different spans with the same ids, the one that says most counts, whichever came first."""
-    index: dict[bytes, Span] = {}
-    for span in spans:
-        key = span.trace_id + span.span_id
-        other = index.setdefault(key, span)
-        if other is not span and _fullness(span) > _fullness(other):
-            index[key] = span
-    return index
-
-
-def _fullness(span: Span) -> tuple[int, int, int, int, bytes]:
-    told = [
-        span.name,
-        span.attributes,
-        span.start_time_unix_nano,
-        span.scope.name,
-        span.parent_span_id,
-        span.status_message,
-    ]
-    try:
-        encoded = _ENCODER.encode(told)
-    except (TypeError, ValueError, RecursionError):
-        encoded = repr(told).encode(errors="replace")
-    return is_relevant(span), len(span.attributes), len(span.events), span.end_time_unix_nano, encoded
 
 
 def _resolved(drafts: list[Draft], owners: Sequence[int], index: Mapping[bytes, Span]) -> list[list[Draft]]:

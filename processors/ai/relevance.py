@@ -8,28 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from processors import plain_key
 from processors.ai.context import KEYS as CONTEXT_KEYS
 from processors.ai.convention import CONVENTIONS
 from processors.ai.detection import convention_of_scope
 from processors.ai.event import MEANINGS
 from processors.ai.record import name_of
+from processors.plain_key import PlainKeys
 from tracedata import LogRecord, Span
 
-MAX_LEARNED_KEYS = 20_000
 _MARKERS = frozenset(marker for convention in CONVENTIONS for marker in convention.markers)
 _PREFIXES = tuple({prefix for convention in CONVENTIONS for prefix in convention.relevant_prefixes})
 # What a user's conversation, or a prompt's name, has to do with spans that are no operations.
 _CONTEXT_ONLY = CONTEXT_KEYS - _MARKERS
 
-_plain_keys: set[str] = set()
 _scopes: dict[str, bool] = {}
+
+
+def is_marker(key: str) -> bool:
+    """Whether a key stands on operations only, or mostly: context is on every span of an application."""
+    return key in _MARKERS or (key.startswith(_PREFIXES) and key not in _CONTEXT_ONLY)
+
+
+_plain_keys = PlainKeys(is_marker)
 
 
 def is_relevant(span: Span) -> bool:
     """Whether the span could be an AI operation: by the name of its scope, or by a key of its attributes."""
     scope = span.scope.name
     return (
-        (not _plain_keys.issuperset(span.attributes) and _has_marker(span))
+        (not _plain_keys.covers(span.attributes) and not _plain_keys.lack_marker(span.attributes))
         or _scopes.get(scope)
         or (scope not in _scopes and is_scope_relevant(scope))
     )
@@ -40,12 +48,12 @@ def relevant_of(spans: Sequence[Span]) -> list[Span]:
     found = []
     # A batch has few scopes, and spans of one stand together.
     scope, is_known = None, False
-    is_plain = _plain_keys.issuperset
+    is_plain, lack_marker = _plain_keys.covers, _plain_keys.lack_marker
     for span in spans:
         if span.scope is not scope:
             scope = span.scope
             is_known = is_scope_relevant(scope.name)
-        if is_known or (not is_plain(span.attributes) and _has_marker(span)):
+        if is_known or (not is_plain(span.attributes) and not lack_marker(span.attributes)):
             found.append(span)
     return found
 
@@ -53,26 +61,10 @@ def relevant_of(spans: Sequence[Span]) -> list[Span]:
 def is_scope_relevant(scope: str) -> bool:
     known = _scopes.get(scope)
     if known is None:
-        if len(_scopes) >= MAX_LEARNED_KEYS:
+        if len(_scopes) >= plain_key.MAX_LEARNED_KEYS:
             _scopes.clear()
         known = _scopes[scope] = convention_of_scope(scope) is not None
     return known
-
-
-def _has_marker(span: Span) -> bool:
-    for key in span.attributes:
-        if key not in _plain_keys:
-            if is_marker(key):
-                return True
-            if len(_plain_keys) >= MAX_LEARNED_KEYS:
-                _plain_keys.clear()
-            _plain_keys.add(key)
-    return False
-
-
-def is_marker(key: str) -> bool:
-    """Whether a key stands on operations only, or mostly: context is on every span of an application."""
-    return key in _MARKERS or (key.startswith(_PREFIXES) and key not in _CONTEXT_ONLY)
 
 
 def is_relevant_record(record: LogRecord) -> bool:

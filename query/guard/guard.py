@@ -8,9 +8,10 @@ import msgspec
 from google.protobuf.message import DecodeError, Message
 from postgast import ParseResult, PgQueryError, parse
 
-from query.guard.position import Place, Splice, SqlRefusal, character_at, original_offset, place_at, spliced
+from query.guard.position import Splice, SqlRefusal, character_at, original_offset, spliced
 from query.guard.rewriting import rewritten
 from query.guard.verdict import Judge, Verdict, opened
+from query.place import Place, place_at
 
 # The parser descends once for each operator, in C: a statement of many kilobytes could use up its stack.
 MAX_SQL_BYTES = 16_384

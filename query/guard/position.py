@@ -1,4 +1,4 @@
-"""Places in a statement: characters, lines and columns, and where they went when the text was changed."""
+"""Refusals of a statement, and where its characters went when the text was changed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tracedata import CallerError
+from query.place import Place, PlacedError
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in a text: ``offset`` counts characters from 0, ``line`` and ``column`` from 1."""
-
-    offset: int
-    line: int
-    column: int
-
-
-class SqlRefusal(CallerError):  # noqa: N818 - the families of errors are few, and this is one of CallerError
-    """A statement that is not run. ``place`` is where, if that is known; ``hint`` what could be done instead."""
+class SqlRefusal(PlacedError):  # noqa: N818 - it is no failure of ours
+    """A statement that is not run; ``hint`` is what could be done instead."""
 
     def __init__(self, message: str, *, place: Place | None = None, hint: str = "") -> None:
         where = f"line {place.line}, column {place.column}: " if place else ""
-        super().__init__(f"{where}{message}" + (f" ({hint})" if hint else ""))
-        self.place = place
+        super().__init__(f"{where}{message}" + (f" ({hint})" if hint else ""), place=place)
         self.hint = hint
 
 
@@ -33,13 +24,6 @@ class Splice(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int
     text: str
-
-
-def place_at(text: str, offset: int) -> Place:
-    """The place of a character; one behind the text is its end."""
-    offset = min(max(offset, 0), len(text))
-    before = text[:offset]
-    return Place(offset=offset, line=before.count("\n") + 1, column=offset - before.rfind("\n"))
 
 
 def character_at(text: bytes, offset: int) -> int:

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from postgast import pg_query_pb2 as tree
 
 from query.guard import allowed
-from query.guard.position import SqlRefusal, character_at, place_at
+from query.guard.position import SqlRefusal, character_at
+from query.place import place_at
 
 _ONE_SELECT = "one SELECT is possible, also with WITH or UNION, over the views of the schema telemetry"
 # More digits than any measure has; beyond, a few characters make a value of many kilobytes.

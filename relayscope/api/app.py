@@ -10,14 +10,30 @@ from fastapi import FastAPI
 from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
-from relayscope.api.rest import health, interactions, redaction, services, submissions, traces
+from relayscope.api.rest import (
+    decision_submissions,
+    decisions,
+    health,
+    interactions,
+    redaction,
+    replay,
+    rules,
+    services,
+    submissions,
+    trace_queries,
+    traces,
+)
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql import create_router as create_sql_router
 from storage.api import SpanReader
+from storage.decision_reader import DecisionReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
+from storage.replay import ReplayReader
+from storage.rule_set import RuleSets
+from storage.trace_query import TraceQueryReader
 from tracedata import Consumer
 
 _DESCRIPTION = """Traces, log records, services and health of Relayscope.
@@ -37,11 +53,20 @@ class AiAccess(NamedTuple):
 
     ``conversation`` makes messages of spans and log records; without it, messages are the texts that interactions hold.
     ``consumer`` takes what is submitted, limits, redacts and stores it; without one, nothing can be submitted.
+    ``decisions`` reads decisions; without it, they have no endpoints.
     """
 
     reader: InteractionStore
     conversation: interactions.ConversationOf | None = None
     consumer: Consumer | None = None
+    decisions: DecisionReader | None = None
+
+
+class ReplayAccess(NamedTuple):
+    """What replay stands on: recorded decisions, and the rule sets that are kept."""
+
+    reader: ReplayReader
+    rule_sets: RuleSets
 
 
 def create_app(
@@ -54,13 +79,15 @@ def create_app(
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
     ai: AiAccess | None = None,
     sql: SqlAccess | None = None,
+    queries: TraceQueryReader | None = None,
+    replayed: ReplayAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``sql`` those of SQL.
+    ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -72,23 +99,36 @@ def create_app(
     if system is not None:
         app.include_router(metrics.create_router(system))
     app.include_router(health.create_router(reader, version=version, system=system))
-    # Before the traces, whose ``/{traceId}`` would take ``/services`` for an id.
+    # Before the traces, whose ``/{traceId}`` would take ``/services`` and ``/search`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
+    if queries is not None:
+        app.include_router(trace_queries.create_router(queries, reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))
     if logs is not None:
         app.include_router(log_records.create_router(logs, clock=clock))
     if redacted is not None:
         app.include_router(redaction.create_router(*redacted, clock=clock))
-    if ai is not None:
-        app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
-        if ai.consumer is not None:
-            app.include_router(submissions.create_router(ai.consumer, ai.reader))
     if sql is not None:
         app.include_router(create_sql_router(sql))
+    if replayed is not None:
+        # Before what takes any word after /decisions for the id of a trace.
+        app.include_router(replay.create_replay_router(*replayed, clock=clock))
+        app.include_router(rules.create_rules_router(replayed.rule_sets))
+    if ai is not None:
+        _include_ai(app, ai, clock=clock)
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
     return app
+
+
+def _include_ai(app: FastAPI, ai: AiAccess, *, clock: Callable[[], int]) -> None:
+    app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
+    if ai.consumer is not None:
+        app.include_router(submissions.create_router(ai.consumer, ai.reader))
+        app.include_router(decision_submissions.create_router(ai.consumer))
+    if ai.decisions is not None:
+        app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
 
 
 class _Application(FastAPI):

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from query.guard.position import Place, SqlRefusal
+from query.place import PlacedError
 from tracedata import CallerError, NotFoundError, RelayscopeError, RetryableError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -26,6 +27,16 @@ _STATUSES: tuple[tuple[type[RelayscopeError], HTTPStatus], ...] = (
 _UNEXPECTED = "Something went wrong on our side; the log of the server says more."
 
 
+class QueryPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a query is at fault, and what is possible there."""
+
+    line: Annotated[int, msgspec.Meta(description="Counted from 1.")]
+    column: Annotated[int, msgspec.Meta(description="Counted from 1, in characters.")]
+    found: Annotated[str, msgspec.Meta(description="What stands there; empty when the detail says all.")]
+    expected: Annotated[Sequence[str], msgspec.Meta(description="What could stand there.")]
+    excerpt: Annotated[str, msgspec.Meta(description="The line, and below it a caret at the place.")]
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Why a request failed (RFC 9457)."""
 
@@ -35,22 +46,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: Annotated[
         str, msgspec.Meta(description="What is wrong, naming the parameter.", examples=["limit: must be at least 1"])
     ]
-    line: Annotated[int | msgspec.UnsetType, msgspec.Meta(description="Where in a query, from 1.")] = msgspec.UNSET
-    column: Annotated[int | msgspec.UnsetType, msgspec.Meta(description="Where in that line, from 1.")] = msgspec.UNSET
+    position: Annotated[QueryPosition | UnsetType, msgspec.Meta(description="Where a query is at fault.")] = UNSET
 
 
 def problem_response(
-    status: int, detail: str, *, headers: Mapping[str, str] | None = None, place: Place | None = None
+    status: int,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    position: QueryPosition | UnsetType = UNSET,
 ) -> Response:
-    """An answer that carries a problem. ``place`` is where in a query it lies."""
-    problem = Problem(
-        type="about:blank",
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        line=place.line if place else msgspec.UNSET,
-        column=place.column if place else msgspec.UNSET,
-    )
+    """An answer that carries a problem."""
+    problem = _problem(status, detail, position)
     return Response(
         msgspec.json.encode(problem), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=dict(headers or {})
     )
@@ -65,11 +72,30 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 async def _answer_ours(_request: Request, exc: Exception) -> Response:
+    problem = problem_of(exc)
+    return problem_response(problem.status, problem.detail, headers=_retry_headers(exc), position=problem.position)
+
+
+def problem_of(exc: Exception) -> Problem:
+    """The problem that an error of ours is. One of a family without a status is a bug."""
     for family, status in _STATUSES:
         if isinstance(exc, family):
-            place = exc.place if isinstance(exc, SqlRefusal) else None
-            return problem_response(status, str(exc), headers=_retry_headers(exc), place=place)
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
+            return _problem(status, str(exc), _position(exc))
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
+
+
+def _problem(status: int, detail: str, position: QueryPosition | UnsetType = UNSET) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(type="about:blank", title=title, status=status, detail=detail, position=position)
+
+
+def _position(exc: Exception) -> QueryPosition | UnsetType:
+    place = exc.place if isinstance(exc, PlacedError) else None
+    if not isinstance(exc, PlacedError) or place is None:
+        return UNSET
+    return QueryPosition(
+        line=place.line, column=place.column, found=exc.found, expected=exc.expected, excerpt=place.excerpt
+    )
 
 
 def _retry_headers(exc: Exception) -> dict[str, str]:

@@ -19,6 +19,8 @@ _ANY_PORT = "127.0.0.1:0"
 async def fresh_system(*, workers: int, redaction: bool = True, extraction: bool = True) -> AsyncIterator[Ready]:
     """An empty system for the time of the block, with the default policy of redaction or with none, with AI interactions or none.
 
+    Without ``extraction``, nothing is made of spans, and what is stored without any stays.
+
     Raises:
         RelayscopeError: the system cannot start.
     """

@@ -10,7 +10,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relayscope.cli import bench, doctor, interactions, read, redact, reprocess, retention, serve, sql
+from relayscope.cli import (
+    bench,
+    decisions,
+    doctor,
+    interactions,
+    read,
+    redact,
+    replay,
+    reprocess,
+    retention,
+    rules,
+    serve,
+    sql,
+)
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
@@ -51,10 +64,13 @@ def _root(
 serve.register(app)
 read.register(app)
 interactions.register(app)
+decisions.register(app)
 sql.register(app)
 doctor.register(app)
 retention.register(app)
 redact.register(app)
+replay.register(app)
+rules.register(app)
 app.add_typer(reprocess.reprocess_app)
 bench.register(app)
 

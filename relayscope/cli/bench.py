@@ -13,8 +13,9 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from relayscope.bench.figure import write_result
 from relayscope.bench.ingest import Plan, measure
 from relayscope.bench.large import LargePlan, LargeReport, measure_large
+from relayscope.bench.replay import ReplayPlan, measure_replay
 from relayscope.cli import option
-from relayscope.cli.render.bench import ingest_table, laps_table, queries_table
+from relayscope.cli.render.bench import ingest_table, laps_table, queries_table, replay_table
 from relayscope.cli.soak import soak
 from relayscope.cli.stoppable import run_until_stopped
 from relayscope.log import configure_logging
@@ -22,6 +23,7 @@ from tracedata import CallerError
 
 _DEFAULT = Plan()
 _LARGE = LargePlan()
+_REPLAY = ReplayPlan()
 _DAYS = (1, 30)
 _LEGEND = (
     "ceiling: rows that PostgreSQL alone takes by COPY. ingest: spans acknowledged over OTLP/gRPC. ratio: ingest by ceiling, "
@@ -111,6 +113,31 @@ def large(
         console.print(laps_table(report))
         console.print(queries_table(report))
         Console(stderr=True, highlight=False).print(f"bench: written to {path}", soft_wrap=True)
+
+
+@bench.command()
+def replay(
+    *,
+    decisions: Annotated[int, typer.Option("--decisions", min=100, help="Stored decisions.")] = _REPLAY.decisions,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Replays of all of them.")] = _REPLAY.rounds,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed stores the same decisions.")] = _REPLAY.seed,
+    output: Annotated[Path, typer.Option("--output", help="Folder for the result as JSON.")] = _RESULTS,
+    as_json: option.AsJson = False,
+) -> None:
+    """Replay of stored decisions through the API, from the request to the report."""
+    configure_logging("warning")
+    progress = Console(stderr=True, highlight=False)
+    plan = ReplayPlan(decisions=decisions, rounds=rounds, seed=seed)
+    report = run_until_stopped(measure_replay(plan, tell=lambda line: progress.print(f"bench: {line}", soft_wrap=True)))
+    if report is None:
+        progress.print("bench: stopped; nothing is written")
+        raise typer.Exit(1)
+    path = write_result(output, name="replay", started=report.started, report=report)
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+        return
+    Console(highlight=False).print(replay_table(report))
+    progress.print(f"bench: written to {path}", soft_wrap=True)
 
 
 def _measured(plan: LargePlan) -> LargeReport | None:

@@ -1,6 +1,7 @@
 """Asks the API, and says in one sentence why it did not answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TypeAlias
@@ -14,23 +15,27 @@ from tracedata import CallerError, NotFoundError, PermanentError, RelayscopeErro
 Parameters: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 
 _TIMEOUT_S = 60.0
+# A stream is silent while the database sums up.
+_STREAM_TIMEOUT_S = 900.0
 _CONNECT_TIMEOUT_S = 5.0
 _MAX_PORT = 65_535
 
 
+class PlacedError(CallerError):
+    """A query is at fault; ``excerpt`` is its line, and below it a caret at the place."""
+
+    def __init__(self, message: str, *, excerpt: str) -> None:
+        super().__init__(message)
+        self.excerpt = excerpt
+
+
+class _Position(msgspec.Struct, frozen=True):
+    excerpt: str
+
+
 class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
-    line: int | None = None
-    column: int | None = None
-
-
-class RefusedQueryError(CallerError):
-    """A query is refused, at this place in it; both count from 1."""
-
-    def __init__(self, message: str, *, line: int, column: int) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
+    position: _Position | None = None
 
 
 def get(url: str, path: str, parameters: Parameters) -> bytes:
@@ -43,48 +48,78 @@ def get(url: str, path: str, parameters: Parameters) -> bytes:
         PermanentError: anything else.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
-    return _asked(url, path, method="GET", parameters=given, body=None, timeout_s=_TIMEOUT_S)
+    with _answered(url, "GET", path, params=given) as response:
+        return _read(url, response)
 
 
-def post(url: str, path: str, body: bytes, *, timeout_s: float = _TIMEOUT_S) -> bytes:
-    """The same for a body of JSON that is sent.
-
-    Raises:
-        RefusedQueryError: the server says where in a query the fault lies.
-        RelayscopeError: as ``get`` does.
-    """
-    return _asked(url, path, method="POST", parameters={}, body=body, timeout_s=timeout_s)
+def post(url: str, path: str, body: bytes, *, media_type: str, timeout_s: float = _TIMEOUT_S) -> bytes:
+    """The body of the answer to ``body``. Raises as ``get`` does."""
+    headers = {"content-type": media_type}
+    with _answered(url, "POST", path, content=body, headers=headers, read_timeout_s=timeout_s) as response:
+        return _read(url, response)
 
 
-def _asked(
+def post_for_lines(url: str, path: str, body: bytes, *, media_type: str, accepted: str) -> Iterator[bytes]:
+    """The lines of the answer to ``body``, as they come. Raises as ``get`` does."""
+    headers = {"content-type": media_type, "accept": accepted}
+    with _answered(url, "POST", path, content=body, headers=headers, read_timeout_s=_STREAM_TIMEOUT_S) as response:
+        try:
+            rest = b""
+            for piece in response.iter_bytes():
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from lines
+        except httpx.HTTPError as exc:
+            raise _no_answer(url, exc) from exc
+
+
+@contextmanager
+def _answered(
     url: str,
+    method: str,
     path: str,
     *,
-    method: str,
-    parameters: Mapping[str, str | int | Sequence[str]],
-    body: bytes | None,
-    timeout_s: float,
-) -> bytes:
+    params: Mapping[str, str | int | Sequence[str]] | None = None,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    read_timeout_s: float = _TIMEOUT_S,
+) -> Iterator[httpx.Response]:
+    """A response whose status is good, and whose body was not read yet."""
     host = _host(url)
-    timeout = httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S)
-    headers = {} if body is None else {"content-type": "application/json"}
+    timeout = httpx.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
+    with ExitStack() as stack:
+        try:
+            # A proxy of the environment cannot reach this machine's loopback interface.
+            client = stack.enter_context(httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)))
+            address = url.rstrip("/") + path
+            response = stack.enter_context(
+                client.stream(method, address, params=params, content=content, headers=headers)
+            )
+            if response.status_code != HTTPStatus.OK:
+                response.read()
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+            raise _no_url(url) from exc
+        except UnicodeEncodeError as exc:
+            raise CallerError("A parameter is not text in UTF-8.") from exc
+        except httpx.ConnectError as exc:
+            raise RetryableError(
+                f"Nothing answers at {clean(url)}. Start it with `relayscope up`, or give its address with --url."
+            ) from exc
+        except httpx.HTTPError as exc:
+            raise _no_answer(url, exc) from exc
+        if response.status_code != HTTPStatus.OK:
+            raise _failure(url, response)
+        yield response
+
+
+def _read(url: str, response: httpx.Response) -> bytes:
     try:
-        # A proxy of the environment cannot reach this machine's loopback interface.
-        with httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)) as client:
-            response = client.request(method, url.rstrip("/") + path, params=parameters, content=body, headers=headers)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-        raise _no_url(url) from exc
-    except UnicodeEncodeError as exc:
-        raise CallerError("A parameter is not text in UTF-8.") from exc
-    except httpx.ConnectError as exc:
-        raise RetryableError(
-            f"Nothing answers at {clean(url)}. Start it with `relayscope up`, or give its address with --url."
-        ) from exc
+        return response.read()
     except httpx.HTTPError as exc:
-        raise RetryableError(f"{clean(url)} did not answer properly ({type(exc).__name__}).") from exc
-    if response.status_code != HTTPStatus.OK:
-        raise _failure(url, response)
-    return response.content
+        raise _no_answer(url, exc) from exc
+
+
+def _no_answer(url: str, exc: httpx.HTTPError) -> RetryableError:
+    return RetryableError(f"{clean(url)} did not answer properly ({type(exc).__name__}).")
 
 
 def _failure(url: str, response: httpx.Response) -> RelayscopeError:
@@ -92,11 +127,12 @@ def _failure(url: str, response: httpx.Response) -> RelayscopeError:
         problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
         problem = _Problem()
-    detail = clean(problem.detail)
+    # What is wrong with a rule set has several lines.
+    detail = "\n".join(map(clean, problem.detail.split("\n")))
     if not detail:
         return PermanentError(f"{clean(url)} answered {response.status_code}; is it Relayscope?")
-    if problem.line is not None and problem.column is not None:
-        return RefusedQueryError(detail, line=problem.line, column=problem.column)
+    if response.status_code == HTTPStatus.BAD_REQUEST and problem.position is not None:
+        return PlacedError(detail, excerpt="\n".join(map(clean, problem.position.excerpt.split("\n"))))
     if response.status_code == HTTPStatus.BAD_REQUEST:
         return CallerError(detail)
     if response.status_code == HTTPStatus.NOT_FOUND:

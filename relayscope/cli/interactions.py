@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, get_type_hints
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -16,7 +13,8 @@ import typer
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.cli import reprocess
 from relayscope.cli.client import Parameters
-from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, show
+from relayscope.cli.flags import with_flags
+from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, quoted, show
 from relayscope.cli.render.conversation import render_detail, render_session
 from relayscope.cli.render.interactions import (
     render_hits,
@@ -98,10 +96,10 @@ def register(app: typer.Typer) -> None:
         ("stats", stats),
         ("models", models),
     ):
-        interactions_app.command(name)(with_filters(command))
+        interactions_app.command(name)(with_flags(command, Filters))
     interactions_app.command("show")(show_interaction)
     reprocess.register(interactions_app)
-    sessions_app.command("list")(with_filters(list_sessions))
+    sessions_app.command("list")(with_flags(list_sessions, Filters))
     sessions_app.command("show")(show_session)
     app.add_typer(interactions_app)
     app.add_typer(sessions_app)
@@ -126,9 +124,7 @@ def search(
     cursor: Cursor = None,
 ) -> None:
     """Look for words in prompts and answers: two words, "a phrase", this or that, -without (after --)."""
-    # The shell has taken the quotes from a phrase.
-    text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
-    body = ask(url, f"{_INTERACTIONS}/search", filters.parameters(q=text, limit=limit, cursor=cursor))
+    body = ask(url, f"{_INTERACTIONS}/search", filters.parameters(q=quoted(words), limit=limit, cursor=cursor))
     show(body, schema.HitList, draw=render_hits, as_json=as_json)
 
 
@@ -195,32 +191,3 @@ def show_session(
     }
     body = ask(url, f"{_SESSIONS}/{quote(session_id, safe='')}", parameters)
     show(body, schema.SessionDetail, draw=render_session, as_json=as_json)
-
-
-def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command that takes ``filters`` the flags of ``Filters`` in their place."""
-    names = [field.name for field in fields(Filters)]
-
-    @functools.wraps(command)
-    def called(**values: object) -> None:
-        # The values are what typer made of the flags, by name and of the types in the signature.
-        filters = Filters(**{name: values.pop(name) for name in names})  # type: ignore[arg-type]
-        command(filters=filters, **values)
-
-    # typer reads the flags from the signature; a function has no such attribute for the checker until it is set.
-    called.__signature__ = _unfolded(inspect.signature(command, eval_str=True))  # type: ignore[attr-defined]
-    return called
-
-
-def _unfolded(signature: inspect.Signature) -> inspect.Signature:
-    hints = get_type_hints(Filters, include_extras=True)
-    flags = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(Filters)
-    ]
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in signature.parameters.items():
-        parameters += flags if name == "filters" else [parameter]
-    return signature.replace(parameters=parameters)

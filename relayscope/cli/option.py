@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 import typer
 
-from relayscope.settings import Settings, load_settings, split_endpoint
-from relayscope.settings_file import Tree
+from relayscope.cli.flags import with_flags
+from relayscope.settings import Settings, load_settings
+from relayscope.settings.file import Tree
+from relayscope.settings.value import split_endpoint
 
 _DATABASE_URL = "RELAYSCOPE_DATABASE_URL"
 _STORAGE, _NETWORK = "Storage", "Network"
@@ -164,31 +164,7 @@ class Given:
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command that takes ``given`` the flags of ``Given`` in its place."""
-    names = [field.name for field in fields(Given)]
-
-    @functools.wraps(command)
-    def called(**values: object) -> None:
-        # The values are what typer made of the flags, by name and of the types in the signature.
-        given = Given(**{name: values.pop(name) for name in names})  # type: ignore[arg-type]
-        command(given=given, **values)
-
-    # typer reads the flags from the signature; a function has no such attribute for the checker until it is set.
-    called.__signature__ = _unfolded(inspect.signature(command, eval_str=True))  # type: ignore[attr-defined]
-    return called
-
-
-def _unfolded(signature: inspect.Signature) -> inspect.Signature:
-    hints = get_type_hints(Given, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(Given)
-    ]
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in signature.parameters.items():
-        parameters += shared if name == "given" else [parameter]
-    return signature.replace(parameters=parameters)
+    return with_flags(command, Given, into="given")
 
 
 def settings_from(

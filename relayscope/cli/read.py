@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from io import TextIOWrapper
@@ -15,9 +15,11 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from relayscope.api.rest import schema
-from relayscope.cli.client import Parameters, get
+from relayscope.api.rest.query_schema import FoundTraceList
+from relayscope.cli.client import Parameters, PlacedError, get
 from relayscope.cli.render.logs import render_logs
 from relayscope.cli.render.map import render_map
+from relayscope.cli.render.matches import render_matches
 from relayscope.cli.render.services import render_services
 from relayscope.cli.render.traces import render_traces
 from relayscope.cli.render.waterfall import MAX_SPANS, waterfall
@@ -64,10 +66,20 @@ def traces(
     max_duration: Annotated[str | None, typer.Option(help="Such as 100ms, 1.5s, or milliseconds.")] = None,
     status: Annotated[str | None, typer.Option(help="error, ok, unset or success.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="An attribute as key:value; may be repeated.")] = None,
+    query: Annotated[str | None, typer.Option(help="TraceQL, instead of the filters above it but the times.")] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> None:
     """Search traces, newest first. All filters hold on one and the same span."""
+    if query is not None:
+        if any((service, operation, min_duration, max_duration, status, tag)):
+            raise _exit(
+                CallerError("--query says all by itself: only --start, --end, --limit and --cursor go with it.")
+            )
+        wanted: Parameters = {"q": query, "start": start, "end": end, "limit": limit, "cursor": cursor}
+        found = ask(url, "/api/v1/traces/search", wanted)
+        show(found, FoundTraceList, draw=partial(render_matches, has_start=start is not None), as_json=as_json)
+        return
     parameters: Parameters = {
         "service": service,
         "operation": operation,
@@ -175,7 +187,13 @@ def ask(url: str, path: str, parameters: Parameters) -> bytes:
         raise _exit(exc) from exc
 
 
+def quoted(words: Sequence[str]) -> str:
+    """Words of a command line as a search takes them: the shell has taken the quotes from a phrase."""
+    return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
+
+
 def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType], as_json: bool) -> None:
+    """Prints what ``draw`` makes of an answer; a plain text as it is, however narrow the terminal."""
     if as_json:
         typer.echo(body)
         return
@@ -183,11 +201,22 @@ def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType],
         decoded = msgspec.json.decode(body, type=answer)
     except msgspec.MsgspecError as exc:
         raise _exit(PermanentError("The server's answer is not what this version expects; --json prints it.")) from exc
-    console().print(draw(decoded))
+    drawn = draw(decoded)
+    if isinstance(drawn, str):
+        typer.echo(drawn)
+        return
+    console().print(drawn)
+
+
+def tell(error: RelayscopeError) -> None:
+    """Says on standard error what went wrong, and shows where in a query."""
+    typer.echo(f"relayscope: {as_called(str(error), sys.argv[0])}", err=True)
+    if isinstance(error, PlacedError):
+        typer.echo(error.excerpt, err=True)
 
 
 def _exit(error: RelayscopeError) -> typer.Exit:
-    typer.echo(f"relayscope: {as_called(str(error), sys.argv[0])}", err=True)
+    tell(error)
     return typer.Exit(_USAGE if isinstance(error, CallerError) else _FAILED)
 
 

@@ -57,7 +57,7 @@ def reprocess_ai(
     data_dir: option.DataDir = None,
     database_url: option.DatabaseUrl = None,
 ) -> None:
-    """Make AI interactions anew from stored spans and log records, as this version understands them; changes nothing else."""
+    """Make AI interactions and decisions anew from what is stored, as this version understands it; changes nothing else."""
     settings = option.settings_from(config=config, data_dir=data_dir, database_url=database_url)
     period = _period(since, until)
     configure_logging("warning")
@@ -160,17 +160,16 @@ def _course(period: Period) -> Iterator[_Course]:
 def _tell_reprocessed(done: Reprocessed) -> None:
     console = Console(highlight=False, soft_wrap=True)
     would = "would be " if done.is_dry_run else ""
-    console.print(
-        f"looked at {done.traces:,} traces: {done.added:,} interactions {would}added, {done.removed:,} removed, "
-        f"{done.changed:,} changed."
-    )
-    for field, count in done.fields.items():
-        console.print(note(f"{field}: {count:,}"))
+    console.print(f"looked at {done.traces:,} traces.")
+    for name, made in (("interactions", done.interactions), ("decisions", done.decisions)):
+        console.print(f"{made.added:,} {name} {would}added, {made.removed:,} removed, {made.changed:,} changed.")
+        for field, count in made.fields.items():
+            console.print(note(f"{field}: {count:,}"))
     if done.failed:
-        console.print(f"{done.failed:,} traces could not be understood; their interactions stay as they were.")
+        console.print(f"{done.failed:,} traces could not be understood; what was made of them stays as it was.")
     if done.oversized:
         console.print(
-            f"{done.oversized:,} traces are too large to be read whole; their interactions stay as they were."
+            f"{done.oversized:,} traces are too large to be read whole; what was made of them stays as it was."
         )
 
 

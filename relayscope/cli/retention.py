@@ -18,7 +18,8 @@ from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import ERROR, FAINT, clean
 from relayscope.log import configure_logging
-from relayscope.settings import Settings, parse_age
+from relayscope.settings import Settings
+from relayscope.settings.value import parse_age
 from storage.retention import EXPIRED_ROWS_LIMIT, Removal, StoredPartition, Survey
 from tracedata import CallerError
 
@@ -76,7 +77,8 @@ def _kept_for(settings: Settings, age: str) -> Settings:
         parse_age(age)
     except ValueError as exc:
         raise CallerError(f"--older-than: {exc}") from exc
-    kept = settings.storage.retention.model_copy(update={"spans": age, "log_records": age, "ai_interactions": age})
+    signals = ("spans", "log_records", "ai_interactions", "decisions")
+    kept = settings.storage.retention.model_copy(update=dict.fromkeys(signals, age))
     return settings.model_copy(update={"storage": settings.storage.model_copy(update={"retention": kept})})
 
 

@@ -9,17 +9,17 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
+from relayscope.api.rest.body import JSON
 from relayscope.api.rest.sql_schema import SqlAnswer, SqlRequest, SqlSchema
-from relayscope.app import build_sql
 from relayscope.cli import option
-from relayscope.cli.client import RefusedQueryError, get, post
+from relayscope.cli.client import PlacedError, get, post
 from relayscope.cli.database import database_of
-from relayscope.cli.read import DEFAULT_URL, Url, console
-from relayscope.cli.render.sql import render_refusal, render_rows, render_schema, write_csv
+from relayscope.cli.read import DEFAULT_URL, Url, console, tell
+from relayscope.cli.render.sql import render_rows, render_schema, write_csv
 from relayscope.cli.sql_prompt import Prompt, SchemaNames
 from relayscope.settings import Settings
+from relayscope.sql import build_sql
 from storage.api import DEFAULT_WORKSPACE_ID
 from tracedata import CallerError, PermanentError, RelayscopeError
 
@@ -80,10 +80,9 @@ def _request(text: str, parameters: list[str] | None, *, limit: int | None) -> S
 def _ask(url: str, request: SqlRequest, *, as_json: bool = False, as_csv: bool = False) -> int:
     """Asks, and shows the answer or the refusal. Gives the exit code."""
     try:
-        body = post(url, "/api/v1/sql", msgspec.json.encode(request), timeout_s=_PATIENCE_S)
-    except RefusedQueryError as exc:
-        refusal = render_refusal(request.sql, str(exc), line=exc.line, column=exc.column)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(refusal)
+        body = post(url, "/api/v1/sql", msgspec.json.encode(request), media_type=JSON, timeout_s=_PATIENCE_S)
+    except PlacedError as exc:
+        tell(exc)
         return _USAGE
     answer = _decoded(body)
     if as_json:
@@ -127,7 +126,7 @@ def _prompt(url: str, *, limit: int | None) -> None:
         try:
             _ask(url, SqlRequest(sql=line, limit=limit))
         except RelayscopeError as exc:
-            typer.echo(f"relayscope: {exc}", err=True)
+            tell(exc)
 
 
 _HELP = "\\d lists the views, \\d VIEW its columns, \\q leaves."

@@ -11,6 +11,7 @@ from opentelemetry.util.types import AttributeValue
 
 from relayscope.demo.clock import Clock
 from relayscope.demo.content import DOCUMENTS, Document
+from relayscope.demo.decision import Decision, log_decision
 from relayscope.demo.exchange import call, query_database
 from relayscope.demo.gateway import complete
 from relayscope.demo.model import (
@@ -25,6 +26,7 @@ from relayscope.demo.model import (
     tool_request_message,
     tool_result_message,
 )
+from relayscope.demo.rule import permitted
 from relayscope.demo.scene import Request, Scene
 from relayscope.demo.service import Work
 
@@ -74,6 +76,8 @@ def _loop(scene: Scene, agent: Work, request: Request, *, tool_fails: bool) -> R
     search, look_up = calls = _plan(scene, request)
     wish = Prompt(instructions=_INSTRUCTIONS, messages=(question,), reply="", tool_calls=calls, tools=_TOOLS)
     first = _ask(scene, agent, request, wish)
+    for number, tool_call in enumerate(calls, start=6):
+        _permit(scene, agent, tool_call, sequence=number)
     search_clock, order_clock = agent.clock.fork(), agent.clock.fork()
     passages = _search_documents(scene, agent, search, clock=search_clock)
     state = _look_up_order(scene, agent, look_up, clock=order_clock, fails=tool_fails)
@@ -96,6 +100,19 @@ def _plan(scene: Scene, request: Request) -> tuple[ToolCall, ToolCall]:
         ToolCall(call_id=scene.new_id("call_"), name="search_documents", arguments={"query": query}),
         ToolCall(call_id=scene.new_id("call_"), name="look_up_order", arguments={"order": order}),
     )
+
+
+def _permit(scene: Scene, agent: Work, tool_call: ToolCall, *, sequence: int) -> None:
+    """Asks whether the agent may call the tool."""
+    decision = Decision(
+        kind="other",
+        component="tool_permission",
+        facts={"tool": tool_call.name, "agent": _AGENT},
+        ruling=permitted(tool_call.name),
+        sequence=sequence,
+        evaluation_ms=scene.around(0.2),
+    )
+    log_decision(scene, agent, decision)
 
 
 def _ask(scene: Scene, agent: Work, request: Request, prompt: Prompt) -> Reply:

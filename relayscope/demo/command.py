@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from relayscope.invocation import command_name
 from tracedata import RelayscopeError
 
 _DEFAULT_HTTP_PORT = 8000
+# The rules that the demo's decisions are taken by.
+_RULES = Path(__file__).with_name("rules.yaml")
 
 
 def demo(
@@ -73,6 +76,7 @@ def _show_summary(console: Console, summary: DemoSummary, *, as_json: bool) -> N
     table = Table(show_header=False, box=None, padding=(0, 1))
     table.add_row("spans sent", f"{summary.spans_sent:,} in {summary.traces:,} traces")
     table.add_row("spans stored", f"{summary.spans_stored:,}")
+    table.add_row("decisions stored", f"{summary.decisions_stored:,} of {summary.decisions_sent:,}")
     table.add_row("services, edges", f"{summary.services}, {summary.edges}")
     table.add_row("spans with errors", f"{summary.errors:,}, on purpose")
     redacted = summary.values_redacted
@@ -81,7 +85,7 @@ def _show_summary(console: Console, summary: DemoSummary, *, as_json: bool) -> N
     table.add_row("seconds", f"{summary.seconds:.1f}")
     console.print(table)
     if summary.complete:
-        console.print("Every acknowledged span is there.", style="green")
+        console.print("Every acknowledged span and decision is there.", style="green")
         return
     console.print(_loss(summary), style="red", markup=False)
 
@@ -94,6 +98,10 @@ def _loss(summary: DemoSummary) -> str:
         parts.append(f"{summary.spans_unacknowledged:,} spans were not acknowledged")
     if summary.spans_missing:
         parts.append(f"{summary.spans_missing:,} acknowledged spans are not there")
+    if summary.decisions_unacknowledged:
+        parts.append(f"{summary.decisions_unacknowledged:,} decisions were not acknowledged")
+    if summary.decisions_missing:
+        parts.append(f"{summary.decisions_missing:,} acknowledged decisions are not there")
     if summary.services_missing:
         parts.append(f"services are not listed: {', '.join(summary.services_missing)}")
     return "; ".join(parts) + "."
@@ -121,6 +129,8 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
         f"  {command} map{option}",
         f"  {command} interactions list{option}",
         f"  {command} interactions models{option}",
+        f"  {command} decisions list{option}",
+        f"  {command} replay {_RULES}{option}",
         f"  curl '{url}/api/v1/traces?service=relaycore-gateway&limit=5'",
         "",
         "Sending about two traces a second; Ctrl-C stops.",

@@ -1,66 +1,77 @@
-"""Decisions in the ``decision_trace.*`` convention: as an event of a span, or as a span of their own."""
+"""Decisions in the ``decision_trace.*`` convention: as an event of a span, as a span of their own, or as a log record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
 from opentelemetry.util.types import AttributeValue
 
+from relayscope.demo.rule import Ruling
 from relayscope.demo.scene import Scene
 from relayscope.demo.service import Work
 
-DecisionType: TypeAlias = Literal["rule_evaluation", "model_selection", "cache_decision", "budget_check"]
+DecisionType: TypeAlias = Literal["rule_evaluation", "model_selection", "cache_decision", "budget_check", "other"]
 FinalStatus: TypeAlias = Literal[
     "success", "fallback_success", "served_from_cache", "blocked", "budget_exceeded", "error"
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A rule of the gateway's configuration."""
-
-    rule_id: str
-    name: str
-    version: str = "3"
+_EVENT = "decision_trace.decision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What was decided, from what, and why."""
+    """What was decided, from what, and why. Of a decision that is not enforced, nothing follows."""
 
     kind: DecisionType
     component: str
     facts: Mapping[str, object]
-    result: Mapping[str, object]
-    outcome: str
-    reasoning: str
+    ruling: Ruling
     sequence: int
     evaluation_ms: float
-    rule: Rule | None = None
     candidates: tuple[str, ...] = ()
     parent_id: str | None = None
+    is_enforced: bool = True
 
 
 def record_decision(scene: Scene, work: Work, decision: Decision) -> str:
     """Writes the decision as an event of ``work``'s span and returns its id; the evaluation takes its time."""
     work.clock.advance(decision.evaluation_ms)
     decision_id = scene.new_uuid()
-    work.event("decision_trace.decision", _attributes(decision_id, decision))
+    work.event(_EVENT, _attributes(decision_id, decision))
     return decision_id
 
 
-@contextmanager
-def decision_span(scene: Scene, work: Work, decision: Decision) -> Iterator[str]:
-    """A child span that is the decision; yields its id. It lasts as long as the evaluation and the block."""
+def log_decision(scene: Scene, work: Work, decision: Decision) -> str:
+    """Writes the decision as a log record in the context of ``work``'s span and returns its id."""
+    work.clock.advance(decision.evaluation_ms)
     decision_id = scene.new_uuid()
+    work.log(_EVENT, _attributes(decision_id, decision))
+    return decision_id
+
+
+def decide_in_span(scene: Scene, work: Work, decision: Decision) -> str:
+    """Writes the decision as a child span, which lasts as long as the evaluation, and returns its id."""
+    decision_id = scene.new_uuid()
+    _span(work, decision_id, decision)
+    return decision_id
+
+
+def decide_everywhere(scene: Scene, work: Work, decision: Decision) -> str:
+    """Writes the decision as a child span, and again as an event and as a log record, as several libraries would."""
+    decision_id = scene.new_uuid()
+    _span(work, decision_id, decision)
+    attributes = _attributes(decision_id, decision)
+    work.event(_EVENT, attributes)
+    work.log(_EVENT, attributes)
+    return decision_id
+
+
+def _span(work: Work, decision_id: str, decision: Decision) -> None:
     name = f"decision {decision.kind} {decision.component}"
     with work.step(name, attributes=_attributes(decision_id, decision)) as step:
         step.clock.advance(decision.evaluation_ms)
-        yield decision_id
 
 
 def conclude(work: Work, *, status: FinalStatus, provider: str | None = None, model: str | None = None) -> None:
@@ -76,17 +87,18 @@ def _attributes(decision_id: str, decision: Decision) -> dict[str, AttributeValu
         "decision_trace.type": decision.kind,
         "decision_trace.component": decision.component,
         "decision_trace.input": msgspec.json.encode(decision.facts).decode(),
-        "decision_trace.output": msgspec.json.encode(decision.result).decode(),
-        "decision_trace.outcome": decision.outcome,
-        "decision_trace.reasoning": decision.reasoning,
+        "decision_trace.output": msgspec.json.encode(decision.ruling.result).decode(),
+        "decision_trace.outcome": decision.ruling.outcome,
+        "decision_trace.reasoning": decision.ruling.reasoning,
         "decision_trace.sequence": decision.sequence,
         "decision_trace.evaluation_time_ms": round(decision.evaluation_ms, 3),
-        "decision_trace.enforced": True,
+        "decision_trace.enforced": decision.is_enforced,
     }
-    if decision.rule is not None:
-        attributes["decision_trace.rule.id"] = decision.rule.rule_id
-        attributes["decision_trace.rule.name"] = decision.rule.name
-        attributes["decision_trace.rule.version"] = decision.rule.version
+    rule = decision.ruling.rule
+    if rule is not None:
+        attributes["decision_trace.rule.id"] = rule.rule_id
+        attributes["decision_trace.rule.name"] = rule.name
+        attributes["decision_trace.rule.version"] = rule.version
     if decision.candidates:
         attributes["decision_trace.candidates"] = decision.candidates
     if decision.parent_id is not None:

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from opentelemetry.trace import Link, SpanContext, SpanKind, get_current_span
 
 from relayscope.demo.clock import Clock
 from relayscope.demo.content import count_tokens
-from relayscope.demo.decision import Decision, Rule, decision_span, record_decision
+from relayscope.demo.decision import Decision, decide_everywhere, decide_in_span, log_decision, record_decision
 from relayscope.demo.exchange import Exchange, call, query_database, query_redis, serve
-from relayscope.demo.model import Model, Outcome, Prompt, Reply, Usage, chat, retried
+from relayscope.demo.model import (
+    CLAUDE_LARGE,
+    CLAUDE_SMALL,
+    GPT_SMALL,
+    Model,
+    Outcome,
+    Prompt,
+    Reply,
+    Usage,
+    chat,
+    retried,
+)
+from relayscope.demo.rule import (
+    FIRST_BUCKETS,
+    SIMILARITY_NEEDED,
+    Ruling,
+    looked_up,
+    routing_rule,
+    saved,
+    screened,
+    tie,
+    within_budget,
+)
 from relayscope.demo.scene import Request, Scene
 from relayscope.demo.service import Service, Work
 
 _CHAT_ROUTE = "/v1/chat/completions"
 _TOPIC = "relaycore.usage"
-_PRIVACY_RULE = Rule(rule_id="r-04", name="no-payment-cards-in-prompts")
-_SHORT_RULE = Rule(rule_id="r-17", name="short-prompt-small-model")
-_PLAN_RULE = Rule(rule_id="r-21", name="enterprise-large-model")
-_FALLBACK_RULE = Rule(rule_id="r-30", name="fall-back-when-unavailable")
-_SIMILARITY_NEEDED = 0.92
+# The service that scores prompts does not answer every time.
+_MODERATED = 0.9
 _BUDGETS_USD = {"free": 5.0, "team": 200.0, "enterprise": 5_000.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The router's answer: a model, and the decision that led to it."""
+    """The router's answer: a model, the decision that led to it, and from what."""
 
     model: Model
     decision_id: str
+    facts: Mapping[str, object]
 
 
 @contextmanager
@@ -45,8 +65,8 @@ def accept(scene: Scene, request: Request, *, clock: Clock, route: str = _CHAT_R
                 "user_agent.original": "relaycore-client/1.8",
                 "user.id": request.caller.user_id,
                 "session.id": request.session_id,
-                "relaycore.request.id": request.request_id,
-                "relaycore.organization.id": request.caller.organization_id,
+                "request.id": request.request_id,
+                "organization.id": request.caller.organization_id,
                 "relaycore.plan": request.caller.plan,
             }
         )
@@ -77,16 +97,21 @@ def evaluate_rules(scene: Scene, work: Work, request: Request, *, allowed: bool 
     with call(work, scene.fleet.rule_engine, route="/v1/rules/evaluate") as exchange:
         with exchange.work.step("load rule set", attributes={"relaycore.rules.count": 42}) as step:
             step.clock.advance(scene.around(0.4))
+        facts: dict[str, object] = {
+            "topic": request.conversation.topic,
+            "plan": request.caller.plan,
+            "card_numbers": 0 if allowed else 1,
+        }
+        is_moderated = scene.chance.random() < _MODERATED
+        if is_moderated:
+            facts["moderation"] = {"score": round(scene.chance.uniform(0.0, 0.6), 3)}
         decision = Decision(
             kind="rule_evaluation",
             component="pii_guard",
-            facts={"topic": request.conversation.topic, "plan": request.caller.plan},
-            result={"allow": allowed},
-            outcome="allow" if allowed else "deny",
-            reasoning="no payment card in the prompt" if allowed else "the prompt looks like it holds a payment card",
+            facts=facts,
+            ruling=screened(card_numbers=0 if allowed else 1, is_moderated=is_moderated),
             sequence=1,
             evaluation_ms=scene.around(1.1),
-            rule=_PRIVACY_RULE,
         )
         record_decision(scene, exchange.work, decision)
     return allowed
@@ -94,20 +119,21 @@ def evaluate_rules(scene: Scene, work: Work, request: Request, *, allowed: bool 
 
 def look_up_cache(scene: Scene, work: Work, *, hit: bool = False) -> bool:
     """Asks the semantic cache for an answer to a like question."""
-    similarity = scene.chance.uniform(0.93, 0.99) if hit else scene.chance.uniform(0.2, 0.9)
+    similarity = round(scene.chance.uniform(0.93, 0.99) if hit else scene.chance.uniform(0.2, 0.9), 3)
+    ruling, shadow = looked_up(similarity)
     with call(work, scene.fleet.cache, route="/v1/cache/lookup") as exchange:
         query_redis(exchange.work, command="GET", milliseconds=scene.around(0.9))
         decision = Decision(
             kind="cache_decision",
             component="semantic_cache",
-            facts={"similarity": round(similarity, 3), "threshold": _SIMILARITY_NEEDED},
-            result={"hit": hit},
-            outcome="hit" if hit else "miss",
-            reasoning="a like question was answered before" if hit else "nothing similar enough is cached",
+            facts={"similarity": similarity, "threshold": SIMILARITY_NEEDED},
+            ruling=ruling,
             sequence=2,
             evaluation_ms=scene.around(1.6),
         )
-        record_decision(scene, exchange.work, decision)
+        decided = record_decision(scene, exchange.work, decision)
+        if shadow is not None:
+            _record_shadow(scene, exchange.work, decision, shadow, parent_id=decided)
         exchange.work.note({"relaycore.cache.hit": hit})
     return hit
 
@@ -134,41 +160,38 @@ def check_budget(scene: Scene, work: Work, request: Request, *, within: bool = T
             kind="budget_check",
             component="budget",
             facts={"spent_usd": spent, "limit_usd": limit},
-            result={"allow": within},
-            outcome="within" if within else "exceeded",
-            reasoning="below the monthly limit" if within else "the monthly limit is used up",
+            ruling=within_budget(spent=spent, limit=limit),
             sequence=3,
             evaluation_ms=scene.around(0.3),
         )
-        record_decision(scene, exchange.work, decision)
+        log_decision(scene, exchange.work, decision)
     return within
 
 
 def choose_model(scene: Scene, work: Work, request: Request, *, candidates: tuple[Model, ...]) -> Choice:
     """Asks the router for a model; the first candidate is what it will say."""
-    prompt_tokens = count_tokens(request.conversation.question)
-    rule = _PLAN_RULE if request.caller.plan == "enterprise" else _SHORT_RULE
-    return _route(
-        scene,
-        work,
-        candidates=candidates,
-        facts={"prompt_tokens": prompt_tokens, "plan": request.caller.plan},
-        reasoning=f"{prompt_tokens} prompt tokens on plan {request.caller.plan}",
-        rule=rule,
-    )
+    tier, is_first = _place(candidates[0])
+    facts: dict[str, object] = {
+        "prompt_tokens": count_tokens(request.conversation.question),
+        "plan": request.caller.plan,
+        "tier": tier,
+        "bucket": scene.chance.randrange(FIRST_BUCKETS) if is_first else scene.chance.randrange(FIRST_BUCKETS, 100),
+        "unavailable": [],
+    }
+    return _route(scene, work, candidates=candidates, facts=facts)
 
 
 def choose_fallback(scene: Scene, work: Work, failed: Choice, *, candidates: tuple[Model, ...]) -> Choice:
     """Asks the router again, after ``failed`` did not answer."""
-    return _route(
-        scene,
-        work,
-        candidates=candidates,
-        facts={"unavailable": failed.model.provider},
-        reasoning=f"{failed.model.provider} did not answer",
-        rule=_FALLBACK_RULE,
-        parent_id=failed.decision_id,
-    )
+    facts = {**failed.facts, "unavailable": [failed.model.provider]}
+    return _route(scene, work, candidates=candidates, facts=facts, parent_id=failed.decision_id)
+
+
+def _place(model: Model) -> tuple[str, bool]:
+    """The tier of a model, and whether its provider comes first in it."""
+    if model.reasons:
+        return "reasoning", True
+    return ("small", model is GPT_SMALL) if model in (GPT_SMALL, CLAUDE_SMALL) else ("large", model is CLAUDE_LARGE)
 
 
 def _route(
@@ -176,29 +199,48 @@ def _route(
     work: Work,
     *,
     candidates: tuple[Model, ...],
-    facts: dict[str, object],
-    reasoning: str,
-    rule: Rule,
+    facts: Mapping[str, object],
     parent_id: str | None = None,
 ) -> Choice:
     model = candidates[0]
+    ruling = _routed(model, facts, has_fallen_back=parent_id is not None)
     with call(work, scene.fleet.router, route="/v1/route") as exchange:
         decision = Decision(
             kind="model_selection",
             component="router",
             facts=facts,
-            result={"provider": model.provider, "model": model.requested},
-            outcome="selected",
-            reasoning=reasoning,
+            ruling=ruling,
             sequence=4 if parent_id is None else 5,
             evaluation_ms=scene.around(0.9),
-            rule=rule,
             candidates=tuple(candidate.requested for candidate in candidates),
             parent_id=parent_id,
         )
-        with decision_span(scene, exchange.work, decision) as decision_id:
-            pass
-    return Choice(model=model, decision_id=decision_id)
+        tell = decide_in_span if parent_id is None else decide_everywhere
+        decision_id = tell(scene, exchange.work, decision)
+        shadow = saved(plan=str(facts["plan"]), tier=str(facts["tier"]))
+        if shadow is not None:
+            _record_shadow(scene, exchange.work, decision, shadow, parent_id=decision_id)
+    return Choice(model=model, decision_id=decision_id, facts=facts)
+
+
+def _routed(model: Model, facts: Mapping[str, object], *, has_fallen_back: bool) -> Ruling:
+    tier, tokens = str(facts["tier"]), int(str(facts["prompt_tokens"]))
+    rule = routing_rule(tier=tier, bucket=int(str(facts["bucket"])), has_fallen_back=has_fallen_back)
+    other = tie(rule, tier=tier, prompt_tokens=tokens)
+    why = f"{model.provider} answers instead" if has_fallen_back else f"{tokens} prompt tokens, {tier} model"
+    return Ruling(
+        result={"provider": model.provider, "model": model.requested},
+        outcome="selected",
+        reasoning=f"{why}; {other} matches with the same priority, the first one counts" if other else why,
+        rule=rule,
+    )
+
+
+def _record_shadow(scene: Scene, work: Work, decision: Decision, shadow: Ruling, *, parent_id: str) -> None:
+    """Records what a rule that is not enforced would have decided."""
+    record_decision(
+        scene, work, replace(decision, ruling=shadow, is_enforced=False, parent_id=parent_id, candidates=())
+    )
 
 
 def complete(
@@ -261,7 +303,7 @@ def _consume(scene: Scene, headers: dict[str, str], request: Request, *, message
         clock=clock,
         parent=parent,
         kind=SpanKind.CONSUMER,
-        attributes={**attributes, "relaycore.organization.id": request.caller.organization_id},
+        attributes={**attributes, "organization.id": request.caller.organization_id},
         links=(Link(get_current_span(parent).get_span_context()),),
     ) as consumer:
         query_database(

@@ -13,9 +13,9 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from relayscope.demo.emission import Account, Emitter, Protocol, SpanKey, otlp_exporter
+from relayscope.demo.emission import Account, Emitter, Protocol, SpanKey, otlp_exporter, otlp_log_exporter
 from relayscope.demo.simulation import Simulation
-from relayscope.demo.verification import Period, TraceApi, missing_spans
+from relayscope.demo.verification import Period, TraceApi, missing_spans, unknown_decisions
 
 DEFAULT_SEED = 20_260_101
 DEFAULT_TRACES = 200
@@ -34,7 +34,8 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``spans_sent`` counts every span that ended. ``spans_unacknowledged`` of them were not confirmed by the receiver;
     ``spans_stored`` of the confirmed ones came back from the API and ``spans_missing`` did not. ``services_missing``
     names services that sent confirmed spans and are not listed. ``errors`` counts spans sent with error status,
-    ``values_redacted`` what never reached the store, by entity.
+    ``values_redacted`` what never reached the store, by entity. Decisions are counted as spans are, each once, however many
+    carriers told of it.
     """
 
     spans_sent: int
@@ -42,6 +43,10 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     spans_unacknowledged: int
     spans_stored: int
     spans_missing: int
+    decisions_sent: int
+    decisions_unacknowledged: int
+    decisions_stored: int
+    decisions_missing: int
     traces: int
     services: int
     services_missing: list[str]
@@ -54,8 +59,10 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def complete(self) -> bool:
         """Something was sent, and all of it is there."""
-        lost = self.spans_unacknowledged or self.spans_missing or self.services_missing
-        return self.spans_sent > 0 and not lost
+        lost_spans = self.spans_unacknowledged or self.spans_missing or self.services_missing
+        return (
+            self.spans_sent > 0 and not lost_spans and not self.decisions_unacknowledged and not self.decisions_missing
+        )
 
 
 def run_once(
@@ -79,7 +86,9 @@ def run_once(
     now = datetime.now(UTC)
     with _progress(console) as progress:
         account = _send(
-            Emitter(otlp_exporter(otlp_endpoint, protocol=protocol)),
+            Emitter(
+                otlp_exporter(otlp_endpoint, protocol=protocol), otlp_log_exporter(otlp_endpoint, protocol=protocol)
+            ),
             before=_moments(now, traces),
             seed=seed,
             on_trace=_step(progress, "sending", traces),
@@ -87,6 +96,7 @@ def run_once(
         with closing(TraceApi(api_url)) as api:
             on_trace = _step(progress, "checking", len({key.trace_id for key in account.acknowledged}))
             missing = missing_spans(api, account.acknowledged, on_trace=on_trace)
+            missing_decisions = unknown_decisions(api, account.decisions_acknowledged)
             services = api.services()
             period = Period(start=now - _SPREAD - _MARGIN, end=now)
             edges = api.edges(period)
@@ -97,6 +107,10 @@ def run_once(
         spans_unacknowledged=len(account.unacknowledged),
         spans_stored=len(account.acknowledged - missing),
         spans_missing=len(missing),
+        decisions_sent=len(account.decisions_sent),
+        decisions_unacknowledged=len(account.decisions_sent - account.decisions_acknowledged),
+        decisions_stored=len(account.decisions_acknowledged - missing_decisions),
+        decisions_missing=len(missing_decisions),
         traces=len({key.trace_id for key in account.sent}),
         services=len(services),
         services_missing=sorted(account.services_acknowledged - services),
@@ -121,8 +135,9 @@ def stream(
     ``on_account`` hears after every trace what became of its spans. Unacknowledged spans are not sent again.
     """
     exporter = otlp_exporter(otlp_endpoint, protocol=protocol, timeout_s=_STREAM_TIMEOUT_S)
-    with closing(Emitter(exporter)) as emitter:
-        simulation = Simulation(seed=seed, processors=emitter.processors)
+    logs = otlp_log_exporter(otlp_endpoint, protocol=protocol, timeout_s=_STREAM_TIMEOUT_S)
+    with closing(Emitter(exporter, logs)) as emitter:
+        simulation = Simulation(seed=seed, processors=emitter.processors, log_processors=emitter.log_processors)
         while not stop.is_set():
             simulation.play(before_ns=time.time_ns())
             on_account(emitter.flush())
@@ -132,7 +147,7 @@ def stream(
 def _send(emitter: Emitter, *, before: list[int], seed: int, on_trace: Callable[[], None]) -> Account:
     accounts: list[Account] = []
     with closing(emitter):
-        simulation = Simulation(seed=seed, processors=emitter.processors)
+        simulation = Simulation(seed=seed, processors=emitter.processors, log_processors=emitter.log_processors)
         for number, before_ns in enumerate(before, start=1):
             simulation.play(before_ns=before_ns)
             on_trace()
@@ -160,6 +175,8 @@ def _merged(accounts: Iterable[Account]) -> Account:
             acknowledged=merged.acknowledged | account.acknowledged,
             errors=merged.errors + account.errors,
             services_acknowledged=merged.services_acknowledged | account.services_acknowledged,
+            decisions_sent=merged.decisions_sent | account.decisions_sent,
+            decisions_acknowledged=merged.decisions_acknowledged | account.decisions_acknowledged,
         )
     return merged
 

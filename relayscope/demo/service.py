@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -82,6 +84,10 @@ class Work:
     def event(self, name: str, attributes: Mapping[str, AttributeValue]) -> None:
         self.span.add_event(name, attributes, timestamp=self.clock.now_ns)
 
+    def log(self, event_name: str, attributes: Mapping[str, AttributeValue]) -> None:
+        """A log record of the service, in the context of this span."""
+        self.service.log(event_name, attributes, at_ns=self.clock.now_ns, context=self.context)
+
     def fail(self, error_type: str, message: str) -> None:
         """Marks the span as failed, without an exception."""
         self.span.set_attribute("error.type", error_type)
@@ -102,8 +108,9 @@ class Work:
 class Service:
     """A process of the simulated system."""
 
-    def __init__(self, *, name: str, provider: TracerProvider) -> None:
+    def __init__(self, *, name: str, provider: TracerProvider, logs: LoggerProvider) -> None:
         self.name = name
+        self._logger = logs.get_logger(name.replace("-", ".", 1), _VERSION, schema_url=SCHEMA_URL)
         self._tracer = provider.get_tracer(name.replace("-", ".", 1), _VERSION, schema_url=SCHEMA_URL)
 
     @contextmanager
@@ -126,6 +133,17 @@ class Service:
         finally:
             span.end(end_time=clock.now_ns)
 
+    def log(self, event_name: str, attributes: Mapping[str, AttributeValue], *, at_ns: int, context: Context) -> None:
+        """A log record that is an event."""
+        self._logger.emit(
+            timestamp=at_ns,
+            observed_timestamp=at_ns,
+            context=context,
+            severity_number=SeverityNumber.INFO,
+            attributes=dict(attributes),
+            event_name=event_name,
+        )
+
     def receive(self, headers: Mapping[str, str]) -> Context:
         """The context that a caller sent."""
         return _PROPAGATOR.extract(headers, context=Context())
@@ -147,11 +165,17 @@ class Fleet:
     billing: Service
 
 
-def build_fleet(*, processors: Sequence[SpanProcessor], ids: IdGenerator) -> Fleet:
-    """All services, each handing its spans to ``processors``."""
+def build_fleet(
+    *, processors: Sequence[SpanProcessor], ids: IdGenerator, log_processors: Sequence[LogRecordProcessor] = ()
+) -> Fleet:
+    """All services, each handing its spans to ``processors`` and its log records to ``log_processors``."""
 
     def service(name: str) -> Service:
-        return Service(name=name, provider=_provider(name, processors=processors, ids=ids))
+        resource = _resource(name)
+        logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        for processor in log_processors:
+            logs.add_log_record_processor(processor)
+        return Service(name=name, provider=_provider(resource, processors=processors, ids=ids), logs=logs)
 
     return Fleet(
         gateway=service("relaycore-gateway"),
@@ -167,8 +191,8 @@ def build_fleet(*, processors: Sequence[SpanProcessor], ids: IdGenerator) -> Fle
     )
 
 
-def _provider(name: str, *, processors: Sequence[SpanProcessor], ids: IdGenerator) -> TracerProvider:
-    resource = Resource(
+def _resource(name: str) -> Resource:
+    return Resource(
         {
             "service.name": name,
             "service.namespace": _NAMESPACE,
@@ -182,6 +206,9 @@ def _provider(name: str, *, processors: Sequence[SpanProcessor], ids: IdGenerato
         },
         SCHEMA_URL,
     )
+
+
+def _provider(resource: Resource, *, processors: Sequence[SpanProcessor], ids: IdGenerator) -> TracerProvider:
     provider = TracerProvider(
         sampler=ALWAYS_ON, resource=resource, id_generator=ids, span_limits=_LIMITS, shutdown_on_exit=False
     )

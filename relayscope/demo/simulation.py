@@ -7,6 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import SpanContext
 
@@ -26,10 +27,17 @@ class Simulation:
     seed makes new traces instead of the same ones again; with the same nonce, ids are the same too.
     """
 
-    def __init__(self, *, seed: int, processors: Sequence[SpanProcessor], nonce: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        processors: Sequence[SpanProcessor],
+        log_processors: Sequence[LogRecordProcessor] = (),
+        nonce: str | None = None,
+    ) -> None:
         identity = random.Random(f"{seed}/{nonce or secrets.token_hex(16)}")
         self._scene = Scene(
-            fleet=build_fleet(processors=processors, ids=SeededIdGenerator(identity)),
+            fleet=build_fleet(processors=processors, ids=SeededIdGenerator(identity), log_processors=log_processors),
             chance=random.Random(seed),
             identity=identity,
         )

@@ -12,12 +12,14 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from relayscope.demo.emission import SpanKey
+from relayscope.demo.emission import DecisionKey, SpanKey
 from tracedata import PermanentError, RetryableError
 
 _ATTEMPTS = 4
 _FIRST_WAIT_S = 0.25
 _TIMEOUT_S = 30.0
+SETTLING_PAUSES = 80
+"""So often is waited for what is settled later, in all: twenty seconds."""
 # The demo's values stand in a few dozen places.
 _MAX_REDACTIONS = 1000
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -31,6 +33,14 @@ class _Span(msgspec.Struct, rename="camel"):
 
 class _Trace(msgspec.Struct):
     spans: list[_Span]
+
+
+class _Decision(msgspec.Struct):
+    id: str
+
+
+class _DecisionTrace(msgspec.Struct):
+    decisions: list[_Decision]
 
 
 class _Service(msgspec.Struct):
@@ -92,6 +102,17 @@ class TraceApi:
             return frozenset()
         return frozenset(span.span_id for span in _decode(response, _Trace).spans)
 
+    def decision_ids(self, trace_id: str) -> frozenset[str]:
+        """Ids of the stored decisions of a trace; empty for a trace that has none."""
+        response = self._get(f"/api/v1/decisions/{trace_id}", {})
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return frozenset()
+        return frozenset(decision.id for decision in _decode(response, _DecisionTrace).decisions)
+
+    def pause(self) -> None:
+        """Waits before something is asked again that takes its time."""
+        self._wait(_FIRST_WAIT_S)
+
     def services(self) -> frozenset[str]:
         """Names of all services, over all pages."""
         names: set[str] = set()
@@ -141,6 +162,21 @@ def missing_spans(
     for trace_id, span_ids in wanted.items():
         missing.update(SpanKey(trace_id, span_id) for span_id in span_ids - api.span_ids(trace_id))
         on_trace()
+    return frozenset(missing)
+
+
+def unknown_decisions(api: TraceApi, decisions: Iterable[DecisionKey]) -> frozenset[DecisionKey]:
+    """Those of ``decisions`` that the API does not know. Decisions of traces with log records come a little after their spans."""
+    wanted: dict[str, set[str]] = {}
+    for key in decisions:
+        wanted.setdefault(key.trace_id, set()).add(key.decision_id)
+    left = SETTLING_PAUSES
+    missing: set[DecisionKey] = set()
+    for trace_id, ids in wanted.items():
+        while (lacking := ids - api.decision_ids(trace_id)) and left:
+            left -= 1
+            api.pause()
+        missing.update(DecisionKey(trace_id, decision_id) for decision_id in lacking)
     return frozenset(missing)
 
 

@@ -12,7 +12,8 @@ import psutil
 
 from relayscope.doctor.finding import Finding, failed, ok
 from relayscope.doctor.system import is_alive, url_of
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings
+from relayscope.settings.value import split_endpoint
 
 _CHILD_MODULE = "relayscope.process"
 

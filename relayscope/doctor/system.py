@@ -11,7 +11,8 @@ import httpx
 import msgspec
 
 from relayscope.doctor.finding import Finding, failed, ok, warning
-from relayscope.settings import Settings, split_endpoint
+from relayscope.settings import Settings
+from relayscope.settings.value import split_endpoint
 
 _T = TypeVar("_T")
 

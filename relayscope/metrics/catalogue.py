@@ -153,7 +153,7 @@ _METRICS = (
     Metric(
         name="relayscope_ai_rows_changed_total",
         kind="counter",
-        help="Interactions that were added, removed or replaced by that.",
+        help="Interactions and decisions that were added, removed or replaced by that.",
     ),
     Metric(
         name="relayscope_ai_settlement_lag_seconds",

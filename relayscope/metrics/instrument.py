@@ -163,7 +163,7 @@ class _Group:
 
 
 class EnrichMetrics:
-    """``processors.ai.enrich.EnrichInstruments`` as metrics. One instance a registry; by default one of its own."""
+    """``processors.enrich.EnrichInstruments`` as metrics. One instance a registry; by default one of its own."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()

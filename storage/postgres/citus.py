@@ -25,6 +25,7 @@ DISTRIBUTED_TABLES = {
     "log_records": "trace_id",
     "ai_interactions": "trace_id",
     "ai_search": "trace_id",
+    "decisions": "trace_id",
 }
 # On the coordinator only, which is where the program connects to.
 LOCAL_TABLES = (
@@ -36,6 +37,8 @@ LOCAL_TABLES = (
     "ai_waiting",
     "ai_search_progress",
     "ai_progress",
+    "decision_progress",
+    "rule_sets",
     "workspace_roles",
 )
 

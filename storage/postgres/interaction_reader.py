@@ -34,11 +34,12 @@ from storage.interaction_reader import (
     StatisticsRow,
     StatisticsTable,
 )
-from storage.postgres.interaction_row import MAX_SHORT_CHARS, interaction_of, stored_id
+from storage.postgres.interaction_row import interaction_of
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
 from storage.postgres.reader import decode_spans
 from storage.postgres.statement import load_statements
+from storage.postgres.storable import MAX_SHORT_CHARS, stored_id
 from storage.postgres.stored_part import Row
 from tracedata import CallerError, Interaction
 from tracedata.interaction import MAX_TEXT_CHARS, Usage

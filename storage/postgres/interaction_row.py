@@ -7,28 +7,40 @@ hold is mended here, so that no interaction makes PostgreSQL refuse its neighbou
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from storage.postgres.row import PG_EPOCH_US
+from storage.postgres.packing import (
+    BIGINT,
+    BOOLEAN,
+    INTEGER,
+    SMALLINT,
+    RowPacker,
+    pack_bytea,
+    pack_jsonb,
+    pack_timestamp,
+)
+from storage.postgres.storable import (
+    INT2,
+    INT4,
+    INT8,
+    MAX_TIME_NS,
+    finite,
+    mended,
+    mended_json,
+    number,
+    short,
+    storable,
+    stored_id,
+)
 from tracedata import Attributes, Interaction
 from tracedata.interaction import MAX_TEXT_CHARS, Basis, Cost, CostLine, SpanReference, Usage
 from tracedata.typed_json import decode_attributes, encode_attributes
 
-# Four bytes each at most, so that no index entry exceeds 2,704 bytes.
-MAX_SHORT_CHARS = 255
-_DIGEST_CHARS = 16
 _PICO = 10**12
-_INT2, _INT4, _INT8 = 2**15 - 1, 2**31 - 1, 2**63 - 1
-# The last moment of timestamptz is later; nobody's clock is.
-_MAX_START_NS = 2**64 - 1
-_MAX_DEPTH = 64
-_LOST = "\N{REPLACEMENT CHARACTER}"
 
 # Rows are named tuples whose fields follow from the statement, which the type system cannot see.
 Row = Any
@@ -86,66 +98,31 @@ class StoredInteraction(NamedTuple):
 INTERACTION_COLUMNS = StoredInteraction._fields
 INTERACTION_IDENTITY = ("trace_id", "span_id", "start_time", "workspace_id")
 
-_NULL = b"\xff\xff\xff\xff"
-_LENGTH = struct.Struct("!i")
-_COUNT = struct.Struct("!h").pack(len(INTERACTION_COLUMNS))
-
-
-def _packed(form: str) -> Callable[[Any], bytes]:
-    packer = struct.Struct(f"!i{form}")
-    size = packer.size - _LENGTH.size
-
-    def pack(value: Any) -> bytes:  # noqa: ANN401 - whatever the form takes
-        return _NULL if value is None else packer.pack(size, value)
-
-    return pack
-
-
-def _bytea(value: bytes | None) -> bytes:
-    return _NULL if value is None else _LENGTH.pack(len(value)) + value
-
-
-def _text(value: str | None) -> bytes:
-    return _NULL if value is None else _bytea(value.encode())
-
-
-def _timestamp(us: int) -> bytes:
-    return _BIGINT(us - PG_EPOCH_US)
-
-
-_SMALLINT, _INTEGER, _BIGINT, _BOOLEAN = _packed("h"), _packed("i"), _packed("q"), _packed("?")
 # Every other column is text.
-_PACKERS: Mapping[str, Callable[[Any], bytes]] = {
-    **dict.fromkeys(("trace_id", "span_id", "parent_span_id"), _bytea),
-    **dict.fromkeys(("start_time_ns", "mapper_version"), _SMALLINT),
-    **dict.fromkeys(("latency_ns", "time_to_first_token_ns", "cost_pico"), _BIGINT),
-    **dict.fromkeys(("is_estimated", "is_discrepant", "is_streaming"), _BOOLEAN),
-    **dict.fromkeys((name for name in INTERACTION_COLUMNS if name.endswith("_tokens")), _INTEGER),
-    "workspace_id": _INTEGER,
-    "start_time": _timestamp,
-    "details": lambda data: _bytea(b"\x01" + data),
-}
-_PACKERS_IN_ORDER = [_PACKERS.get(name, _text) for name in INTERACTION_COLUMNS]
+_PACKER = RowPacker(
+    INTERACTION_COLUMNS,
+    {
+        **dict.fromkeys(("trace_id", "span_id", "parent_span_id"), pack_bytea),
+        **dict.fromkeys(("start_time_ns", "mapper_version"), SMALLINT),
+        **dict.fromkeys(("latency_ns", "time_to_first_token_ns", "cost_pico"), BIGINT),
+        **dict.fromkeys(("is_estimated", "is_discrepant", "is_streaming"), BOOLEAN),
+        **dict.fromkeys((name for name in INTERACTION_COLUMNS if name.endswith("_tokens")), INTEGER),
+        "workspace_id": INTEGER,
+        "start_time": pack_timestamp,
+        "details": pack_jsonb,
+    },
+)
 
 
 def encode_interaction(interaction: Interaction, *, workspace_id: int) -> bytes:
     """One row in the order of ``INTERACTION_COLUMNS``."""
-    row = stored(interaction, workspace_id=workspace_id)
-    try:
-        return _encoded(row)
-    except UnicodeEncodeError:
-        # A lone surrogate, which nobody but a JSON text within a text can bring here.
-        return _encoded(StoredInteraction(*map(_mended, row)))
-
-
-def _encoded(row: StoredInteraction) -> bytes:
-    return _COUNT + b"".join([pack(value) for pack, value in zip(_PACKERS_IN_ORDER, row, strict=True)])
+    return _PACKER.pack(stored(interaction, workspace_id=workspace_id))
 
 
 def stored(interaction: Interaction, *, workspace_id: int) -> StoredInteraction:
     """What the table holds of an interaction."""
     one, usage, cost = interaction, interaction.usage, interaction.cost
-    start_ns = min(max(one.start_time_unix_nano, 0), _MAX_START_NS)
+    start_ns = min(max(one.start_time_unix_nano, 0), MAX_TIME_NS)
     start_us, start_rest_ns = divmod(start_ns, 1_000)
     pico = _pico(cost.amount)
     return StoredInteraction(
@@ -154,57 +131,46 @@ def stored(interaction: Interaction, *, workspace_id: int) -> StoredInteraction:
         span_id=one.span_id,
         start_time=start_us,
         start_time_ns=start_rest_ns,
-        latency_ns=min(max(one.end_time_unix_nano - start_ns, -_INT8), _INT8),
-        mapper_version=min(one.mapper_version, _INT2),
-        operation=_short(one.operation),
-        status=_short(one.status),
-        service_name=_short(one.service_name),
-        provider=_short(one.provider),
-        model=_short(one.model),
-        convention=_short(one.convention),
+        latency_ns=min(max(one.end_time_unix_nano - start_ns, -INT8), INT8),
+        mapper_version=min(one.mapper_version, INT2),
+        operation=short(one.operation),
+        status=short(one.status),
+        service_name=short(one.service_name),
+        provider=short(one.provider),
+        model=short(one.model),
+        convention=short(one.convention),
         is_estimated=usage.is_estimated,
         is_discrepant=cost.is_discrepant,
         is_streaming=one.is_streaming,
-        time_to_first_token_ns=_count(one.time_to_first_token_ns, _INT8),
-        input_tokens=_count(usage.input, _INT4),
-        cache_read_tokens=_count(usage.cache_read, _INT4),
-        cache_write_tokens=_count(usage.cache_write, _INT4),
-        cache_write_5m_tokens=_count(usage.cache_write_5m, _INT4),
-        cache_write_1h_tokens=_count(usage.cache_write_1h, _INT4),
-        audio_input_tokens=_count(usage.audio_input, _INT4),
-        output_tokens=_count(usage.output, _INT4),
-        reasoning_tokens=_count(usage.reasoning, _INT4),
-        audio_output_tokens=_count(usage.audio_output, _INT4),
+        time_to_first_token_ns=number(one.time_to_first_token_ns, INT8),
+        input_tokens=number(usage.input, INT4),
+        cache_read_tokens=number(usage.cache_read, INT4),
+        cache_write_tokens=number(usage.cache_write, INT4),
+        cache_write_5m_tokens=number(usage.cache_write_5m, INT4),
+        cache_write_1h_tokens=number(usage.cache_write_1h, INT4),
+        audio_input_tokens=number(usage.audio_input, INT4),
+        output_tokens=number(usage.output, INT4),
+        reasoning_tokens=number(usage.reasoning, INT4),
+        audio_output_tokens=number(usage.audio_output, INT4),
         cost_pico=pico,
-        cost_source=_short(cost.source) or None,
-        currency=_short(cost.currency) if pico is not None or cost.currency != Cost().currency else None,
+        cost_source=short(cost.source) or None,
+        currency=short(cost.currency) if pico is not None or cost.currency != Cost().currency else None,
         parent_span_id=one.parent_span_id or None,
-        model_requested=_short(one.model_requested) or None,
-        model_served=_short(one.model_served) or None,
-        model_family=_short(one.model_family) or None,
+        model_requested=short(one.model_requested) or None,
+        model_served=short(one.model_served) or None,
+        model_family=short(one.model_family) or None,
         response_id=stored_id(one.response_id) or None,
         request_id=stored_id(one.request_id) or None,
         user_id=stored_id(one.user_id) or None,
         session_id=stored_id(one.session_id) or None,
         organization_id=stored_id(one.organization_id) or None,
-        agent=_short(one.agent) or None,
-        finish_reason=_short(one.finish_reason) or None,
-        error_class=_short(one.error_class) or None,
-        prompt=_storable(one.prompt[:MAX_TEXT_CHARS]) or None,
-        response=_storable(one.response[:MAX_TEXT_CHARS]) or None,
+        agent=short(one.agent) or None,
+        finish_reason=short(one.finish_reason) or None,
+        error_class=short(one.error_class) or None,
+        prompt=storable(one.prompt[:MAX_TEXT_CHARS]) or None,
+        response=storable(one.response[:MAX_TEXT_CHARS]) or None,
         details=_encode_details(one),
     )
-
-
-def stored_id(value: str) -> str:
-    """An id as the table holds it: whole, or cut with a digest of the whole, so that long ones stay apart.
-
-    Look for it in this form. Ids are those of responses, requests, users, sessions and organizations.
-    """
-    if len(value) <= MAX_SHORT_CHARS:
-        return _storable(value)
-    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_CHARS // 2).hexdigest()
-    return f"{_storable(value[: MAX_SHORT_CHARS - _DIGEST_CHARS - 1])}~{digest}"
 
 
 def interaction_of(row: Row) -> Interaction:
@@ -255,7 +221,7 @@ def interaction_of(row: Row) -> Interaction:
 def as_stored(interaction: Interaction) -> Interaction:
     """An interaction as it is when it was stored and read again: what two are compared by."""
     row = stored(interaction, workspace_id=0)
-    return interaction_of(StoredInteraction(*map(_mended, row)))
+    return interaction_of(StoredInteraction(*map(mended, row)))
 
 
 def _usage_of(row: Row, details: _Details) -> Usage:
@@ -332,10 +298,10 @@ def _encode_details(one: Interaction) -> bytes:
         error_message=one.error_message[:MAX_TEXT_CHARS],
         tags=tuple(one.tags),
         tool_calls=tuple(one.tool_calls),
-        reported_input=_count(one.usage.reported_input, _INT8),
-        reported_output=_count(one.usage.reported_output, _INT8),
+        reported_input=number(one.usage.reported_input, INT8),
+        reported_output=number(one.usage.reported_output, INT8),
         basis=one.usage.basis,
-        cost_computed=_finite(one.cost.computed),
+        cost_computed=finite(one.cost.computed),
         computed_by=one.cost.computed_by,
         price=one.cost.price,
         cost_lines=tuple(one.cost.lines),
@@ -349,18 +315,11 @@ def _encode_details(one: Interaction) -> bytes:
             details = msgspec.structs.replace(details, parameters=msgspec.Raw(encode_attributes(parameters)))
         data = _encode_json(details)
     except (UnicodeEncodeError, RecursionError):
-        mended = _mended(msgspec.to_builtins(msgspec.structs.replace(details, parameters=msgspec.UNSET)))
+        plain = mended(msgspec.to_builtins(msgspec.structs.replace(details, parameters=msgspec.UNSET)))
         if parameters:
-            mended["parameters"] = msgspec.Raw(encode_attributes(_mended(parameters)))
-        data = _encode_json(mended)
-    # It may be a backslash that is meant; then mending changes nothing.
-    return _encode_json(_mended(_decode_exactly(data))) if b"\\u0000" in data else data
-
-
-def _decode_exactly(data: bytes) -> object:
-    """JSON as it is written: a double stays one, and is written again with the same digits."""
-    found: object = msgspec.json.Decoder(float_hook=lambda digits: msgspec.Raw(digits.encode())).decode(data)
-    return found
+            plain["parameters"] = msgspec.Raw(encode_attributes(mended(parameters)))
+        data = _encode_json(plain)
+    return mended_json(data)
 
 
 def _source(reference: SpanReference) -> _Source:
@@ -385,38 +344,8 @@ def _parameters_of(details: _Details) -> Mapping[str, object]:
     return {} if details.parameters is msgspec.UNSET else decode_attributes(bytes(details.parameters))
 
 
-def _mended(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever a row or JSON holds
-    """The same without what text and JSON in PostgreSQL cannot hold."""
-    if isinstance(value, str):
-        return _storable(value).encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping | list | tuple) and depth == _MAX_DEPTH:
-        return None
-    if isinstance(value, Mapping):
-        return {_mended(key): _mended(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mended(item, depth + 1) for item in value]
-    return value
-
-
-def _storable(value: str) -> str:
-    return value.replace("\0", _LOST) if "\0" in value else value
-
-
-def _short(value: str) -> str:
-    return _storable(value[:MAX_SHORT_CHARS])
-
-
-def _count(value: int | None, most: int) -> int | None:
-    """What does not fit its column is nonsense, and as good as unknown."""
-    return value if value is not None and -most <= value <= most else None
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _pico(amount: float | None) -> int | None:
     if amount is None or not math.isfinite(amount):
         return None
     pico = round(Decimal(repr(amount)) * _PICO)
-    return min(max(pico, -_INT8), _INT8)
+    return min(max(pico, -INT8), INT8)

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
+from storage.postgres.decision_row import DECISION_COLUMNS, DECISION_IDENTITY, encode_decision
 from storage.postgres.dictionary import Entries
 from storage.postgres.error import place_of
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
-from storage.postgres.partition import AI_INTERACTIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.partition import AI_INTERACTIONS, DECISIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
 from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.table import Rows, Table
 from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
+from tracedata.decision import Decision
 
 _log = logging.getLogger(__name__)
 
 SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
 LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
 INTERACTION_TABLE = Table("ai_interactions", INTERACTION_COLUMNS, identity=INTERACTION_IDENTITY)
+DECISION_TABLE = Table("decisions", DECISION_COLUMNS, identity=DECISION_IDENTITY)
 # In the order in which groups are written.
-TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, ARRIVAL_TABLE)
+TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, DECISION_TABLE, ARRIVAL_TABLE)
 # What senders send, and are told of when it cannot be stored. What is made of that is not among it.
 SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
 UNSTORABLE = "unstorable"
+_Item = TypeVar("_Item", Interaction, Decision)
 
 
 class Parcel:
@@ -41,6 +46,7 @@ class Parcel:
         "rejections",
         "rows",
         "size",
+        "stands_alone",
         "trace_ids",
         "workspace_id",
     )
@@ -54,9 +60,12 @@ class Parcel:
         self.workspace_id = batch.workspace_id
         # Of what the sender sent.
         self.trace_ids: set[bytes] = set()
-        # Arrivals in place of the interactions, for when some of the batch is stored already: what was settled since must
-        # not get rows beside it.
-        self.doubtful: list[bytes] = []
+        # Traces that arrive in place of what was made of them, for when some of the batch is stored already: what was settled
+        # since must not get rows beside it.
+        self.doubtful: set[bytes] = set()
+        # Whether it is written by itself: in a group with what is stored already, its interactions would be left to settling,
+        # which knows of no tie between traces but a response id, and rows that are stored.
+        self.stands_alone = False
         # How many of the rows PostgreSQL refused; set anew whenever the group is written once more.
         self.refused: Mapping[Table, int] = {}
         self._encode(batch)
@@ -83,6 +92,8 @@ class Parcel:
         arrivals = [*batch.arrivals]
         if batch.interactions:
             self.rows[INTERACTION_TABLE] = self._interaction_rows(batch.interactions, arrivals)
+        if batch.decisions:
+            self.rows[DECISION_TABLE] = self._decision_rows(batch.decisions, arrivals)
         if arrivals:
             self.rows[ARRIVAL_TABLE] = encode_arrivals(arrivals, workspace_id=batch.workspace_id)
 
@@ -106,24 +117,33 @@ class Parcel:
         return [encode_log_row(record, origins.of(record.resource, record.scope)) for record in records]
 
     def _interaction_rows(self, interactions: Sequence[Interaction], arrivals: list[bytes]) -> list[bytes]:
-        """Of what cannot be a row the trace becomes an arrival: settling counts what fails, and its neighbours are stored."""
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
-        told = {source.trace_id for one in interactions for source in one.sources}
-        told.update([one.trace_id for one in interactions])
-        self.doubtful = encode_arrivals(told, workspace_id=self.workspace_id)
+        self.doubtful.update(source.trace_id for one in interactions for source in one.sources)
+        self.stands_alone = any(map(_is_known_here_only, interactions))
+        return self._derived_rows(interactions, encode_interaction, arrivals)
+
+    def _decision_rows(self, decisions: Sequence[Decision], arrivals: list[bytes]) -> list[bytes]:
+        hours = self.hours.setdefault(DECISIONS, set())
+        hours.update(one.time_unix_nano // NS_PER_HOUR for one in decisions)
+        return self._derived_rows(decisions, encode_decision, arrivals)
+
+    def _derived_rows(self, made: Sequence[_Item], encode: Callable[..., bytes], arrivals: list[bytes]) -> list[bytes]:
+        """Of what cannot be a row the trace becomes an arrival: settling counts what fails, and its neighbours are stored."""
+        self.doubtful.update(one.trace_id for one in made)
         rows: list[bytes] = []
-        for one in interactions:
+        for one in made:
             try:
-                rows.append(encode_interaction(one, workspace_id=self.workspace_id))
+                rows.append(encode(one, workspace_id=self.workspace_id))
             except Exception as exc:  # noqa: BLE001 - the sender would send it again, with its neighbours, for ever
-                _log.error("an interaction cannot be stored: %s", place_of(exc))
+                _log.error("what was made of a trace cannot be stored: %s", place_of(exc))
                 arrivals.append(one.trace_id)
         return rows
 
     def rows_again(self) -> Rows:
         """What to store in place of the rows when some of them are stored already."""
-        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *self.doubtful]
+        doubtful = encode_arrivals(self.doubtful, workspace_id=self.workspace_id)
+        arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *doubtful]
         sent = {table: rows for table, rows in self.rows.items() if table in SENT_TABLES}
         return {**sent, ARRIVAL_TABLE: arrivals} if arrivals else sent
 
@@ -158,6 +178,11 @@ class _Origins:
             self._known[id(resource), id(scope)] = origin
             self._entries.add_origin(resource, scope, origin)
         return origin
+
+
+def _is_known_here_only(interaction: Interaction) -> bool:
+    """Whether nothing that is stored but the row itself says that several traces tell of this call."""
+    return not interaction.response_id and any(one.trace_id != interaction.trace_id for one in interaction.sources)
 
 
 def hour_of_span(span: Span) -> int:

@@ -61,7 +61,8 @@ AI_INTERACTIONS = Signal(
     name="ai_interactions", catch_alls=("ai_interactions_past", "ai_interactions_default", "ai_interactions_future")
 )
 AI_SEARCH = Signal(name="ai_search", catch_alls=("ai_search_past", "ai_search_default", "ai_search_future"))
-SIGNALS = (SPANS, LOG_RECORDS, AI_INTERACTIONS, AI_SEARCH)
+DECISIONS = Signal(name="decisions", catch_alls=("decisions_past", "decisions_default", "decisions_future"))
+SIGNALS = (SPANS, LOG_RECORDS, AI_INTERACTIONS, AI_SEARCH, DECISIONS)
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What tells of AI in a trace that is too large to be read whole: found row by row, in bounded memory, with what is above it."""
+"""What tells of AI or of decisions in a trace that is too large to be read whole: found row by row, in bounded memory, with what is above it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from psycopg import AsyncConnection
 
-from storage.interaction import Relevance
+from storage.derivation import Relevance
 from storage.postgres.evidence import Bounds, Row, StoredEvidence, TooLargeError, read_entries, size_of
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.reader import decode_spans
@@ -34,9 +34,9 @@ async def read_relevant_evidence(  # noqa: PLR0913 - one trace, and all that rea
     relevance: Relevance,
     aside: Aside,
 ) -> StoredEvidence:
-    """The relevant log records of a trace, its relevant spans, those that the records name, and all that is above one of them.
+    """The relevant log records of a trace, its relevant spans, those that the records name, all that is above one of them, and the root.
 
-    The mapper makes of these what it makes of the whole trace. Needs what ``read_evidence`` needs.
+    The mappers make of these what they make of the whole trace. Needs what ``read_evidence`` needs.
 
     Raises:
         TooLargeError: these are more than the bounds allow, or there are more than ``MAX_ROWS`` in all.
@@ -45,7 +45,7 @@ async def read_relevant_evidence(  # noqa: PLR0913 - one trace, and all that rea
     reading = _Reading(connection, workspace_id, trace_id, bounds=bounds, aside=aside)
     log_rows = await reading.sift("log_records", lambda row, origins: relevance.log_record(_record(row, *origins)))
     span_rows = await reading.sift("spans", lambda row, origins: relevance.span(_span(row, *origins)))
-    seeds = {row.span_id for row in span_rows} | {row.span_id for row in log_rows if row.span_id}
+    seeds = {row.span_id for row in [*span_rows, *log_rows]} | {reading.root}
     more = _above(seeds, reading.parents) - {row.span_id for row in span_rows}
     span_rows = [*span_rows, *await reading.named(more)]
     resource_ids, scope_ids = origins_of([*span_rows, *log_rows])
@@ -62,7 +62,7 @@ _Origins = tuple[Mapping[int, Resource], Mapping[int, Scope]]
 
 
 class _Reading:
-    """``parents`` are those of all spans, by id; ``seen`` counts the rows that were looked at."""
+    """``parents`` are those of all spans, by id; ``root`` is the first without one; ``seen`` counts the rows that were looked at."""
 
     def __init__(
         self, connection: Connection, workspace_id: int, trace_id: bytes, *, bounds: Bounds, aside: Aside
@@ -77,6 +77,11 @@ class _Reading:
         self._scopes: dict[int, Scope] = {}
         self.parents: dict[bytes, bytes] = {}
         self.seen = 0
+        self._first: tuple[int, int, bytes] | None = None
+
+    @property
+    def root(self) -> bytes:
+        return self._first[2] if self._first else b""
 
     async def sift(
         self, name: Literal["spans", "log_records"], is_relevant: Callable[[Row, _Origins], bool]
@@ -90,6 +95,8 @@ class _Reading:
                 raise TooLargeError
             if name == "spans":
                 self.parents.update((row.span_id, row.parent_span_id or b"") for row in part)
+                roots = [(row.start_time, row.start_time_ns, row.span_id) for row in part if not row.parent_span_id]
+                self._first = min([*roots, *([self._first] if self._first else [])], default=None)
             await self._learn(part)
             known = [row for row in part if row.resource_id in self._resources and row.scope_id in self._scopes]
             kept += self._counted(await self._aside(_sifted, known, (self._resources, self._scopes), is_relevant))

@@ -1,7 +1,7 @@
-"""Makes the interactions of stored traces anew, and says in what they differ from those that are stored.
+"""Makes anew what is derived of stored traces, and says in what it differs from what is stored.
 
 A call may be told of by several traces. They are found by what stored interactions name as their sources, and by response
-ids, and their interactions are made together: see ADR 0010.
+ids, and what they tell is derived together: see ADR 0010.
 """
 
 from __future__ import annotations
@@ -11,21 +11,15 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
-from storage.interaction import MapInteractions, MapOf, Relevance
+from storage.derivation import Derive, Derived, DeriveOf, Relevance
 from storage.postgres.error import place_of
 from storage.postgres.evidence import Bounds, Evidence, StoredEvidence, TooLargeError, read_evidence
-from storage.postgres.interaction_row import (
-    INTERACTION_COLUMNS,
-    as_stored,
-    encode_interaction,
-    interaction_of,
-)
-from storage.postgres.parcel import INTERACTION_TABLE
+from storage.postgres.product import DECIDED, INTERACTIONS, AnyDifference, differences, joined, storable
 from storage.postgres.relevant_evidence import read_relevant_evidence
 from storage.postgres.statement import load_statements
 from tracedata import Interaction
@@ -33,9 +27,6 @@ from tracedata import Interaction
 _log = logging.getLogger(__name__)
 
 _STATEMENTS = load_statements("settlement.sql")
-_STORED = sql.SQL(
-    "SELECT {} FROM relayscope.ai_interactions WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s)"
-).format(sql.SQL(", ").join(map(sql.Identifier, INTERACTION_COLUMNS)))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _DAY_US = _DAY // timedelta(microseconds=1)
@@ -46,45 +37,41 @@ _MAX_STEPS = 4
 
 Connection = AsyncConnection[Any]
 _Result = TypeVar("_Result")
-# Trace id, span id, start in Unix microseconds.
-Identity = tuple[bytes, bytes, int]
-
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """What has to happen to the rows of some traces. ``changed`` has the old and the new one of each."""
-
-    added: Sequence[Interaction] = ()
-    removed: Sequence[Interaction] = ()
-    changed: Sequence[tuple[Interaction, Interaction]] = ()
-
-    @property
-    def rows(self) -> int:
-        return len(self.added) + len(self.removed) + len(self.changed)
 
 
 class Remapped(msgspec.Struct, frozen=True, kw_only=True):
-    """Traces of one workspace whose interactions were made anew, those included that share a call with the wanted ones.
+    """Traces of one workspace that were looked at anew, those included that share a call with the wanted ones.
 
     ``rows`` says of each how many spans and log records it has; of ``failed`` ones nothing is known. ``incomplete`` are those
     of which a span is missing that others name.
     """
 
     workspace_id: int
-    difference: Difference
-    interactions: int
+    differences: Sequence[AnyDifference]
+    made: Derived
     rows: Mapping[bytes, int]
     incomplete: frozenset[bytes]
     failed: frozenset[bytes]
 
+    @property
+    def changes(self) -> int:
+        """How many rows come, go or change."""
+        return sum(one.rows for one in self.differences)
+
 
 class _Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """A trace, what is stored of it, and what the mapper makes of it alone; none when it fails."""
+    """A trace, what is stored of it, and what is derived of it alone; none when that fails."""
 
     trace_id: bytes
     evidence: Evidence
-    before: Sequence[Interaction]
-    alone: Sequence[Interaction] | None
+    before: Derived
+    alone: Derived | None
     passed_over: int
+
+    @property
+    def interactions(self) -> Sequence[Interaction]:
+        """Those that are stored, and those that are derived."""
+        return [*self.before.interactions, *(self.alone.interactions if self.alone else ())]
 
 
 class Remapper:
@@ -92,13 +79,13 @@ class Remapper:
 
     def __init__(
         self,
-        map_of: MapOf,
+        derive_of: DeriveOf,
         *,
         executor: Executor,
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
         relevance: Relevance | None = None,
     ) -> None:
-        self._map_of = map_of
+        self._derive_of = derive_of
         self._executor = executor
         self._bounds = bounds
         self._relevance = relevance
@@ -122,14 +109,14 @@ class Remapper:
                     break
                 evidence = await self._sifted(connection, workspace_id, wanted)
             left = Bounds(rows=left.rows - evidence.rows, size=left.size - evidence.size)
-            before = await _stored(connection, workspace_id, wanted)
-            found = await self._aside(_traces, wanted, evidence, before, self._map_of(workspace_id))
+            rows = [await product.read(connection, workspace_id, wanted) for product in (INTERACTIONS, DECIDED)]
+            found = await self._aside(_traces, wanted, evidence, rows, self._derive_of(workspace_id))
             known.update(found)
             await self._link(connection, workspace_id, known, found, links)
             wanted = [trace_id for trace_id in links if trace_id not in known]
             if not wanted:
                 break
-        return await self._aside(_remapped, workspace_id, known, links, self._map_of(workspace_id))
+        return await self._aside(_remapped, workspace_id, known, links, self._derive_of(workspace_id))
 
     async def _sifted(self, connection: Connection, workspace_id: int, trace_ids: Sequence[bytes]) -> StoredEvidence:
         """What tells of AI in one trace that is large."""
@@ -154,8 +141,10 @@ class Remapper:
     ) -> None:
         """Notes which traces tell of the same calls as those that were just found."""
         for trace in found.values():
-            for one in trace.before:
+            for one in trace.before.interactions:
                 _connect(links, {trace.trace_id, *(source.trace_id for source in one.sources if source.trace_id)})
+        for told_by, trace_id in await _tied(connection, workspace_id, found.values()):
+            _connect(links, {told_by, trace_id})
         starts = _starts_by_response(known.values(), of=found)
         for response_id, trace_id, start_us in await sharing_rows(connection, workspace_id, starts):
             starts[response_id].setdefault(trace_id, start_us)
@@ -165,6 +154,27 @@ class Remapper:
 
     async def _aside(self, work: Callable[..., _Result], *args: object) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
+
+
+async def _tied(connection: Connection, workspace_id: int, traces: Iterable[_Trace]) -> Sequence[tuple[bytes, bytes]]:
+    """Which traces tell of a call without a response id whose row stands with another trace: the one, and the other."""
+    starts = {
+        trace.trace_id: one.start_time_unix_nano // 1_000
+        for trace in traces
+        for one in trace.interactions
+        if not one.response_id
+    }
+    if not starts:
+        return []
+    parameters = {
+        "workspace_id": workspace_id,
+        "trace_ids": list(starts),
+        "start": _moment(min(starts.values())) - _DAY,
+        "end": _moment(max(starts.values())) + _DAY,
+        "limit": MAX_SHARING,
+    }
+    cursor = connection.cursor(binary=True)
+    return [tuple(row) for row in await (await cursor.execute(_STATEMENTS["tied"], parameters)).fetchall()]
 
 
 async def sharing_rows(
@@ -209,46 +219,43 @@ async def _sharing(
     return await (await cursor.execute(_STATEMENTS["sharing"], parameters)).fetchall()
 
 
-async def _stored(connection: Connection, workspace_id: int, trace_ids: Sequence[bytes]) -> Sequence[Any]:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(_STORED, {"workspace_id": workspace_id, "trace_ids": list(trace_ids)})
-    return await cursor.fetchall()
-
-
 def _traces(
-    trace_ids: Sequence[bytes], stored: StoredEvidence, rows: Sequence[Any], map_one: MapInteractions
+    trace_ids: Sequence[bytes], stored: StoredEvidence, rows: Sequence[Sequence[Any]], derive: Derive
 ) -> dict[bytes, _Trace]:
+    """``rows`` are those of interactions, then those of decisions."""
     evidence = stored.traces()
-    before: dict[bytes, list[Interaction]] = {}
-    for row in rows:
-        before.setdefault(row.trace_id, []).append(interaction_of(row))
+    interactions, decisions = INTERACTIONS.by_trace(rows[0]), DECIDED.by_trace(rows[1])
     return {
-        trace_id: _Trace(
-            trace_id=trace_id,
-            evidence=(found := evidence.get(trace_id, Evidence())),
-            before=before.get(trace_id, ()),
-            alone=_mapped(map_one, [found]),
-            # Only of a trace by itself is anything left out.
+        trace_id: _trace(
+            trace_id,
+            evidence.get(trace_id, Evidence()),
+            Derived(interactions=interactions.get(trace_id, ()), decisions=decisions.get(trace_id, ())),
             passed_over=stored.passed_over,
+            derive=derive,
         )
         for trace_id in trace_ids
     }
 
 
-def _mapped(map_all: MapInteractions, evidence: Sequence[Evidence]) -> Sequence[Interaction] | None:
-    """What the mapper makes of all together, as it is stored, each identity once; none when it fails."""
+def _trace(trace_id: bytes, evidence: Evidence, before: Derived, *, passed_over: int, derive: Derive) -> _Trace:
+    """``passed_over``: only of a trace by itself is anything left out."""
+    # What is kept for longer than its spans stays as it is once they are gone.
+    is_gone = not evidence.spans and not evidence.log_records
+    alone = before if is_gone else _derived(derive, [evidence])
+    return _Trace(trace_id=trace_id, evidence=evidence, before=before, alone=alone, passed_over=passed_over)
+
+
+def _derived(derive: Derive, evidence: Sequence[Evidence]) -> Derived | None:
+    """What is derived of all together, as it is stored, each identity once; none when that fails."""
     spans = [span for one in evidence for span in one.spans]
     records = [record for one in evidence for record in one.log_records]
     if not spans and not records:
-        return []
+        return Derived()
     try:
-        found = {_identity(one): one for one in map(as_stored, map_all(spans, records))}
-        for one in found.values():
-            # What no row can hold fails here, where it is known of which trace it is.
-            encode_interaction(one, workspace_id=0)
-        return list(found.values())
-    except Exception as exc:  # noqa: BLE001 - whatever a trace does to the mapper, its neighbours are none of it
-        _log.error("the interactions of a trace cannot be made: %s", place_of(exc))
+        # What no row can hold fails here, where it is known of which trace it is.
+        return storable(derive(spans, records))
+    except Exception as exc:  # noqa: BLE001 - whatever a trace does to a mapper, its neighbours are none of it
+        _log.error("a trace cannot be understood: %s", place_of(exc))
         return None
 
 
@@ -256,11 +263,11 @@ def _starts_by_response(traces: Iterable[_Trace], *, of: Mapping[bytes, _Trace])
     """Response ids that some traces tell, and for each of those the traces that do, with their start."""
     starts: dict[str, dict[bytes, int]] = {}
     for trace in of.values():
-        for one in (*(trace.alone or ()), *trace.before):
+        for one in trace.interactions:
             if one.response_id:
                 starts.setdefault(one.response_id, {})[trace.trace_id] = one.start_time_unix_nano // 1_000
     for trace in traces:
-        for one in (*(trace.alone or ()), *trace.before):
+        for one in trace.interactions:
             if one.response_id in starts:
                 starts[one.response_id].setdefault(trace.trace_id, one.start_time_unix_nano // 1_000)
     return starts
@@ -274,24 +281,21 @@ def _connect(links: dict[bytes, set[bytes]], traces: Iterable[bytes]) -> None:
 
 
 def _remapped(
-    workspace_id: int, known: Mapping[bytes, _Trace], links: Mapping[bytes, set[bytes]], map_all: MapInteractions
+    workspace_id: int, known: Mapping[bytes, _Trace], links: Mapping[bytes, set[bytes]], derive: Derive
 ) -> Remapped:
     usable = {trace_id: trace for trace_id, trace in known.items() if trace.alone is not None}
-    before: list[Interaction] = []
-    after: list[Interaction] = []
+    after: list[Derived] = []
     for component in _components(usable, links):
         together = None
         if len(component) > 1:
-            together = _mapped(map_all, [usable[trace_id].evidence for trace_id in sorted(component)])
-        for trace_id in component:
-            before += usable[trace_id].before
-            # What fails only together stays apart.
-            after += (usable[trace_id].alone or ()) if together is None else ()
-        after += together or ()
+            together = _derived(derive, [usable[trace_id].evidence for trace_id in sorted(component)])
+        # What fails only together stays apart.
+        after += [together] if together else [usable[trace_id].alone or Derived() for trace_id in component]
+    made = joined(after)
     return Remapped(
         workspace_id=workspace_id,
-        difference=difference(before, after),
-        interactions=len(after),
+        differences=differences(joined(trace.before for trace in usable.values()), made),
+        made=made,
         rows={
             trace_id: len(trace.evidence.spans) + len(trace.evidence.log_records) + trace.passed_over
             for trace_id, trace in known.items()
@@ -313,55 +317,6 @@ def _components(traces: Iterable[bytes], links: Mapping[bytes, set[bytes]]) -> l
             left -= reached
         found.append(component)
     return found
-
-
-def difference(before: Iterable[Interaction], after: Iterable[Interaction]) -> Difference:
-    """What makes of the rows ``before`` those of ``after``, both as they are stored."""
-    old = {_identity(one): one for one in before}
-    new = {_identity(one): one for one in after}
-    return Difference(
-        added=[new[identity] for identity in new.keys() - old.keys()],
-        removed=[old[identity] for identity in old.keys() - new.keys()],
-        changed=[(old[one], new[one]) for one in new.keys() & old.keys() if not same(old[one], new[one])],
-    )
-
-
-def same(one: Interaction, other: Interaction) -> bool:
-    """Whether two say the same. Not a number is, for once, the same as itself."""
-    if one == other:
-        return True
-    bare, other_bare = (msgspec.structs.replace(each, parameters={}) for each in (one, other))
-    return bare == other_bare and _canonical(one.parameters) == _canonical(other.parameters)
-
-
-def _canonical(parameters: Mapping[str, object]) -> bytes:
-    return msgspec.json.encode(parameters, order="sorted")
-
-
-async def replace_rows(connection: Connection, workspace_id: int, wanted: Difference) -> None:
-    """Brings the stored rows to what they should be, in the transaction of the caller.
-
-    Raises:
-        psycopg.errors.UniqueViolation: a row was stored meanwhile; begin anew.
-    """
-    gone = [*wanted.removed, *(old for old, _ in wanted.changed)]
-    come = [*wanted.added, *(new for _, new in wanted.changed)]
-    if gone:
-        parameters = {
-            "workspace_id": workspace_id,
-            "trace_ids": [one.trace_id for one in gone],
-            "span_ids": [one.span_id for one in gone],
-            "starts": [_moment(one.start_time_unix_nano // 1_000) for one in gone],
-        }
-        await connection.execute(_STATEMENTS["remove"], parameters)
-    if come:
-        rows = [encode_interaction(one, workspace_id=workspace_id) for one in sorted(come, key=_identity)]
-        # Any: a table does not care what rows a connection gives.
-        await INTERACTION_TABLE.copy(cast("AsyncConnection", connection), rows)
-
-
-def _identity(one: Interaction) -> Identity:
-    return one.trace_id, one.span_id, one.start_time_unix_nano // 1_000
 
 
 def _moment(us: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Makes the interactions of stored spans and log records anew, trace by trace, the oldest first.
+"""Makes the interactions and decisions of stored spans and log records anew, trace by trace, the oldest first.
 
 Each chunk of traces is a transaction of its own, so whatever stops a run, what was done stays, and the run can go on from the
 moment that it had reached.
@@ -15,15 +15,16 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from psycopg import AsyncConnection
 
-from storage.interaction import MapOf, OnReprocess, Period, Relevance, Reprocessed, ReprocessProgress
+from storage.derivation import DeriveOf, Relevance
+from storage.interaction import OnReprocess, Period, Remade, Reprocessed, ReprocessProgress
 from storage.postgres.error import translated
 from storage.postgres.evidence import Bounds, TooLargeError
 from storage.postgres.partition import Width
-from storage.postgres.remapping import Difference, Remapped, Remapper
+from storage.postgres.product import DECIDED, INTERACTIONS, PRODUCTS, AnyProduct
+from storage.postgres.remapping import Remapped, Remapper
 from storage.postgres.rewriting import TOO_MUCH_ERRORS, Rewriter, pieces
 from storage.postgres.settlement import settling_connection
 from storage.postgres.statement import load_statements
-from tracedata import Interaction
 
 _STATEMENTS = load_statements("reprocessing.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,19 +49,19 @@ class ReprocessConfig(msgspec.Struct, frozen=True, kw_only=True):
 class StoredReprocessing:
     """``storage.interaction.Reprocessing`` over a connection for each call."""
 
-    def __init__(self, config: ReprocessConfig, map_of: MapOf, *, relevance: Relevance | None = None) -> None:
+    def __init__(self, config: ReprocessConfig, derive_of: DeriveOf, *, relevance: Relevance | None = None) -> None:
         self._config = config
-        self._map_of = map_of
+        self._derive_of = derive_of
         self._relevance = relevance
 
     async def reprocess(self, period: Period, *, dry_run: bool, on_progress: OnReprocess | None = None) -> Reprocessed:
         """See the protocol. A trace is done once, with the first of its spans (or log records, when it has none) in the period."""
         config = self._config
-        with translated("reprocess interactions"), ThreadPoolExecutor(max_workers=1) as executor:
+        with translated("reprocess"), ThreadPoolExecutor(max_workers=1) as executor:
             async with settling_connection(
                 config.dsn, connect_timeout_s=config.connect_timeout_s, application_name=config.application_name
             ) as connection:
-                remapper = Remapper(self._map_of, executor=executor, bounds=config.bounds, relevance=self._relevance)
+                remapper = Remapper(self._derive_of, executor=executor, bounds=config.bounds, relevance=self._relevance)
                 rewriter = Rewriter(remapper, partition_width=config.partition_width)
                 run = _Run(connection, rewriter, period, dry_run=dry_run, page_rows=config.page_rows)
                 await run.go(on_progress)
@@ -77,7 +78,8 @@ class _Run:
         self._dry_run = dry_run
         self._page_rows = page_rows
         self._counts = Counter[str]()
-        self._fields = Counter[str]()
+        self._rows_of = {product: Counter[str]() for product in PRODUCTS}
+        self._fields_of = {product: Counter[str]() for product in PRODUCTS}
 
     async def go(self, on_progress: OnReprocess | None) -> None:
         workspaces = [row.workspace_id for row in await self._rows("workspaces", {})]
@@ -106,13 +108,19 @@ class _Run:
             since=self._period.since,
             until=self._period.until,
             is_dry_run=self._dry_run,
-            fields=dict(sorted(self._fields.items())),
-            **{name: self._counts[name] for name in _COUNTS},
+            interactions=self._remade(INTERACTIONS),
+            decisions=self._remade(DECIDED),
+            **{name: self._counts[name] for name in ("traces", "failed", "oversized")},
         )
 
+    def _remade(self, product: AnyProduct) -> Remade:
+        counts, fields = self._rows_of[product], self._fields_of[product]
+        return Remade(**counts, fields=dict(sorted(fields.items())))
+
     def _progress(self, done_until: datetime) -> ReprocessProgress:
-        counts = {name: self._counts[name] for name in ("traces", "added", "removed", "changed")}
-        return ReprocessProgress(done_until=done_until, **counts)
+        rows = sum(self._rows_of.values(), Counter[str]())
+        counts = {name: rows[name] for name in ("added", "removed", "changed")}
+        return ReprocessProgress(done_until=done_until, traces=self._counts["traces"], **counts)
 
     async def _pages(
         self, workspace_id: int, kind: _Kind, *, start: datetime, end: datetime
@@ -160,39 +168,21 @@ class _Run:
         self._count(done, trace_ids)
 
     def _count(self, done: Remapped, trace_ids: Sequence[bytes]) -> None:
-        wanted = done.difference
-        if self._dry_run:
-            # What another trace shares with these is not changed, and so comes up again with that one.
-            wanted = _of_traces(wanted, set(trace_ids))
-        self._counts.update(
-            traces=len(trace_ids),
-            interactions=done.interactions,
-            added=len(wanted.added),
-            removed=len(wanted.removed),
-            changed=len(wanted.changed),
-            failed=len(done.failed),
-        )
-        for old, new in wanted.changed:
-            self._fields.update(_differing(old, new))
+        self._counts.update(traces=len(trace_ids), failed=len(done.failed))
+        for one in done.differences:
+            # What another trace shares with these is not changed by a dry run, and so comes up again with that one.
+            wanted = one.within(set(trace_ids)) if self._dry_run else one
+            self._rows_of[one.product].update(
+                total=len(one.product.of(done.made)),
+                added=len(wanted.added),
+                removed=len(wanted.removed),
+                changed=len(wanted.changed),
+            )
+            self._fields_of[one.product].update(wanted.fields())
 
     async def _rows(self, statement: str, parameters: Mapping[str, object]) -> Sequence[Any]:
         cursor = self._connection.cursor(binary=True)
         return await (await cursor.execute(_STATEMENTS[statement], parameters)).fetchall()
-
-
-_COUNTS = ("traces", "interactions", "added", "removed", "changed", "failed", "oversized")
-
-
-def _of_traces(wanted: Difference, trace_ids: set[bytes]) -> Difference:
-    return Difference(
-        added=[one for one in wanted.added if one.trace_id in trace_ids],
-        removed=[one for one in wanted.removed if one.trace_id in trace_ids],
-        changed=[(old, new) for old, new in wanted.changed if new.trace_id in trace_ids],
-    )
-
-
-def _differing(old: Interaction, new: Interaction) -> list[str]:
-    return [name for name in Interaction.__struct_fields__ if getattr(old, name) != getattr(new, name)]
 
 
 def days_of(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

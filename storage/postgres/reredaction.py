@@ -25,7 +25,7 @@ from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
-from storage.postgres.parcel import INTERACTION_TABLE
+from storage.postgres.product import PRODUCTS
 from storage.postgres.read_pool import configure_reading
 from storage.postgres.redactable import REDACTABLE, Change, Redactable
 from storage.postgres.statement import load_statements
@@ -226,7 +226,7 @@ class Reredaction:
                 await _vacuum(connection, row.partition)
                 vacuumed.append(row.partition)
             await connection.execute(_STATEMENTS["vacuumed"], {"run": run, "partition": row.partition})
-        for name in (*DICTIONARIES, INTERACTION_TABLE.name):
+        for name in (*DICTIONARIES, *(product.table.name for product in PRODUCTS)):
             await _vacuum(connection, name)
         await connection.execute(_STATEMENTS["analyze"])
         return vacuumed

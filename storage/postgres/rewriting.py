@@ -1,17 +1,18 @@
-"""Brings the rows of traces to what the mapper makes of what is stored, beside writers that store more meanwhile."""
+"""Brings the rows of traces to what is derived of what is stored, beside writers that store more meanwhile."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from psycopg import AsyncConnection, errors
 
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.evidence import TooLargeError
-from storage.postgres.partition import AI_INTERACTIONS, NS_PER_HOUR, Partitions, Width
-from storage.postgres.remapping import Remapped, Remapper, replace_rows
+from storage.postgres.partition import Partitions, Signal, Width
+from storage.postgres.product import PRODUCTS
+from storage.postgres.remapping import Remapped, Remapper
 from storage.postgres.statement import load_statements
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ async def _nothing_more(_: Remapped) -> None:
 class _MissingPartitionError(Exception):
     """Rows are about to go to hours whose partition may not be there."""
 
-    def __init__(self, hours: set[int]) -> None:
+    def __init__(self, hours: Mapping[Signal, set[int]]) -> None:
         super().__init__()
         self.hours = hours
 
@@ -46,8 +47,9 @@ class Rewriter:
 
     def __init__(self, remapper: Remapper, *, partition_width: Width) -> None:
         self._remapper = remapper
-        self._partitions = Partitions(AI_INTERACTIONS, width=partition_width)
-        self._hours: set[int] = set()
+        signals = [product.signal for product in PRODUCTS]
+        self._partitions = {signal: Partitions(signal, width=partition_width) for signal in signals}
+        self._hours: dict[Signal, set[int]] = {signal: set() for signal in signals}
 
     async def rewrite(
         self,
@@ -68,7 +70,7 @@ class Rewriter:
                 return await self._once(connection, workspace_id, trace_ids, sequel)
             except (*CONFLICT_ERRORS, errors.UniqueViolation) as exc:
                 # A writer stored a row meanwhile, or waits for one of ours.
-                _log.info("making interactions again: %s", describe(exc))
+                _log.info("settling again: %s", describe(exc))
             except _MissingPartitionError as exc:
                 await self._make_partitions(connection, exc.hours)
         return await self._once(connection, workspace_id, trace_ids, sequel)
@@ -86,23 +88,24 @@ class Rewriter:
             await connection.execute(_STATEMENTS["begin"])
             done = await self._remapper.remap(connection, workspace_id, trace_ids)
             self._check_partitions(done)
-            await replace_rows(connection, workspace_id, done.difference)
+            for one in done.differences:
+                await one.replace(connection, workspace_id)
             await sequel(done)
             return done
 
     def _check_partitions(self, done: Remapped) -> None:
-        come = (*done.difference.added, *(new for _, new in done.difference.changed))
-        hours = {one.start_time_unix_nano // NS_PER_HOUR for one in come} - self._hours
-        if hours:
+        hours = {one.product.signal: one.hours - self._hours[one.product.signal] for one in done.differences}
+        if any(hours.values()):
             raise _MissingPartitionError(hours)
 
-    async def _make_partitions(self, connection: Connection, hours: set[int]) -> None:
-        # Any: partitions do not care what rows a connection gives.
-        await self._partitions.ensure(cast("AsyncConnection", connection), hours)
-        # Whatever came of it: without a partition, rows go to the default one.
-        if len(self._hours) > _MAX_KNOWN_HOURS:
-            self._hours.clear()
-        self._hours |= hours
+    async def _make_partitions(self, connection: Connection, hours: Mapping[Signal, set[int]]) -> None:
+        for signal, missing in hours.items():
+            # Any: partitions do not care what rows a connection gives.
+            await self._partitions[signal].ensure(cast("AsyncConnection", connection), missing)
+            # Whatever came of it: without a partition, rows go to the default one.
+            if len(self._hours[signal]) > _MAX_KNOWN_HOURS:
+                self._hours[signal].clear()
+            self._hours[signal] |= missing
 
 
 def pieces(trace_ids: Sequence[bytes]) -> list[Sequence[bytes]]:

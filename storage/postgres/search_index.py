@@ -42,7 +42,7 @@ class SearchIndexConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     dsn: str
     slice_rows: int = 500
-    rest: float = 1.0
+    rest: float = 4.0
     pause_s: float = 1.0
     retry_s: float = 5.0
 

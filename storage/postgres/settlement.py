@@ -1,4 +1,4 @@
-"""Settles interactions that could not be told of when their spans came: traces that came in parts, and calls that several traces tell of.
+"""Settles what could not be told of when spans came: traces that came in parts, and calls that several traces tell of.
 
 One process does it for all that share a database: whoever holds a session's advisory lock, as in ``maintenance``. What has to
 be settled is noted in the database by those who store it, and removed in the transaction that settles it, so nothing is
@@ -20,7 +20,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import namedtuple_row
 
-from storage.interaction import MapOf, Relevance, SettlementInstruments
+from storage.derivation import DeriveOf, Relevance
+from storage.interaction import SettlementInstruments
 from storage.postgres.connection import write_times_plainly
 from storage.postgres.error import describe, place_of, translated
 from storage.postgres.evidence import Bounds
@@ -81,14 +82,14 @@ class Settlement:
     def __init__(
         self,
         config: SettlementConfig,
-        map_of: MapOf,
+        derive_of: DeriveOf,
         *,
         relevance: Relevance | None = None,
         instruments: SettlementInstruments | None = None,
         on_round: Callable[[bool], None] | None = None,
     ) -> None:
         self._config = config
-        self._map_of = map_of
+        self._derive_of = derive_of
         self._relevance = relevance
         self._instruments = instruments or Unobserved()
         self._on_round = on_round
@@ -144,7 +145,7 @@ class Settlement:
             await asyncio.sleep(self._config.retry_s)
 
     def _settler(self, executor: ThreadPoolExecutor) -> Settler:
-        remapper = Remapper(self._map_of, executor=executor, bounds=self._config.bounds, relevance=self._relevance)
+        remapper = Remapper(self._derive_of, executor=executor, bounds=self._config.bounds, relevance=self._relevance)
         return Settler(
             remapper,
             instruments=self._instruments,

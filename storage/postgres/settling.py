@@ -1,4 +1,4 @@
-"""The work of the one that settles interactions, over its connection: see ``storage.postgres.settlement``."""
+"""The work of the one that settles, over its connection: see ``storage.postgres.settlement``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import msgspec
 from psycopg import AsyncConnection
 
 from storage.interaction import SettlementInstruments
+from storage.postgres.arrived_row import TraceKey, only_row, watches
 from storage.postgres.evidence import TooLargeError
 from storage.postgres.partition import Width
-from storage.postgres.remapping import MAX_SHARING, Remapped, Remapper, sharing_rows
+from storage.postgres.remapping import Remapped, Remapper
 from storage.postgres.rewriting import TOO_MUCH_ERRORS, Rewriter, pieces
 from storage.postgres.statement import load_statements
 
@@ -21,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 _STATEMENTS = load_statements("settlement.sql")
 _ARRIVALS = 1_000
-_NEW_ROWS = 5_000
 _BACKLOG_LIMIT = 100_000
 _BACKLOG_INTERVAL_S = 5.0
 _FORGET_INTERVAL_S = 60.0
@@ -31,8 +31,6 @@ _PAUSE_ROWS_PER_S = 1_000
 _PAUSE_OVERSIZED_S = 60.0
 
 Connection = AsyncConnection[Any]
-# A workspace, and the id of a trace.
-TraceKey = tuple[int, bytes]
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +72,7 @@ class Settler:
         self._recheck_in = {"soon_s": soon_s, "recheck_s": recheck_s}
         self._patience_s = patience_s
         self._resume_at: dict[TraceKey, float] = {}
-        self._sharing = _Sharing()
+        self._watches = watches()
         self._next_forget = 0.0
         self._next_backlog = 0.0
 
@@ -88,13 +86,13 @@ class Settler:
         while await self.settle_arrivals(connection):
             has_worked = True
         has_worked |= await self._recheck(connection)
-        has_worked |= await self._settle_sharing(connection)
+        has_worked |= await self._settle_arrived(connection)
         await self._keep_up(connection)
         return has_worked
 
     async def newest_arrival(self, connection: Connection) -> int:
         """The number of the newest arrival; 0 when there is none."""
-        return int((await _row(connection, "newest_arrival"))[0])
+        return int((await only_row(connection, "newest_arrival"))[0])
 
     async def has_arrivals(self, connection: Connection, *, up_to: int) -> bool:
         """Whether one of the arrivals up to a number is there still."""
@@ -129,14 +127,17 @@ class Settler:
                 await self._settle(connection, Chunk(workspace_id=workspace_id, trace_ids=piece, is_recheck=True))
         return bool(rows)
 
-    async def _settle_sharing(self, connection: Connection) -> bool:
-        """Settles traces that tell of a call that another one tells of too."""
-        found = await self._sharing.look(connection)
-        for workspace_id, trace_ids in _by_workspace(found).items():
-            for piece in pieces(trace_ids):
-                await self._settle(connection, Chunk(workspace_id=workspace_id, trace_ids=piece))
-        await self._sharing.advance(connection)
-        return bool(found)
+    async def _settle_arrived(self, connection: Connection) -> bool:
+        """Settles traces of which new rows have shown that they are to be settled once more."""
+        has_worked = False
+        for watch in self._watches:
+            found = await watch.look(connection)
+            for workspace_id, trace_ids in _by_workspace(found).items():
+                for piece in pieces(trace_ids):
+                    await self._settle(connection, Chunk(workspace_id=workspace_id, trace_ids=piece))
+            await watch.advance(connection)
+            has_worked |= bool(found)
+        return has_worked
 
     async def _keep_up(self, connection: Connection) -> None:
         now = time.monotonic()
@@ -144,7 +145,7 @@ class Settler:
             await connection.execute(_STATEMENTS["forget"], {"patience_s": self._patience_s})
             self._next_forget = now + _FORGET_INTERVAL_S
         if now >= self._next_backlog:
-            row = await _row(connection, "backlog", {"limit": _BACKLOG_LIMIT})
+            row = await only_row(connection, "backlog", {"limit": _BACKLOG_LIMIT})
             self._instruments.backlog(arrivals=row.arrivals, waiting=row.waiting)
             self._next_backlog = now + _BACKLOG_INTERVAL_S
 
@@ -165,7 +166,7 @@ class Settler:
             await self._give_up(connection, chunk, exc)
             return
         self._instruments.settled(
-            traces=len(done.rows) - len(done.failed), failed=len(done.failed), oversized=0, changed=done.difference.rows
+            traces=len(done.rows) - len(done.failed), failed=len(done.failed), oversized=0, changed=done.changes
         )
         self._pause(done)
 
@@ -182,7 +183,7 @@ class Settler:
     async def _give_up(self, connection: Connection, chunk: Chunk, reason: Exception) -> None:
         """Leaves the rows of a trace as they are."""
         is_oversized = isinstance(reason, TooLargeError)
-        why = "it is too large" if is_oversized else "its interactions cannot be stored"
+        why = "it is too large" if is_oversized else "what it tells cannot be stored"
         _log.warning("a trace is not settled: %s", why)
         if is_oversized:
             until = time.monotonic() + _PAUSE_OVERSIZED_S
@@ -198,83 +199,6 @@ class Settler:
         for trace_id, rows in done.rows.items():
             if rows > _PAUSE_ROWS_PER_S:
                 self._resume_at[done.workspace_id, trace_id] = now + rows / _PAUSE_ROWS_PER_S
-
-
-class _Sharing:
-    """Looks for rows that share a response id with a row of another trace, among those that are new since it looked last.
-
-    Numbers are given to rows before they are committed, so a row may come into sight after one with a higher number. What
-    was given out at some moment is in sight, or never will be, once all transactions have ended that ran then.
-    """
-
-    def __init__(self) -> None:
-        # None until it is read.
-        self._floor: int | None = None
-        # A number, and the first transaction that cannot have been given it.
-        self._candidate: tuple[int, int] | None = None
-        self._is_over = False
-        self._seen: set[int] = set()
-        self._newest = -1
-
-    async def look(self, connection: Connection) -> Sequence[TraceKey]:
-        """The traces of new rows that tell of a call of which another row tells too."""
-        if self._floor is None:
-            self._floor = int((await _row(connection, "progress"))[0])
-        newest = int((await _row(connection, "newest_row"))[0])
-        if newest == self._newest and self._candidate is None:
-            return []
-        self._newest = newest
-        # Asked before the rows are looked at, so that these are all that there will be.
-        transactions = await _row(connection, "transactions")
-        if self._candidate is None and newest > self._floor:
-            self._candidate = (newest, transactions.next)
-        self._is_over = self._candidate is not None and transactions.oldest >= self._candidate[1]
-        return await _shared(connection, await self._new_rows(connection, after=self._floor))
-
-    async def advance(self, connection: Connection) -> None:
-        """What was found is settled; what cannot come into sight any more is not looked at again."""
-        if self._candidate is None or not self._is_over:
-            return
-        self._floor, self._candidate, self._is_over = self._candidate[0], None, False
-        self._seen = {seen for seen in self._seen if seen > self._floor}
-        await connection.execute(_STATEMENTS["advance"], {"arrival_id": self._floor})
-
-    async def _new_rows(self, connection: Connection, *, after: int) -> Sequence[Any]:
-        found: list[Any] = []
-        while True:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(_STATEMENTS["new_rows"], {"after": after, "limit": _NEW_ROWS})
-            rows = await cursor.fetchall()
-            found += [row for row in rows if row.arrival_id not in self._seen]
-            if len(rows) < _NEW_ROWS:
-                break
-            after = rows[-1].arrival_id
-        self._seen.update(row.arrival_id for row in found)
-        return found
-
-
-async def _row(connection: Connection, statement: str, parameters: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - the fields follow from the statement
-    (row,) = await (await connection.execute(_STATEMENTS[statement], parameters)).fetchall()
-    return row
-
-
-async def _shared(connection: Connection, rows: Sequence[Any]) -> Sequence[TraceKey]:
-    by_workspace: dict[int, dict[str, dict[bytes, int]]] = {}
-    for row in rows:
-        by_response = by_workspace.setdefault(row.workspace_id, {})
-        by_response.setdefault(row.response_id, {})[row.trace_id] = row.start_time
-    found: list[TraceKey] = []
-    for workspace_id, starts in by_workspace.items():
-        sharing: dict[str, list[bytes]] = {}
-        for response_id, trace_id, _ in await sharing_rows(connection, workspace_id, starts):
-            sharing.setdefault(response_id, []).append(trace_id)
-        found += [
-            (workspace_id, min(starts[response_id]))
-            for response_id, traces in sharing.items()
-            # Rows of one trace share it too, when its parts came apart.
-            if len(traces) > 1 and len(set(traces)) <= MAX_SHARING
-        ]
-    return found
 
 
 def _by_workspace(keys: Iterable[TraceKey]) -> dict[int, list[bytes]]:

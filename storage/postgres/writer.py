@@ -77,7 +77,7 @@ class PostgresSpanWriter:
             raise RetryableError("the writer is shutting down")
         if self._queued_rows >= self._config.max_queued_rows or self._queued_bytes >= self._config.max_queued_bytes:
             raise RetryableError("the write queue is full")
-        if not (batch.spans or batch.log_records or batch.interactions or batch.arrivals):
+        if not (batch.spans or batch.log_records or batch.interactions or batch.decisions or batch.arrivals):
             return Receipt(accepted=0, rejections=batch.rejections)
         parcel = Parcel(batch, origin=self._instruments.origin())
         # Only the encoded rows are kept while they wait.
@@ -114,6 +114,8 @@ class PostgresSpanWriter:
         group: list[Parcel] = []
         rows = 0
         while self._queue and rows < self._config.max_group_rows:
+            if group and (group[-1].stands_alone or self._queue[0].stands_alone):
+                break
             parcel = self._queue.popleft()
             rows += parcel.row_count
             self._queued_bytes -= parcel.size

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from typing import Protocol
 
 import uvicorn
 
 from relayscope.api.app import AiAccess, create_app
+from tests.support.canned_queries import CannedQueries
 from tests.support.canned_reader import CannedReader
 
 
+class Startable(Protocol):
+    """What runs beside the server, such as a reader."""
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 @contextmanager
-def serving(reader: CannedReader, *, ai: AiAccess | None = None) -> Iterator[str]:
-    """The URL of an API that runs in a thread until the end of the block."""
+def serving(
+    reader: CannedReader,
+    *,
+    ai: AiAccess | None = None,
+    queries: CannedQueries | None = None,
+    components: Sequence[Startable] = (),
+) -> Iterator[str]:
+    """The URL of an API that runs in a thread until the end of the block, with what it needs in the same event loop."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(reader, logs=reader, ai=ai), log_config=None, lifespan="off"))
+        app = create_app(reader, logs=reader, ai=ai, queries=queries)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(server, listener, components)))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, components: Sequence[Startable]) -> None:
+    async with AsyncExitStack() as stack:
+        for component in components:
+            await component.start()
+            stack.push_async_callback(component.aclose)
+        await server.serve(sockets=[listener])
 
 
 def closed_url() -> str:

@@ -24,3 +24,12 @@ class Golden:
     def names(self) -> set[str]:
         """The names of all golden files of the folder."""
         return {path.name for path in self._folder.iterdir()}
+
+
+def between(text: str, name: str, content: str) -> str:
+    """A page with what stands between two marks put anew."""
+    before, start, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    assert start
+    assert end
+    return f"{before}{start}{content}{end}{after}"

@@ -37,6 +37,8 @@ ATTACKS = (
     _attack("dblink", "SELECT * FROM dblink('dbname=relayscope', 'SELECT 1') AS t(a int)"),
     _attack("dblink_exec", "SELECT dblink_exec('DELETE FROM relayscope.spans')"),
     _attack("CREATE EXTENSION", _WRITABLE, "CREATE EXTENSION dblink"),
+    _attack("COPY FROM STDIN", _WRITABLE, "COPY relayscope.spans FROM STDIN"),
+    _attack("COPY FROM file", _WRITABLE, "CREATE TEMP TABLE t (a text)", "COPY t FROM '/etc/passwd'"),
     _attack("COPY TO STDOUT", "COPY relayscope.spans TO STDOUT"),
     _attack("COPY query", "COPY (SELECT * FROM relayscope.spans) TO STDOUT"),
     _attack("COPY TO PROGRAM", "COPY (SELECT 1) TO PROGRAM 'id'"),
@@ -67,6 +69,8 @@ ATTACKS = (
     # SQL in a text.
     _attack("query_to_xml", "SELECT query_to_xml('SELECT * FROM relayscope.spans', true, true, '')"),
     _attack("query_to_xml in FROM", "SELECT * FROM query_to_xml('SELECT * FROM relayscope.spans', true, true, '')"),
+    _attack("query_to_xmlschema", "SELECT query_to_xmlschema('SELECT * FROM relayscope.spans', true, true, '')"),
+    _attack("query_to_xml_and_xmlschema", "SELECT query_to_xml_and_xmlschema('SELECT * FROM relayscope.spans', true, true, '')"),
     _attack("table_to_xml", "SELECT table_to_xml('relayscope.spans', true, true, '')"),
     _attack("schema_to_xml", "SELECT schema_to_xml('relayscope', true, true, '')"),
     _attack("database_to_xml", "SELECT database_to_xml(true, true, '')"),
@@ -75,6 +79,8 @@ ATTACKS = (
     # Waiting, locking, signalling.
     _attack("pg_sleep", "SELECT pg_sleep(60)"),
     _attack("pg_sleep in ROWS FROM", "SELECT * FROM ROWS FROM (pg_sleep(60))"),
+    _attack("pg_sleep_for", "SELECT pg_sleep_for('1 minute')"),
+    _attack("pg_sleep_until", "SELECT pg_sleep_until(now() + interval '1 minute')"),
     _attack("pg_advisory_lock", "SELECT pg_advisory_lock(hashtext('relayscope.cover_times'))"),
     _attack("pg_try_advisory_lock", "SELECT pg_try_advisory_lock(hashtext('relayscope.migration'))"),
     _attack("pg_notify", "SELECT pg_notify('a', 'b')"),
@@ -125,6 +131,8 @@ ATTACKS = (
     # What is somebody else's.
     _attack("a table", "SELECT * FROM relayscope.spans"),
     _attack("TABLE", "TABLE relayscope.spans"),
+    _attack("the decisions' table", "SELECT * FROM relayscope.decisions"),
+    _attack("kept rule sets", "SELECT body FROM relayscope.rule_sets"),
     _attack("a partition", "SELECT * FROM relayscope.spans_default"),
     _attack("the roles' table", "SELECT * FROM relayscope.workspace_roles"),
     _attack("pg_shadow", "TABLE pg_shadow"),

@@ -11,15 +11,18 @@ from msgspec.structs import replace
 from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from storage.postgres.writer import WriterConfig
 from tests.support.database import writing
+from tests.support.decision import full_decision
 from tests.support.factory import log_record, resource, span
 from tests.support.interaction import interaction
 from tracedata import Batch, Event, Scope, Span
+from tracedata.decision import Decision, FinalOutcome
 
 OWN, OTHER = 1, 2
 OWN_SPANS, OTHER_SPANS = 24, 60
 # In every text of the other workspace, and in its measures.
 CANARY = "canary"
 CANARY_DIGITS = "77777"
+CANARY_MS = 77_777
 # In both workspaces, so that a join over it would bring them together.
 SHARED_TRACE = bytes.fromhex("5b8efff798038103d269b633813fc60c")
 _KEY = b"a key of the tests"
@@ -77,7 +80,28 @@ def _batch(workspace_id: int) -> Batch:
             )
             for one in spans
         ],
+        decisions=[_decision(one, number, word=word) for number, one in enumerate(spans)],
     )  # fmt: skip
+
+
+def _decision(of: Span, number: int, *, word: str) -> Decision:
+    return full_decision(
+        id=f"{word}-{number}",
+        trace_id=of.trace_id,
+        span_id=of.span_id,
+        time_unix_nano=of.start_time_unix_nano,
+        component=f"{word}-component",
+        service_name=f"{word}-service",
+        input={"plan": word, "n": number},
+        output={"said": f"{word}!"},
+        reasoning=f"{word} because",
+        rule_id=f"{word}-{number % 3}",
+        rule_name=f"{word}-rule",
+        evaluation_ns=CANARY_MS * 1_000_000 if word == CANARY else 5_000_000,
+        request_id=f"{word}-{number // 4}",
+        session_id=f"{word}-session",
+        final=FinalOutcome(provider=f"{word}-provider", model=f"{word}-model", status="success", is_stated=True),
+    )
 
 
 def _span(number: int, *, word: str, is_other: bool) -> Span:
@@ -86,7 +110,7 @@ def _span(number: int, *, word: str, is_other: bool) -> Span:
         trace_id=SHARED_TRACE if number < 4 else trace,
         parent_span_id=b"" if number % 4 == 0 else b"\x01" * 8,
         name=f"{word} {number % 5}",
-        lasting_ns=(77_777 if is_other else 5) * 1_000_000 + number * 1_000,
+        lasting_ns=(CANARY_MS if is_other else 5) * 1_000_000 + number * 1_000,
         at_us=number * 60_000_000,
         status_code=number % 3,
         status_message=word,

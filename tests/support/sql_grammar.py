@@ -103,6 +103,7 @@ class Grammar:
             [
                 ("spans", "j", "attributes"), ("spans", "j", "resource"), ("log_records", "j", "resource"),
                 ("traces", "j", "root_attributes"), ("log_records", "j", "attributes"),
+                ("decisions", "j", "input"), ("decisions", "j", "output"), ("decision_traces", "j", "final_outcome"),
             ]
         )  # fmt: skip
         return self._pick(

@@ -55,7 +55,7 @@ CONVENTION = Convention(
     name="otel",
     title="OpenTelemetry GenAI, 1.37 and newer",
     # What is posted to our own API, whose costs would pass for OpenLIT's.
-    scopes=("relayscope.*",),
+    scopes=("relayscope.ai-interactions",),
     markers=("gen_ai.provider.name",),
     relevant_prefixes=("gen_ai.",),
     operations=(Choice("gen_ai.operation.name", OPERATIONS),),

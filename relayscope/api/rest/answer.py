@@ -8,7 +8,11 @@ import msgspec
 from starlette.responses import JSONResponse
 
 from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
+from relayscope.api.rest.decision_schema import DECISION_ANSWERS
+from relayscope.api.rest.decision_submission import SubmittedDecisionTrace
 from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
+from relayscope.api.rest.query_schema import QUERY_ANSWERS
+from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
 from relayscope.api.rest.sql_schema import SQL_ANSWERS, SqlRequest
 from relayscope.api.rest.submission import SubmittedAiInteraction
@@ -44,7 +48,18 @@ def describe(answer: type[msgspec.Struct], *failures: HTTPStatus) -> Responses:
 def component_schemas() -> dict[str, Any]:
     """The schemas of all answers, for ``components.schemas`` of the OpenAPI document."""
     _, components = msgspec.json.schema_components(
-        (*ANSWERS, *INTERACTION_ANSWERS, *SQL_ANSWERS, SqlRequest, SubmittedAiInteraction, Problem),
+        (
+            *ANSWERS,
+            *INTERACTION_ANSWERS,
+            *DECISION_ANSWERS,
+            *QUERY_ANSWERS,
+            *REPLAY_ANSWERS,
+            *SQL_ANSWERS,
+            SqlRequest,
+            SubmittedAiInteraction,
+            SubmittedDecisionTrace,
+            Problem,
+        ),
         ref_template=_REF_TEMPLATE,
     )
     return components

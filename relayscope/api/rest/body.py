@@ -1,23 +1,27 @@
-"""Bodies of requests, never larger than they may be."""
+"""Bodies of requests, which are never larger than they may be."""
 
-from __future__ import annotations
-
+from collections.abc import Collection
 from http import HTTPStatus
 
-from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 JSON = "application/json"
 
 
-async def json_body(request: Request, *, max_bytes: int) -> bytes:
-    """The body, which says that it is JSON.
+def media_type_of(request: Request) -> str:
+    """The media type of the body, in lower case and without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_body(request: Request, *, media_types: Collection[str] = (JSON,), max_bytes: int) -> bytes:
+    """The body.
 
     Raises:
-        HTTPException: it is too large, or no JSON: a page of another origin can send anything else without asking.
+        HTTPException: it is too large, or of another media type; a page of another origin can send some of these without asking.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {JSON}.")
+    if media_type_of(request) not in media_types:
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {' or '.join(media_types)}.")
     body = bytearray()
     async for piece in request.stream():
         body += piece

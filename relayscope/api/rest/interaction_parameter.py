@@ -155,7 +155,7 @@ class StatisticsParameters(FilterParameters):
 
     def question(self, *, workspace_id: int, now_ns: int) -> StatisticsQuestion:
         where = self.where(workspace_id=workspace_id, now_ns=now_ns)
-        bucket_us = named("bucket", lambda: _bucket_us(self.bucket, where))
+        bucket_us = named("bucket", lambda: bucket_us_of(self.bucket, start_us=where.start_us, end_us=where.end_us))
         by = _dimensions(self.by)
         if "operation" in by and not self.operation:
             # Who asks for each operation by itself wants all of them; what only sums up calls has no tokens, nor costs.
@@ -222,7 +222,12 @@ def _dimensions(texts: list[str]) -> tuple[Dimension, ...]:
     return tuple(name for name in DIMENSIONS if name in names)
 
 
-def _bucket_us(text: str | None, where: InteractionFilter) -> int | None:
+def bucket_us_of(text: str | None, *, start_us: int, end_us: int) -> int | None:
+    """The length of a time bucket in a window, in microseconds.
+
+    Raises:
+        CallerError: it cannot be read, or is too short.
+    """
     if not text:
         return None
     try:
@@ -231,6 +236,6 @@ def _bucket_us(text: str | None, where: InteractionFilter) -> int | None:
         raise CallerError("expected a duration such as 5m or 1h") from exc
     if length_us < _MIN_BUCKET_US:
         raise CallerError("must be at least 1s")
-    if (where.end_us - where.start_us) // length_us > _MAX_BUCKETS:
+    if (end_us - start_us) // length_us > _MAX_BUCKETS:
         raise CallerError(f"too short for this window: there would be more than {_MAX_BUCKETS:,} buckets")
     return length_us

@@ -16,9 +16,10 @@ from starlette.types import Receive, Scope, Send
 from query.guard.allowed import FUNCTIONS
 from query.guard.guard import MAX_SQL_BYTES, Guarded, check_sql
 from query.guard.position import SqlRefusal
+from relayscope.api.problem import Problem, problem_of
 from relayscope.api.rest import sql_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
-from relayscope.api.rest.body import JSON, json_body
+from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.parameter import NoParameters
 from relayscope.api.rest.sql_arrow import is_installed
 from relayscope.api.rest.sql_example import EXAMPLES
@@ -52,9 +53,9 @@ class SqlEndpoints:
         """The rows of one SELECT over the views of `/api/v1/sql/schema`, in PostgreSQL's dialect.
 
         It runs read-only, in the eyes of the workspace, with bounds of time, rows, bytes and memory. An error says where in
-        the query it lies: `line` and `column` of the problem. When whoever asked goes away, the query ends.
+        the query it lies: `position` of the problem. When whoever asked goes away, the query ends.
         """
-        asked = _read(await json_body(request, max_bytes=_MAX_BODY_BYTES))
+        asked = _read(await read_body(request, max_bytes=_MAX_BODY_BYTES))
         limit = min(_ROWS, self._access.max_rows) if asked.limit is None else asked.limit
         if limit > self._access.max_rows:
             raise CallerError(f"limit: must be at most {self._access.max_rows:,}")
@@ -147,8 +148,8 @@ class _RowsResponse(Response):
                 raise self._refusal(exc) from exc
             raise
 
-    def _tell(self, error: RelayscopeError) -> str:
-        return str(self._refusal(error) if isinstance(error, SqlFailure) else error)
+    def _tell(self, error: RelayscopeError) -> Problem:
+        return problem_of(self._refusal(error) if isinstance(error, SqlFailure) else error)
 
     def _refusal(self, error: SqlFailure) -> SqlRefusal:
         return SqlRefusal(str(error), place=self._guarded.place_of(error.position), hint=error.hint)

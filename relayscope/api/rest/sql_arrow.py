@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from relayscope.api.problem import Problem
 from relayscope.api.rest.sql_value import encoder_of
 from storage.sql import Cell, SqlColumn, SqlRows
 from tracedata import PermanentError, RelayscopeError
@@ -28,7 +29,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
 
-async def as_arrow(rows: SqlRows, _tell: Callable[[RelayscopeError], str]) -> AsyncIterator[bytes]:
+async def as_arrow(rows: SqlRows, _tell: Callable[[RelayscopeError], Problem]) -> AsyncIterator[bytes]:
     """Arrow's stream format."""
     arrow = _module("pyarrow")
     schema = _schema(arrow, rows.columns)
@@ -40,7 +41,7 @@ async def as_arrow(rows: SqlRows, _tell: Callable[[RelayscopeError], str]) -> As
     yield sink.taken()
 
 
-async def as_parquet(rows: SqlRows, _tell: Callable[[RelayscopeError], str]) -> AsyncIterator[bytes]:
+async def as_parquet(rows: SqlRows, _tell: Callable[[RelayscopeError], Problem]) -> AsyncIterator[bytes]:
     """A Parquet file; ``truncated`` in its metadata says whether there was more."""
     arrow = _module("pyarrow")
     schema = _schema(arrow, rows.columns)

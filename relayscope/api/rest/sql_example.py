@@ -39,4 +39,29 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
             "WHERE operation = 'chat' AND start_time > now() - interval '1 day' GROUP BY 1 ORDER BY 1"
         ),
     ),
+    "decisions": (
+        (
+            "SELECT rule_name, rule_version, input ->> 'plan' AS plan, count(*) FROM decisions\n"
+            "WHERE outcome = 'deny' AND is_enforced IS NOT FALSE AND time > now() - interval '1 day'\n"
+            "GROUP BY 1, 2, 3 ORDER BY 4 DESC"
+        ),
+        (
+            "SELECT type, component, count(*), percentile_cont(0.95) WITHIN GROUP (ORDER BY evaluation_time_ms) AS p95_ms\n"
+            "FROM decisions WHERE time > now() - interval '1 day' GROUP BY 1, 2 ORDER BY 3 DESC"
+        ),
+        (
+            "SELECT d.outcome, d.rule_name, i.model, sum(i.cost) AS cost, i.currency FROM decisions AS d\n"
+            "JOIN ai_interactions AS i ON i.trace_id = d.trace_id\n"
+            "WHERE d.type = 'model_selection' AND d.time > now() - interval '1 hour'\n"
+            "  AND i.start_time > now() - interval '2 hours' GROUP BY 1, 2, 3, 5 ORDER BY 4 DESC NULLS LAST"
+        ),
+    ),
+    "decision_traces": (
+        (
+            "SELECT t.trace_id, t.request_path, t.final_outcome ->> 'status' AS status, t.decision_count, t.decisions\n"
+            "FROM (SELECT DISTINCT trace_key FROM decisions\n"
+            "      WHERE outcome = 'deny' AND time > now() - interval '1 hour' LIMIT 20) AS d\n"
+            "CROSS JOIN LATERAL (SELECT * FROM decision_traces AS t WHERE t.trace_key = d.trace_key) AS t"
+        ),
+    ),
 }

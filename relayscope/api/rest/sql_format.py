@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from relayscope.api.problem import Problem
 from relayscope.api.rest.sql_arrow import as_arrow, as_parquet
 from relayscope.api.rest.sql_schema import SqlFormat
 from relayscope.api.rest.sql_value import encoder_of
@@ -18,7 +19,7 @@ from tracedata import RelayscopeError
 # Some bytes after some. An error in the middle is raised where the form has no place for it.
 Pieces: TypeAlias = AsyncIterator[bytes]
 # How an error is told to whoever asked.
-Tell: TypeAlias = Callable[[RelayscopeError], str]
+Tell: TypeAlias = Callable[[RelayscopeError], Problem]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,7 +38,7 @@ async def as_json(rows: SqlRows, tell: Tell) -> Pieces:
                 yield (b"," if count else b"") + b",".join(lines)
             count += len(lines)
     except RelayscopeError as exc:
-        ending = b',"error":' + _encode({"detail": tell(exc)})
+        ending = b',"error":' + _encode(tell(exc))
     is_cut = rows.is_cut or bool(ending)
     yield b'],"rowCount":' + _encode(count) + b',"truncated":' + _encode(is_cut) + ending + b"}"
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from relayscope.api.problem import Problem
+
 SqlFormat: TypeAlias = Literal["json", "csv", "arrow", "parquet"]
 _Scalar: TypeAlias = str | int | float | bool | None
 
@@ -32,12 +34,6 @@ class SqlColumnSchema(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     type: Annotated[str, Meta(description="PostgreSQL's name of the type.", examples=["timestamptz", "text[]"])]
 
 
-class SqlProblem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What ended an answer that had begun."""
-
-    detail: str
-
-
 class SqlAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Rows as lists of values, in the order of the columns.
 
@@ -49,7 +45,7 @@ class SqlAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rows: list[list[msgspec.Raw]]
     row_count: Annotated[int, Meta(description="How many rows there are.")]
     truncated: Annotated[bool, Meta(description="Whether there were more rows or bytes than may be answered.")]
-    error: Annotated[SqlProblem | UnsetType, Meta(description="Why the rows end too early, if they do.")] = UNSET
+    error: Annotated[Problem | UnsetType, Meta(description="Why the rows end too early, if they do.")] = UNSET
 
 
 class ViewColumnSchema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -5,17 +5,24 @@ https://github.com/open-telemetry/semantic-conventions-genai.
 """
 
 import re
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from relayscope.api.rest.interaction_schema import FieldError
 from relayscope.api.rest.schema import Time
+from relayscope.api.rest.submitted import (
+    MAX_OTLP_NS,
+    Refusal,
+    digest_of,
+    field_errors,
+    fields_of,
+    moment_ns,
+    span_id_of,
+    trace_id_of,
+)
 from tracedata import Event, Resource, Scope, Span, SpanKind, StatusCode, Value
 from tracedata.interaction import InteractionStatus, OperationName
 
@@ -23,8 +30,6 @@ CONVENTION_SCOPE = Scope(name="relayscope.ai-interactions", version="1")
 _TIMEOUT = "timeout"
 _TIMEOUT_CODES = frozenset({"408", "504"})
 _NS_PER_MS = 1_000_000
-_MAX_OTLP_NS = 2**64 - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What else a span holds of an operation in the conventions' words.
 _OPERATION_NAMES: Mapping[str, str] = {
     "completion": "text_completion",
@@ -38,9 +43,7 @@ _OPERATION_NAMES: Mapping[str, str] = {
     "memory": "search_memory",
     "evaluator": "evaluate",
 }
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?(?:[Zz]|([+-]\d\d):?(\d\d))?", re.ASCII)
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_HEX_ID = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)
 _HTTP_CODE = re.compile(r"[1-5]\d\d")
 
@@ -132,14 +135,7 @@ class SubmittedAiInteraction(msgspec.Struct, frozen=True, kw_only=True, rename="
 
 
 _NO_TIME = "is required, or timestamp, or endTime with latencyMs"
-_FIELDS = {field.encode_name: field for field in msgspec.structs.fields(SubmittedAiInteraction)}
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an item cannot be taken, field by field; its id as far as it has one."""
-
-    id: str | None
-    errors: Sequence[FieldError]
+_FIELDS = fields_of(SubmittedAiInteraction)
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +154,7 @@ def read_item(item: object) -> Accepted | Refusal:
         return Refusal(id=None, errors=[FieldError(field="", detail="must be an object")])
     said = item.get("id")
     name = said if isinstance(said, str) else None
-    errors = list(_field_errors(item))
+    errors = list(_errors(item))
     if errors:
         return Refusal(id=name, errors=errors)
     given = msgspec.convert(item, SubmittedAiInteraction)
@@ -169,45 +165,20 @@ def read_item(item: object) -> Accepted | Refusal:
     return Accepted(id=name, span=_span(given, times, content=item))
 
 
-def _field_errors(item: Mapping[str, object]) -> Iterator[FieldError]:
+def _errors(item: Mapping[str, object]) -> Iterator[FieldError]:
     """What is wrong with each field by itself, and that there is no time."""
     if item.keys().isdisjoint(("startTime", "timestamp", "endTime")):
         yield FieldError(field="startTime", detail=_NO_TIME)
-    for name in item:
-        if name not in _FIELDS:
-            # A name that is none of ours is the sender's word, and may be long.
-            yield FieldError(field=name[:100], detail="unknown field")
-    for name, field in _FIELDS.items():
-        if name not in item:
-            if field.required:
-                yield FieldError(field=name, detail="is required")
-            continue
-        try:
-            msgspec.convert(item[name], field.type)
-        except msgspec.ValidationError as exc:
-            sentence, _, place = str(exc).partition(" - at `$")
-            known = "Invalid enum value" in sentence
-            detail = f"must be one of {', '.join(_words(field.type))}" if known else sentence
-            yield FieldError(field=f"{name}{place.rstrip('`')}", detail=f"{detail[:1].lower()}{detail[1:]}")
+    yield from field_errors(item, _FIELDS)
 
 
 _Times: TypeAlias = tuple[int, int]
 
 
-# ``Any``: a type, or what ``Annotated`` and unions are made of.
-def _words(kind: Any) -> Iterator[str]:  # noqa: ANN401
-    """The words of the ``Literal`` in a type."""
-    if get_origin(kind) is Literal:
-        yield from map(str, get_args(kind))
-        return
-    for part in get_args(kind):
-        yield from _words(part)
-
-
 def _times(given: SubmittedAiInteraction) -> _Times | None:
     """Start and end in Unix nanoseconds; none when one cannot be read or is missing."""
-    start = _moment(given.start_time or given.timestamp or None)
-    end = _moment(given.end_time or None)
+    start = moment_ns(given.start_time or given.timestamp or None)
+    end = moment_ns(given.end_time or None)
     lasting = round((given.latency_ms or 0) * _NS_PER_MS)
     if start is None and end is not None and given.latency_ms:
         start = end - lasting
@@ -225,14 +196,14 @@ def _contradictions(
         ("startTime", given.start_time),
         ("endTime", given.end_time),
     )
-    unreadable = [name for name, text in written if text and _moment(text) is None]
+    unreadable = [name for name, text in written if text and moment_ns(text) is None]
     for name in unreadable:
         yield name, "must be ISO-8601, such as 2025-01-31T12:00:00.123Z, between 1970 and 2554"
     if times is None and not unreadable:
         yield "startTime", _NO_TIME
     if times is not None and times[1] < times[0]:
         yield "endTime", "must not lie before startTime"
-    if times is not None and not 0 <= times[0] <= times[1] <= _MAX_OTLP_NS and times[1] >= times[0]:
+    if times is not None and not 0 <= times[0] <= times[1] <= MAX_OTLP_NS and times[1] >= times[0]:
         yield "startTime", "the times must lie between 1970 and 2554"
     if given.parent_span_id and not _SPAN_ID.fullmatch(given.parent_span_id):
         yield "parentSpanId", "must be 16 hex digits"
@@ -240,33 +211,16 @@ def _contradictions(
         yield "errorDetails", "only where status is error or timeout"
 
 
-def _moment(text: str | UnsetType | None) -> int | None:
-    """Unix nanoseconds of ISO-8601, which means UTC without an offset; none when it cannot be read."""
-    if not text:
-        return None
-    parts = _ISO.fullmatch(text.strip())
-    if parts is None:
-        return None
-    day, clock, fraction, hours, minutes = parts.groups()
-    try:
-        moment = datetime.fromisoformat(f"{day}T{clock}{f'{hours}:{minutes}' if hours else '+00:00'}")
-    except ValueError:
-        return None
-    seconds = (moment - _EPOCH) // timedelta(seconds=1)
-    found = seconds * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
-    return found if 0 <= found <= _MAX_OTLP_NS else None
-
-
 def _span(given: SubmittedAiInteraction, times: _Times, *, content: Mapping[str, object]) -> Span:
     identity = given.id or msgspec.json.encode(content, order="sorted").decode()
-    trace_id = _trace_id(given.trace_id or identity)
+    trace_id = trace_id_of(given.trace_id or identity)
     operation = given.operation or "chat"
     status = given.status or "success"
     error = given.error_details or None
     return Span(
         trace_id=trace_id,
-        span_id=_digest(identity, size=8, person=b"interaction"),
-        parent_span_id=_parent(given.parent_span_id or ""),
+        span_id=digest_of(identity, size=8, person=b"interaction"),
+        parent_span_id=span_id_of(given.parent_span_id or ""),
         resource=Resource(attributes={"service.name": given.service or "unknown_service"}),
         scope=CONVENTION_SCOPE,
         name=f"{_OPERATION_NAMES.get(operation, operation)} {given.model}",
@@ -357,28 +311,6 @@ def _exception(error: SubmittedError, at_ns: int) -> Event:
     }
     attributes: dict[str, Value] = {key: value for key, value in told.items() if isinstance(value, str) and value}
     return Event(time_unix_nano=at_ns, name="exception", attributes=attributes)
-
-
-def _parent(text: str) -> bytes:
-    """None where it is zeros: that is how some write it."""
-    return bytes.fromhex(text) if text.strip("0") else b""
-
-
-def _trace_id(text: str) -> bytes:
-    """The id itself where it is one, as a UUID is; otherwise one made of the text."""
-    plain = text.strip().lower().removeprefix("urn:uuid:")
-    if _HEX_ID.fullmatch(plain) or (len(plain) == 36 and plain.count("-") == 4):
-        try:
-            found = uuid.UUID(plain).bytes
-        except ValueError:
-            found = b""
-        if any(found):
-            return found
-    return _digest(text, size=16, person=b"trace")
-
-
-def _digest(text: str, *, size: int, person: bytes) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size, person=person).digest()
 
 
 def _snake(name: str) -> str:

@@ -3,22 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Request
 
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
-from relayscope.api.rest.body import JSON, json_body
+from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.interaction_view import interaction_id
-from relayscope.api.rest.submission import Accepted, Refusal, SubmittedAiInteraction, read_item
+from relayscope.api.rest.submission import Accepted, SubmittedAiInteraction, read_item
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_items
 from relayscope.api.workspace import workspace_of
 from storage.interaction_reader import StoredSpans
 from tracedata import Batch, CallerError, Consumer, Span
 
-MAX_ITEMS = 1_000
-MAX_BODY_BYTES = 16 * 1024 * 1024
 _SHOWN_ERRORS = 5
 _REFUSED = "the span that it makes was refused: it exceeds a limit of processors.limit, or cannot be stored"
 
@@ -42,9 +39,9 @@ class SubmissionEndpoints:
         refused as a whole. Items become spans with `gen_ai.*` attributes, and go through the same limits and the same
         redaction as OTLP.
         """
-        body = await json_body(request, max_bytes=MAX_BODY_BYTES)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES)
         async with self._reading:
-            found, is_list = await asyncio.to_thread(_read, body)
+            found, is_list = await asyncio.to_thread(read_items, body, read_item)
         if not is_list and isinstance(found[0], Refusal):
             raise CallerError("; ".join(f"{error.field}: {error.detail}" for error in found[0].errors[:_SHOWN_ERRORS]))
         return StructResponse(await self._store(workspace_of(request), found))
@@ -76,25 +73,6 @@ def create_router(consumer: Consumer, stored: StoredSpans) -> APIRouter:
         openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": either}}}},
     )
     return router
-
-
-def _read(body: bytes) -> tuple[Sequence[Accepted | Refusal], bool]:
-    """Each item, and whether they came as a list.
-
-    Raises:
-        CallerError: the body is no such JSON.
-    """
-    try:
-        found: Any = msgspec.json.decode(body)  # Any: JSON of the sender's
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise CallerError("body: must be JSON in UTF-8") from exc
-    if not isinstance(found, dict | list):
-        raise CallerError("body: must be an object or a list of objects")
-    if isinstance(found, dict):
-        return [read_item(found)], False
-    if not 1 <= len(found) <= MAX_ITEMS:
-        raise CallerError(f"body: must have between 1 and {MAX_ITEMS:,} items")
-    return [read_item(item) for item in found], True
 
 
 def _answer(found: Sequence[Accepted | Refusal], *, known: set[_SpanId], refused: set[_SpanId]) -> schema.Submission:

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from relayscope.bench.ingest import Report
 from relayscope.bench.large import LargeReport
+from relayscope.bench.replay import ReplayBenchReport
 
 _POINTS = 10
 
@@ -85,4 +86,18 @@ def _table(headings: tuple[str, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left", caption_style="")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def replay_table(report: ReplayBenchReport) -> Table:
+    """One row: the rate, and how long others waited meanwhile."""
+    table = _table(("decisions", "decisions/s", "seconds", "flips", "others wait p50 ms", "p99 ms"))
+    table.add_row(
+        f"{report.plan.decisions:,}",
+        f"{report.decisions_per_s:,.0f}",
+        " ".join(f"{one:.2f}" for one in report.seconds),
+        f"{report.flips:,}",
+        f"{report.health_p50_ms:.1f}",
+        f"{report.health_p99_ms:.1f}",
+    )
     return table

@@ -1,6 +1,6 @@
 """Lists, hits, statistics, models and sessions of AI interactions as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from rich.cells import cell_len
@@ -104,7 +104,7 @@ def render_statistics(answer: schema.InteractionStatistics, *, width: int) -> Re
         start = (Text(moment(group.bucket_start)[:19], no_wrap=True),) if group.bucket_start else ()
         rows.append(((*start, *(name_cell(group.key[name] or "-") for name in names)), _numbers(group)))
     titles = (*(("START (UTC)",) if has_buckets else ()), *(name.upper() for name in names))
-    made = _fitted(titles, rows, width=width)
+    made = fitted(titles, rows, width=width)
     cut = [note("There are more groups: --limit shows more.")] if answer.truncated else []
     return Group(window, Text(), made, *([Text(), *cut] if cut else []))
 
@@ -118,7 +118,7 @@ def render_models(answer: schema.ModelList, *, width: int) -> RenderableType:
     for one in answer.items:
         per_call = {"PER CALL": money(one.cost_per_call, one.currency), "TOKENS/CALL": count(one.tokens_per_call)}
         rows.append(((name_cell(one.provider), name_cell(one.model)), _numbers(one) | per_call))
-    return Group(window, Text(), _fitted(("PROVIDER", "MODEL"), rows, width=width))
+    return Group(window, Text(), fitted(("PROVIDER", "MODEL"), rows, width=width))
 
 
 def render_sessions(answer: schema.SessionList, *, width: int) -> RenderableType:
@@ -156,8 +156,13 @@ _RANKING = (
 )  # fmt: skip
 
 
-def _fitted(
-    names: Sequence[str], rows: Sequence[tuple[Sequence[Text], Mapping[str, Text]]], *, width: int
+def fitted(
+    names: Sequence[str],
+    rows: Sequence[tuple[Sequence[Text], Mapping[str, Text]]],
+    *,
+    width: int,
+    ranking: Sequence[str] = _RANKING,
+    always: Collection[str] = _ALWAYS,
 ) -> RenderableType:
     """A table of names and numbers; without the numbers for which the names would have to be cut too short."""
     widths = {title: max(cell_len(title), *(row[title].cell_len for _, row in rows)) for title in rows[0][1]}
@@ -167,9 +172,9 @@ def _fitted(
     ]
     room = width - sum(of_names) - _GAP_CELLS * (len(names) - 1)
     kept = []
-    for title in filter(widths.__contains__, _RANKING):
+    for title in filter(widths.__contains__, ranking):
         room -= widths[title] + _GAP_CELLS
-        if room < 0 and title not in _ALWAYS:
+        if room < 0 and title not in always:
             break
         kept.append(title)
     shown = [title for title in widths if title in kept]

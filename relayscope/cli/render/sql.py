@@ -1,9 +1,8 @@
-"""Answers to SQL as tables, CSV, and refusals with a mark below the place."""
+"""Answers to SQL as tables and CSV, and the views as tables."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from typing import TextIO
 
 import msgspec
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from relayscope.api.rest.sql_schema import SqlAnswer, SqlSchema
 from relayscope.cli.render.table import name_cell, note, table
-from relayscope.cli.render.text import ERROR, FAINT, clean
+from relayscope.cli.render.text import FAINT, clean
 
 _NUMBERS = frozenset(("int2", "int4", "int8", "float4", "float8", "numeric"))
 _MAX_CELL_CHARS = 400
@@ -56,18 +55,6 @@ def write_csv(answer: SqlAnswer, file: TextIO) -> None:
     writer.writerow([column.name for column in answer.columns])
     for row in answer.rows:
         writer.writerow([text_of(value) or "" for value in row])
-
-
-def render_refusal(query: str, message: str, *, line: int, column: int) -> RenderableType:
-    """The line of the query at fault, with a mark below the place."""
-    lines: Sequence[str] = query.split("\n")
-    shown = lines[line - 1] if line <= len(lines) else ""
-    mark = " " * len(clean(shown[: column - 1])) + "^"
-    return Group(
-        Text(f"relayscope: {message}", style=ERROR),
-        Text(f"  {clean(shown)}", no_wrap=True, overflow="ignore"),
-        Text(f"  {mark}", style=ERROR, no_wrap=True, overflow="ignore"),
-    )
 
 
 def render_schema(schema: SqlSchema, *, view: str | None = None) -> RenderableType:

@@ -31,6 +31,9 @@ CREATE POLICY own_workspace ON relayscope.log_records FOR SELECT
 ALTER TABLE relayscope.ai_interactions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_workspace ON relayscope.ai_interactions FOR SELECT
     USING (workspace_id = (SELECT w.workspace_id FROM relayscope.workspace_roles AS w WHERE w.role_name = current_user));
+ALTER TABLE relayscope.decisions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_workspace ON relayscope.decisions FOR SELECT
+    USING (workspace_id = (SELECT w.workspace_id FROM relayscope.workspace_roles AS w WHERE w.role_name = current_user));
 
 -- Ends a statement of a user whose row is larger than what will be taken from it, before it is sent.
 CREATE FUNCTION telemetry.fits(bytes integer, bound integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
@@ -44,8 +47,10 @@ $$;
 REVOKE EXECUTE ON FUNCTION telemetry.fits(integer, integer) FROM PUBLIC;
 COMMENT ON FUNCTION telemetry.fits(integer, integer) IS 'raises program_limit_exceeded when a row is larger than the bound';
 
--- The view stood here without a boundary; its first column goes.
+-- These views stood here without a boundary. Their first column, the workspace, goes, and trace_key comes.
 DROP VIEW telemetry.ai_interactions;
+DROP VIEW telemetry.decision_traces;
+DROP VIEW telemetry.decisions;
 
 CREATE VIEW telemetry.spans WITH (security_invoker) AS
 SELECT encode(s.trace_id, 'hex') AS trace_id,
@@ -194,6 +199,75 @@ CROSS JOIN LATERAL (
                      + coalesce(i.audio_output_tokens, 0) END AS output_total
 ) AS totals;
 
+CREATE VIEW telemetry.decisions WITH (security_invoker) AS
+SELECT encode(nullif(d.trace_id, ''::bytea), 'hex') AS trace_id,
+       encode(nullif(d.span_id, ''::bytea), 'hex') AS span_id,
+       d.decision_id,
+       d.time,
+       d.sequence,
+       d.type,
+       d.details ->> 'reported_type' AS reported_type,
+       d.component,
+       d.service_name,
+       d.input,
+       d.output,
+       d.reasoning,
+       d.outcome,
+       d.is_enforced,
+       d.rule_id,
+       d.rule_name,
+       d.rule_version,
+       d.evaluation_ns / 1e6::double precision AS evaluation_time_ms,
+       d.details -> 'candidates' AS candidates,
+       d.parent_id,
+       d.request_id,
+       d.user_id,
+       d.session_id,
+       d.organization_id,
+       d.request_path,
+       d.final_provider,
+       d.final_model,
+       d.final_status,
+       d.is_final_stated,
+       d.details -> 'attributes' AS attributes,
+       d.details -> 'carriers' AS carriers,
+       d.convention,
+       d.mapper_version,
+       d.trace_id AS trace_key
+FROM relayscope.decisions AS d;
+
+-- A trace a row, in the words of the API. What stands above the decisions is the same on each of them.
+CREATE VIEW telemetry.decision_traces WITH (security_invoker) AS
+SELECT encode(d.trace_id, 'hex') AS trace_id,
+       min(d.request_id) AS request_id,
+       min(d.time) AS "timestamp",
+       min(d.user_id) AS user_id,
+       min(d.session_id) AS session_id,
+       min(d.organization_id) AS organization_id,
+       min(d.request_path) AS request_path,
+       count(*) AS decision_count,
+       jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+           'id', d.decision_id,
+           'timestamp', to_char(d.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || lpad(d.time_ns::text, 3, '0') || 'Z',
+           'type', d.type,
+           'component', d.component,
+           'reasoning', d.reasoning,
+           'outcome', d.outcome,
+           'isEnforced', d.is_enforced,
+           'ruleId', d.rule_id,
+           'ruleName', d.rule_name,
+           'ruleVersion', d.rule_version,
+           'evaluationTimeMs', d.evaluation_ns / 1e6::double precision,
+           'parentId', d.parent_id,
+           'spanId', nullif(encode(d.span_id, 'hex'), ''))) || jsonb_build_object('input', d.input, 'output', d.output)
+           ORDER BY d.time, d.time_ns, d.sequence, d.decision_id) AS decisions,
+       jsonb_build_object('provider', min(d.final_provider), 'model', min(d.final_model), 'status', min(d.final_status),
+                          'isStated', bool_or(d.is_final_stated)) AS final_outcome,
+       d.trace_id AS trace_key
+FROM relayscope.decisions AS d
+WHERE d.trace_id <> ''
+GROUP BY d.workspace_id, d.trace_id;
+
 COMMENT ON VIEW telemetry.spans IS 'one row for each span';
 COMMENT ON COLUMN telemetry.spans.trace_id IS '32 hexadecimal digits';
 COMMENT ON COLUMN telemetry.spans.span_id IS '16 hexadecimal digits';
@@ -310,3 +384,52 @@ COMMENT ON COLUMN telemetry.ai_interactions.response IS 'the beginning of what w
 COMMENT ON COLUMN telemetry.ai_interactions.convention IS 'by which convention it was told';
 COMMENT ON COLUMN telemetry.ai_interactions.mapper_version IS 'by which version of the mapper it was read';
 COMMENT ON COLUMN telemetry.ai_interactions.trace_key IS 'the trace id as bytes: compare this one where the connection is not our API, since an index holds it';
+
+COMMENT ON VIEW telemetry.decisions IS 'one row for each decision of a gateway, router or agent, however many carriers told of it';
+COMMENT ON COLUMN telemetry.decisions.trace_id IS '32 hexadecimal digits, made of the log record when that belongs to no trace';
+COMMENT ON COLUMN telemetry.decisions.span_id IS '16 hexadecimal digits: the span that the decision is, or belongs to, null when there is none';
+COMMENT ON COLUMN telemetry.decisions.decision_id IS 'unique in its trace';
+COMMENT ON COLUMN telemetry.decisions.time IS 'when it was made, conditions on it make a query fast';
+COMMENT ON COLUMN telemetry.decisions.sequence IS 'the order in the trace where times tie';
+COMMENT ON COLUMN telemetry.decisions.type IS 'rule_evaluation, model_selection, cache_decision, budget_check or other';
+COMMENT ON COLUMN telemetry.decisions.reported_type IS 'the type as it came, when it is none of these';
+COMMENT ON COLUMN telemetry.decisions.component IS 'what decided';
+COMMENT ON COLUMN telemetry.decisions.service_name IS 'service.name of the resource';
+COMMENT ON COLUMN telemetry.decisions.input IS 'the facts that were considered, redacted: input ->> ''plan'' is one as text';
+COMMENT ON COLUMN telemetry.decisions.output IS 'what was decided, redacted';
+COMMENT ON COLUMN telemetry.decisions.reasoning IS 'why, in words, redacted';
+COMMENT ON COLUMN telemetry.decisions.outcome IS 'the verdict: allow, deny, modify, escalate, selected, hit, miss, within, exceeded, error';
+COMMENT ON COLUMN telemetry.decisions.is_enforced IS 'false for a shadow decision, of which nothing followed, null when nobody told';
+COMMENT ON COLUMN telemetry.decisions.rule_id IS 'the rule that decided';
+COMMENT ON COLUMN telemetry.decisions.rule_name IS 'its name';
+COMMENT ON COLUMN telemetry.decisions.rule_version IS 'its version';
+COMMENT ON COLUMN telemetry.decisions.evaluation_time_ms IS 'milliseconds that the decision took';
+COMMENT ON COLUMN telemetry.decisions.candidates IS 'the alternatives that were considered, an array';
+COMMENT ON COLUMN telemetry.decisions.parent_id IS 'the decision that led to this one';
+COMMENT ON COLUMN telemetry.decisions.request_id IS 'the id of the request';
+COMMENT ON COLUMN telemetry.decisions.user_id IS 'who asked, as the sender calls them';
+COMMENT ON COLUMN telemetry.decisions.session_id IS 'the conversation';
+COMMENT ON COLUMN telemetry.decisions.organization_id IS 'the organization';
+COMMENT ON COLUMN telemetry.decisions.request_path IS 'the path of the request';
+COMMENT ON COLUMN telemetry.decisions.final_provider IS 'who answered the request in the end';
+COMMENT ON COLUMN telemetry.decisions.final_model IS 'the model that answered it';
+COMMENT ON COLUMN telemetry.decisions.final_status IS 'success, fallback_success, served_from_cache, blocked, budget_exceeded, error, or as sent';
+COMMENT ON COLUMN telemetry.decisions.is_final_stated IS 'whether a span states the outcome, otherwise it is that of the primary model call';
+COMMENT ON COLUMN telemetry.decisions.attributes IS 'the other keys of the convention, as they came';
+COMMENT ON COLUMN telemetry.decisions.carriers IS 'how it came: span_event, span, log_record';
+COMMENT ON COLUMN telemetry.decisions.convention IS 'by which convention it was told';
+COMMENT ON COLUMN telemetry.decisions.mapper_version IS 'by which version of the mapper it was read';
+COMMENT ON COLUMN telemetry.decisions.trace_key IS 'the trace id as bytes: compare this one where the connection is not our API, since an index holds it';
+
+COMMENT ON VIEW telemetry.decision_traces IS 'one row for each trace with decisions: what was decided about a request, in order, and what became of it';
+COMMENT ON COLUMN telemetry.decision_traces.trace_id IS '32 hexadecimal digits, conditions on it make a query fast';
+COMMENT ON COLUMN telemetry.decision_traces.request_id IS 'the id of the request';
+COMMENT ON COLUMN telemetry.decision_traces."timestamp" IS 'when the first decision was made: a condition on it reads all decisions, those of the view decisions on time do not';
+COMMENT ON COLUMN telemetry.decision_traces.user_id IS 'who asked, as the sender calls them';
+COMMENT ON COLUMN telemetry.decision_traces.session_id IS 'the conversation';
+COMMENT ON COLUMN telemetry.decision_traces.organization_id IS 'the organization';
+COMMENT ON COLUMN telemetry.decision_traces.request_path IS 'the path of the request';
+COMMENT ON COLUMN telemetry.decision_traces.decision_count IS 'how many decisions there are';
+COMMENT ON COLUMN telemetry.decision_traces.decisions IS 'an array, in the order in which they were made, fields as in the API';
+COMMENT ON COLUMN telemetry.decision_traces.final_outcome IS 'provider, model, status, isStated: a span says so';
+COMMENT ON COLUMN telemetry.decision_traces.trace_key IS 'the trace id as bytes: compare this one where the connection is not our API, since an index holds it';

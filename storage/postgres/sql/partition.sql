@@ -15,3 +15,6 @@ SELECT min(time) FROM relayscope.log_records_default WHERE time >= %(start)s AND
 
 -- oldest_stray_of_ai_interactions: the oldest interaction of a time range that waits in the default partition
 SELECT min(start_time) FROM relayscope.ai_interactions_default WHERE start_time >= %(start)s AND start_time < %(end)s;
+
+-- oldest_stray_of_decisions: the oldest decision of a time range that waits in the default partition
+SELECT min(time) FROM relayscope.decisions_default WHERE time >= %(start)s AND time < %(end)s;

@@ -206,4 +206,4 @@ DELETE FROM relayscope.operations WHERE workspace_id = %(workspace_id)s AND oper
 VACUUM (ANALYZE, INDEX_CLEANUP ON, TRUNCATE OFF) relayscope.{table};
 
 -- analyze: the statistics of tables as a whole, whose samples are values too
-ANALYZE relayscope.spans, relayscope.log_records, relayscope.ai_interactions;
+ANALYZE relayscope.spans, relayscope.log_records, relayscope.ai_interactions, relayscope.decisions;

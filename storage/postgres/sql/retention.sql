@@ -77,3 +77,17 @@ DELETE FROM relayscope.ai_interactions_past WHERE ctid = ANY (ARRAY(
 DELETE FROM relayscope.ai_interactions_default WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM relayscope.ai_interactions_default
     WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- expired_decisions_past: decisions before a time in the partition of the past, counted up to a limit
+SELECT count(*) FROM (SELECT 1 FROM relayscope.decisions_past WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- expired_decisions_default: decisions before a time in the default partition, counted up to a limit
+SELECT count(*) FROM (SELECT 1 FROM relayscope.decisions_default WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- remove_decisions_past: removes some decisions before a time from the partition of the past
+DELETE FROM relayscope.decisions_past WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.decisions_past WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- remove_decisions_default: removes some decisions before a time from the default partition
+DELETE FROM relayscope.decisions_default WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.decisions_default WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));

@@ -48,24 +48,53 @@ DELETE FROM relayscope.ai_waiting WHERE since < now() - %(patience_s)s * interva
 SELECT (SELECT count(*) FROM (SELECT FROM relayscope.ai_arrivals LIMIT %(limit)s) AS counted) AS arrivals,
        (SELECT count(*) FROM (SELECT FROM relayscope.ai_waiting LIMIT %(limit)s) AS counted) AS waiting;
 
--- newest_row: the number of the newest row of an interaction, be it committed or not
-SELECT last_value FROM relayscope.ai_interactions_arrival_id_seq;
+-- newest_interaction: the number of the newest row of an interaction, be it committed or not; 0 before there was any
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM relayscope.ai_interactions_arrival_id_seq;
+
+-- newest_decision: the same of decisions
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM relayscope.decisions_arrival_id_seq;
 
 -- transactions: the oldest transaction that is not over, and the next one that begins
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next;
 
--- progress: up to which row calls that several traces tell of were looked for
+-- progress_of_interactions: up to which row calls that several traces tell of were looked for
 SELECT coalesce(max(arrival_id), 0) FROM relayscope.ai_progress;
 
--- advance: notes that
+-- advance_interactions: notes that
 INSERT INTO relayscope.ai_progress (arrival_id) VALUES (%(arrival_id)s)
 ON CONFLICT (is_only) DO UPDATE SET arrival_id = excluded.arrival_id;
 
--- new_rows: interactions with a response id after some row
-SELECT arrival_id, workspace_id, trace_id, response_id, start_time FROM relayscope.ai_interactions
-WHERE arrival_id > %(after)s AND response_id IS NOT NULL
+-- new_interactions: interactions after some row
+SELECT arrival_id, workspace_id, trace_id, response_id, start_time AS time FROM relayscope.ai_interactions
+WHERE arrival_id > %(after)s
 ORDER BY arrival_id LIMIT %(limit)s;
+
+-- progress_of_decisions: up to which row decisions that their trace tells of elsewhere too were looked for
+SELECT coalesce(max(arrival_id), 0) FROM relayscope.decision_progress;
+
+-- advance_decisions: notes that
+INSERT INTO relayscope.decision_progress (arrival_id) VALUES (%(arrival_id)s)
+ON CONFLICT (is_only) DO UPDATE SET arrival_id = excluded.arrival_id;
+
+-- new_decisions: decisions of traces after some row
+SELECT arrival_id, workspace_id, trace_id, time FROM relayscope.decisions
+WHERE arrival_id > %(after)s AND trace_id <> ''
+ORDER BY arrival_id LIMIT %(limit)s;
+
+-- disagreeing: of some traces, those with two rows of one decision, with rows that disagree about what stands above them, or with a
+-- decision that knows no outcome beside the call of a model; in a range of time
+SELECT d.trace_id FROM relayscope.decisions AS d
+WHERE d.workspace_id = %(workspace_id)s AND d.trace_id = ANY(%(trace_ids)s)
+  AND d.time BETWEEN %(start)s AND %(end)s
+GROUP BY d.trace_id
+HAVING count(*) > count(DISTINCT d.decision_id)
+    OR count(DISTINCT (d.request_id, d.user_id, d.session_id, d.organization_id, d.request_path, d.final_provider,
+                       d.final_model, d.final_status, d.is_final_stated)) > 1
+    OR bool_or(d.final_status IS NULL) AND EXISTS (
+        SELECT FROM relayscope.ai_interactions AS i
+        WHERE i.workspace_id = %(workspace_id)s AND i.trace_id = d.trace_id AND i.operation = ANY(%(calls)s)
+          AND i.start_time BETWEEN %(start)s AND %(end)s);
 
 -- begin: what a transaction that changes rows begins with. Others wait behind us while we wait; settling, reprocessing and
 -- repricing never change rows at the same time; no partition is being made meanwhile, so that no row moves out of our
@@ -109,9 +138,24 @@ WHERE i.workspace_id = %(workspace_id)s AND i.response_id = ANY(%(response_ids)s
   AND i.start_time BETWEEN %(start)s AND %(end)s
 LIMIT %(limit)s;
 
--- remove: rows by their identity; parallel arrays
+-- tied: rows without a response id that stand with another trace, of which some traces tell too, in a range of time
+SELECT given.trace_id AS told_by, tied.trace_id
+FROM unnest(%(trace_ids)s::bytea[]) AS given (trace_id) CROSS JOIN LATERAL (
+    SELECT i.trace_id FROM relayscope.ai_interactions AS i
+    WHERE i.workspace_id = %(workspace_id)s AND i.start_time BETWEEN %(start)s AND %(end)s
+      AND i.response_id IS NULL AND jsonb_array_length(i.details -> 'sources') > 1
+      AND (i.details -> 'sources') @> jsonb_build_array(jsonb_build_object('trace_id', encode(given.trace_id, 'hex')))
+      AND i.trace_id <> given.trace_id
+    LIMIT %(limit)s) AS tied;
+
+-- remove_interactions: rows by their identity; parallel arrays
 DELETE FROM relayscope.ai_interactions AS i
-USING unnest(%(trace_ids)s::bytea[], %(span_ids)s::bytea[], %(starts)s::timestamptz[])
-      AS old (trace_id, span_id, start_time)
+USING unnest(%(trace_ids)s::bytea[], %(keys)s::bytea[], %(moments)s::timestamptz[]) AS old (trace_id, span_id, start_time)
 WHERE i.trace_id = old.trace_id AND i.span_id = old.span_id AND i.start_time = old.start_time
   AND i.workspace_id = %(workspace_id)s;
+
+-- remove_decisions: the same
+DELETE FROM relayscope.decisions AS d
+USING unnest(%(trace_ids)s::bytea[], %(keys)s::text[], %(moments)s::timestamptz[]) AS old (trace_id, decision_id, time)
+WHERE d.trace_id = old.trace_id AND d.decision_id = old.decision_id AND d.time = old.time
+  AND d.workspace_id = %(workspace_id)s;

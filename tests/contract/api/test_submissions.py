@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from processors.ai.mapper import Mapper
 from relayscope.api.app import AiAccess, create_app
 from relayscope.api.rest.interaction_schema import Submission
-from relayscope.api.rest.submission import Accepted, Refusal, read_item
-from relayscope.api.rest.submissions import MAX_BODY_BYTES
+from relayscope.api.rest.submission import Accepted, read_item
+from relayscope.api.rest.submitted import MAX_BODY_BYTES, Refusal
 from tests.support.canned_reader import CannedReader
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.recording_consumer import RecordingConsumer
+from tests.support.strategies import unhurried
 from tracedata import Batch, Receipt, RetryableError, Span, StatusCode
 
 PATH = "/api/v1/telemetry/ai-interactions"
@@ -300,6 +301,7 @@ _JSON = st.recursive(
 )
 
 
+@unhurried
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(ITEM, _JSON)), st.sets(st.sampled_from(sorted(ITEM))))
 def test_whatever_is_sent_is_taken_or_refused(changes: dict[str, object], kept: set[str]) -> None:
     item = {**ITEM, **{name: value for name, value in changes.items() if name not in kept}}

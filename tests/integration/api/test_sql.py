@@ -198,7 +198,12 @@ def test_a_refusal_is_a_problem_with_its_place(
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["detail"].startswith(detail)
-    assert response.json().get("line") == line
+    position = response.json().get("position", {})
+    assert position.get("line") == line
+    if line is not None:
+        shown, caret = position["excerpt"].split("\n")
+        assert shown == str(body["sql"]).split("\n")[line - 1]
+        assert len(caret) == position["column"]
 
 
 def test_only_json_is_taken(url: str) -> None:
@@ -279,7 +284,7 @@ def test_the_command_reads_standard_input(url: str) -> None:
 def test_the_command_shows_where_a_query_is_wrong(url: str) -> None:
     code, out, err = run(url, "SELECT name,\n  'ü', nme\nFROM spans")
     assert (code, out) == (2, "")
-    assert err.splitlines()[1:] == ["    'ü', nme", "         ^"]
+    assert err.splitlines()[1:] == ["  'ü', nme", "       ^"]
     assert "line 2, column 8" in err
 
 

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from processors.limit import Limit, LimitConfig
 from processors.sanitise import Sanitise
 from relayscope.api.app import AiAccess, create_app

@@ -1,4 +1,4 @@
-"""Both benchmarks, as small as they can be: the figures mean nothing, their presence and the counts do."""
+"""The benchmarks, as small as they can be: the figures mean nothing, their presence and the counts do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from relayscope.bench.ingest import Plan, measure
 from relayscope.bench.large import LargePlan, measure_large
+from relayscope.bench.replay import ReplayPlan, measure_replay
 
 pytestmark = pytest.mark.postgres
 _SIZES = (50, 100)
@@ -42,3 +43,15 @@ async def test_a_store_that_is_filled() -> None:
     assert report.bytes_per_span == pytest.approx(report.disk_bytes / 2_500)
     assert [(one.asked, one.failed) for one in report.queries] == [(2, 0)] * 6
     assert all(0 < one.p50_ms <= one.p95_ms for one in report.queries)
+
+
+async def test_a_replay_of_stored_decisions() -> None:
+    lines: list[str] = []
+
+    report = await measure_replay(ReplayPlan(decisions=500, rounds=2), tell=lines.append)
+
+    assert len(report.seconds) == 2
+    assert report.decisions_per_s > 0
+    assert 0 < report.flips < 500
+    assert 0 < report.health_p50_ms <= report.health_p99_ms
+    assert any("round 2 of 2" in line for line in lines)

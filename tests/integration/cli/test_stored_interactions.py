@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from relayscope.cli import app
 from storage.interaction import Repriced, Reprocessed
 from storage.postgres.interaction_row import as_stored
@@ -27,7 +28,7 @@ from tests.support.database import rows, value, writing
 from tests.support.factory import BASE_US, SECOND_US, span, trace_id
 from tests.support.invocation import invoke
 from tests.support.settling import settle, stored_interactions
-from tracedata import Attributes, Batch, Span
+from tracedata import Attributes, Batch, Event, Span
 
 _ADDRESS = "jane.doe@example.com"
 _PERIOD = ("--since", str(BASE_US // SECOND_US - 1), "--until", str(BASE_US // SECOND_US + 90 * 86_400))
@@ -102,6 +103,42 @@ def test_verify_finds_what_interactions_hold_and_apply_makes_them_anew(postgres_
     assert prompts == [("I am <EMAIL_ADDRESS>",), ("I am nobody",)]
 
 
+def _decided(text: str) -> Span:
+    told: Attributes = {
+        "decision_trace.id": f"d-{os.urandom(8).hex()}",
+        "decision_trace.type": "rule_evaluation",
+        "decision_trace.component": "guard",
+        "decision_trace.input": json.dumps({"who": [f"I am {text}"]}),
+        "decision_trace.output": {"allow": False, "note": f"not for {text}"},
+        "decision_trace.reasoning": f"{text} may not",
+        "decision_trace.policy": f"of {text}",
+    }
+    one = _call(text)
+    return replace(
+        one, events=[Event(time_unix_nano=one.start_time_unix_nano, name="decision_trace.decision", attributes=told)]
+    )
+
+
+async def _store_decided(dsn: str, *spans: Span) -> None:
+    async with writing(WriterConfig(dsn=dsn)) as writer:
+        await writer.consume(Enrich().process(Batch(workspace_id=1, spans=spans)))
+
+
+def test_apply_makes_decisions_anew_too(postgres_dsn: str) -> None:
+    asyncio.run(_store_decided(postgres_dsn, _decided(_ADDRESS), _decided("nobody")))
+    dump = "SELECT d::text FROM relayscope.decisions AS d"
+    assert sum(text.count(_ADDRESS) for (text,) in asyncio.run(rows(postgres_dsn, dump))) >= 4
+    columns = {column for column, _, _ in _places(postgres_dsn)}
+    assert {f"decisions.{name}" for name in ("input", "output", "reasoning", "user_id")} <= columns
+    code, _ = _invoke(postgres_dsn, "redact", "apply")
+    assert code == 0
+    assert _places(postgres_dsn, "--deep") == set()
+    left = [text for (text,) in asyncio.run(rows(postgres_dsn, dump))]
+    assert (len(left), any(_ADDRESS in text for text in left)) == (2, False)
+    reasons = asyncio.run(rows(postgres_dsn, "SELECT reasoning FROM telemetry.decisions ORDER BY reasoning"))
+    assert reasons == [("<EMAIL_ADDRESS> may not",), ("nobody may not",)]
+
+
 def test_verify_takes_ids_and_prices_for_nothing_else(shared_postgres_dsn: str) -> None:
     calls = [_call("nobody", at_us=number) for number in range(300)]
     asyncio.run(_store(shared_postgres_dsn, *calls))
@@ -113,12 +150,12 @@ def test_reprocess_makes_what_is_missing(shared_postgres_dsn: str) -> None:
     calls = [_call(at_us=day * 86_400 * SECOND_US) for day in range(3)]
     asyncio.run(_store(shared_postgres_dsn, *calls, is_mapped=False))
     code, output = _invoke(shared_postgres_dsn, "reprocess", "ai", *_PERIOD, "--dry-run")
-    assert (code, "looked at 3 traces: 3 interactions would be added" in output) == (0, True)
+    assert (code, "3 interactions would be added" in output) == (0, True)
     assert asyncio.run(value(shared_postgres_dsn, "SELECT count(*) FROM relayscope.ai_interactions")) == 0
     code, output = _invoke(shared_postgres_dsn, "reprocess", "ai", *_PERIOD, "--json")
     *lines, last = output.splitlines()
     done = msgspec.json.decode(last, type=Reprocessed)
-    assert (code, done.traces, done.added, len(lines)) == (0, 3, 3, 3)
+    assert (code, done.traces, done.interactions.added, len(lines)) == (0, 3, 3, 3)
     found = asyncio.run(stored_interactions(shared_postgres_dsn))
     assert {one.cost.source.partition(":")[0] for one in found} == {"computed"}
 

@@ -7,13 +7,21 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    LogsServiceServicer,
+    add_LogsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -22,8 +30,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from rich.console import Console
 
+from relayscope.demo import verification
 from relayscope.demo.command import demo
 from relayscope.demo.emission import Protocol
 from relayscope.demo.load import run_once
@@ -32,9 +42,11 @@ _TRACES = 25
 
 
 class Backend(TraceServiceServicer):
-    """Keeps spans in memory; loses, refuses or fails as told."""
+    """Keeps spans and decisions in memory; loses, refuses or fails as told."""
 
     def __init__(self) -> None:
+        self.decisions: dict[str, set[str]] = defaultdict(set)
+        self.loses_decision = False
         self.spans: dict[str, set[str]] = defaultdict(set)
         self.services: set[str] = set()
         self.loses_one = False
@@ -51,8 +63,24 @@ class Backend(TraceServiceServicer):
             for scope_spans in resource_spans.scope_spans:
                 for span in scope_spans.spans:
                     self._keep(span.trace_id.hex(), span.span_id.hex())
+                    for attributes in (span.attributes, *(event.attributes for event in span.events)):
+                        self._keep_decision(span.trace_id.hex(), attributes)
         if len(self.spans) >= self.traces_wanted:
             self.traces_reached.set()
+
+    def keep_logs(self, request: ExportLogsServiceRequest) -> None:
+        for resource_logs in request.resource_logs:
+            for scope_logs in resource_logs.scope_logs:
+                for record in scope_logs.log_records:
+                    self._keep_decision(record.trace_id.hex(), record.attributes)
+
+    def _keep_decision(self, trace_id: str, attributes: Iterable[KeyValue]) -> None:
+        for attribute in attributes:
+            if attribute.key == "decision_trace.id":
+                if self.loses_decision:
+                    self.loses_decision = False
+                    return
+                self.decisions[trace_id].add(attribute.value.string_value)
 
     def _keep(self, trace_id: str, span_id: str) -> None:
         if self.loses_one:
@@ -78,8 +106,26 @@ class Backend(TraceServiceServicer):
         if path == "/api/v1/redaction/stats":
             counts = [("EMAIL_ADDRESS", 3), ("PHONE_NUMBER", 1), ("EMAIL_ADDRESS", 2)]
             return 200, {"items": [{"entity": entity, "values": values} for entity, values in counts]}
+        if path.startswith("/api/v1/decisions/"):
+            ids = self.decisions.get(path.removeprefix("/api/v1/decisions/"), set())
+            return 200, {"decisions": [{"id": id_} for id_ in sorted(ids)]}
         spans = self.spans.get(path.removeprefix("/api/v1/traces/"))
         return (404, {}) if spans is None else (200, {"spans": [{"spanId": span_id} for span_id in sorted(spans)]})
+
+
+class LogsBackend(LogsServiceServicer):
+    """The other service of the same system."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def Export(  # noqa: N802  # the name is gRPC's
+        self, request: ExportLogsServiceRequest, context: grpc.ServicerContext
+    ) -> ExportLogsServiceResponse:
+        if self._backend.refuses:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
+        self._backend.keep_logs(request)
+        return ExportLogsServiceResponse()
 
 
 def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
@@ -93,7 +139,10 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            backend.keep(ExportTraceServiceRequest.FromString(body))
+            if self.path == "/v1/logs":
+                backend.keep_logs(ExportLogsServiceRequest.FromString(body))
+            else:
+                backend.keep(ExportTraceServiceRequest.FromString(body))
             self._send(200, b"")
 
         def _send(self, status: int, body: bytes) -> None:
@@ -117,6 +166,7 @@ def backend() -> Backend:
 def ready(backend: Backend) -> Iterator[dict[str, int]]:
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
     add_TraceServiceServicer_to_server(backend, server)  # type: ignore[no-untyped-call]  # generated without types
+    add_LogsServiceServicer_to_server(LogsBackend(backend), server)  # type: ignore[no-untyped-call]  # as above
     grpc_port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(backend)) as http:
@@ -148,6 +198,7 @@ def test_everything_acknowledged_is_found(backend: Backend, ready: dict[str, int
     assert summary.complete
     assert summary.traces == len(backend.spans) == _TRACES
     assert summary.spans_sent == summary.spans_stored == sum(map(len, backend.spans.values()))
+    assert summary.decisions_sent == summary.decisions_stored == sum(map(len, backend.decisions.values())) > _TRACES
     assert summary.services == 10
     assert summary.edges == 1
     assert summary.errors > 0
@@ -175,6 +226,10 @@ def _lose(backend: Backend) -> None:
     backend.loses_one = True
 
 
+def _lose_decision(backend: Backend) -> None:
+    backend.loses_decision = True
+
+
 def _refuse(backend: Backend) -> None:
     backend.refuses = True
 
@@ -183,12 +238,18 @@ def _refuse(backend: Backend) -> None:
     ("break_it", "sentence"),
     [
         pytest.param(_lose, "1 acknowledged spans are not there", id="lost"),
+        pytest.param(_lose_decision, "1 acknowledged decisions are not there", id="lost decision"),
         pytest.param(_refuse, "spans were not acknowledged", id="refused"),
     ],
 )
 def test_a_loss_is_told_and_exits_1(
-    backend: Backend, ready: dict[str, int], break_it: Callable[[Backend], None], sentence: str
+    backend: Backend,
+    ready: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    break_it: Callable[[Backend], None],
+    sentence: str,
 ) -> None:
+    monkeypatch.setattr(verification, "SETTLING_PAUSES", 1)
     break_it(backend)
     console = _console()
     code = demo(ready, once=True, as_json=False, console=console, traces=_TRACES)

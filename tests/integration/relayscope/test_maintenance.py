@@ -6,7 +6,7 @@ import pytest
 
 from relayscope.app import build_api, build_maintenance
 from relayscope.settings import Settings, load_settings
-from relayscope.settings_file import Tree
+from relayscope.settings.file import Tree
 from storage.postgres.maintenance import Maintenance
 from storage.postgres.partition import SIGNALS
 from storage.postgres.settlement import Settlement

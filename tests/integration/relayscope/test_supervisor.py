@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from relayscope.settings import Settings, load_settings
-from relayscope.settings_file import Tree
+from relayscope.settings.file import Tree
 from relayscope.supervisor import Ready, Supervisor, running_system
 from tests.support.database import until
 from tracedata import PermanentError, RelayscopeError

@@ -19,6 +19,7 @@ from tests.support.database import rows, transaction, until_blocked, value, writ
 from tests.support.factory import resent, span, trace_id
 from tests.support.interaction import full_interaction, interaction
 from tracedata import Batch, Interaction
+from tracedata.interaction import SpanReference
 
 _COLUMNS = ", ".join(INTERACTION_COLUMNS)
 _ALL = f"SELECT {_COLUMNS} FROM relayscope.ai_interactions ORDER BY start_time, span_id"
@@ -103,6 +104,24 @@ async def test_what_comes_again_makes_no_second_row_and_is_settled(shared_postgr
     assert await _stored(shared_postgres_dsn) == []
     arrived = {trace for _, trace in await rows(shared_postgres_dsn, _ARRIVALS)}
     assert arrived == {one.trace_id, new.trace_id}
+
+
+async def test_a_call_of_two_traces_without_a_response_id_stays_one_beside_what_comes_again(
+    shared_postgres_dsn: str,
+) -> None:
+    first, other = interaction(), trace_id()
+    tied = interaction(
+        response_id="",
+        sources=[SpanReference(trace_id=other, span_id=b"8" * 8, start_time_unix_nano=1, convention="otel")],
+    )
+    sent = _batch(first)
+    async with writing(WriterConfig(dsn=shared_postgres_dsn)) as writer:
+        await writer.consume(sent)
+        again = replace(sent, spans=[resent(one) for one in sent.spans])
+        # What comes at once is written together.
+        await asyncio.gather(*map(writer.consume, [again, _batch(tied), replace(again)]))
+    assert {one.trace_id for one in await _stored(shared_postgres_dsn)} == {first.trace_id, tied.trace_id}
+    assert await rows(shared_postgres_dsn, _ARRIVALS) == [(1, first.trace_id)] * 2
 
 
 async def test_a_row_that_the_leader_made_meanwhile_stays(shared_postgres_dsn: str) -> None:

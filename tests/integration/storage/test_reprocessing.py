@@ -9,17 +9,17 @@ from types import MappingProxyType
 import pytest
 from msgspec.structs import replace
 
-from storage.interaction import MapInteractions, Period, Reprocessed, ReprocessProgress
+from storage.interaction import Period, Reprocessed, ReprocessProgress
 from storage.postgres.evidence import Bounds
 from storage.postgres.interaction_row import as_stored
-from storage.postgres.remapping import Difference
+from storage.postgres.product import INTERACTIONS, Difference
 from storage.postgres.repricing import RepriceConfig, StoredRepricing
 from storage.postgres.reprocessing import ReprocessConfig, StoredReprocessing
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, writing
 from tests.support.factory import BASE_US, SECOND_US, resource, span, trace_id
 from tests.support.interaction import full_interaction
-from tests.support.settling import settle, stored_interactions
+from tests.support.settling import MapInteractions, only_interactions, settle, stored_interactions
 from tests.support.simple_mapper import ANSWER, CALL, POISON, RESPONSE, TOKENS, processed, simple_interactions
 from tracedata import Attributes, Batch, Interaction, LogRecord, Scope, Span
 from tracedata.interaction import NO_COST, Cost, Usage
@@ -63,12 +63,14 @@ async def _run(
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     seen: list[ReprocessProgress] | None = None,
 ) -> Reprocessed:
-    run = StoredReprocessing(ReprocessConfig(dsn=dsn, page_rows=page_rows, bounds=bounds), lambda _: map_all)
+    run = StoredReprocessing(
+        ReprocessConfig(dsn=dsn, page_rows=page_rows, bounds=bounds), lambda _: only_interactions(map_all)
+    )
     return await run.reprocess(period, dry_run=dry_run, on_progress=None if seen is None else seen.append)
 
 
 def _counts(done: Reprocessed) -> tuple[int, int, int, int]:
-    return done.traces, done.added, done.removed, done.changed
+    return done.traces, done.interactions.added, done.interactions.removed, done.interactions.changed
 
 
 async def test_nothing_changes_when_the_mapper_is_the_same(shared_postgres_dsn: str) -> None:
@@ -84,7 +86,7 @@ async def test_what_the_mapper_has_learned_is_told_by_field(shared_postgres_dsn:
     await _write(shared_postgres_dsn, *calls)
     done = await _run(shared_postgres_dsn, newer, dry_run=dry_run)
     assert _counts(done) == (3, 0, 0, 3)
-    assert done.fields == {"agent": 3, "mapper_version": 3}
+    assert done.interactions.fields == {"agent": 3, "mapper_version": 3}
     assert done.is_dry_run is dry_run
     agents = {one.agent for one in await stored_interactions(shared_postgres_dsn)}
     assert agents == ({""} if dry_run else {"new"})
@@ -104,7 +106,7 @@ async def test_a_call_of_two_traces_is_told_of_once(shared_postgres_dsn: str, dr
     await _write(shared_postgres_dsn, _call(more={RESPONSE: "r"}))
     await _write(shared_postgres_dsn, _call(more={RESPONSE: "r"}))
     done = await _run(shared_postgres_dsn, simple_interactions, dry_run=dry_run, page_rows=1)
-    assert (done.traces, done.added, done.removed, done.changed) == (2, 0, 1, 1)
+    assert _counts(done) == (2, 0, 1, 1)
     assert len(await stored_interactions(shared_postgres_dsn)) == (2 if dry_run else 1)
 
 
@@ -124,7 +126,7 @@ async def test_a_trace_that_spans_pages_and_days_is_done_once(shared_postgres_ds
     await _write(shared_postgres_dsn, *spans, _call(1))
     done = await _run(shared_postgres_dsn, newer, page_rows=page_rows)
     assert _counts(done) == (2, 0, 0, 5)
-    assert done.interactions == 5
+    assert done.interactions.total == 5
 
 
 async def test_log_records_without_spans_and_other_workspaces_are_made_anew_too(shared_postgres_dsn: str) -> None:
@@ -148,7 +150,7 @@ async def test_what_cannot_be_made_stays_and_is_counted(shared_postgres_dsn: str
         spans = [_call(more={POISON: "x"}), _call(), *(replace(_call(), trace_id=bytes(16)) for _ in range(9))]
         await writer.consume(Batch(workspace_id=1, spans=spans))
     done = await _run(shared_postgres_dsn, simple_interactions, bounds=Bounds(rows=8))
-    assert (done.traces, done.added, done.failed, done.oversized) == (3, 1, 1, 1)
+    assert (done.traces, done.interactions.added, done.failed, done.oversized) == (3, 1, 1, 1)
 
 
 async def test_a_run_that_is_stopped_leaves_what_was_done(shared_postgres_dsn: str) -> None:
@@ -165,7 +167,7 @@ async def test_a_run_that_is_stopped_leaves_what_was_done(shared_postgres_dsn: s
         await _run(shared_postgres_dsn, newer, seen=Stopping())
     assert sorted(one.agent for one in await stored_interactions(shared_postgres_dsn)) == ["", "", "new", "new"]
     rest = await _run(shared_postgres_dsn, newer, period=replace(_ALL, since=seen[-1].done_until))
-    assert rest.changed == 2
+    assert rest.interactions.changed == 2
 
 
 _OTHERS = """
@@ -219,4 +221,4 @@ async def test_costs_are_computed_anew(shared_postgres_dsn: str, dry_run: bool) 
 
 
 def test_a_difference_is_counted_by_rows() -> None:
-    assert Difference(added=[full_interaction()], removed=[full_interaction()]).rows == 2
+    assert Difference(product=INTERACTIONS, added=[full_interaction()], removed=[full_interaction()]).rows == 2

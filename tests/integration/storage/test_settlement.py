@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from storage.interaction import Relevance
+from storage.derivation import Relevance
 from storage.postgres.arrival import wake_waiting
 from storage.postgres.evidence import Bounds
 from storage.postgres.interaction_row import as_stored, encode_interaction
@@ -23,7 +23,7 @@ from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, terminate, transaction, until, until_blocked, value, writing
 from tests.support.delivery import Delivery, assert_same, deliver, deliveries
 from tests.support.factory import BASE_US, SECOND_US, resent, resource, span, span_id, trace_id, workspace
-from tests.support.settling import settle, settling, stored_interactions
+from tests.support.settling import only_interactions, settle, settling, stored_interactions
 from tests.support.simple_mapper import ANSWER, CALL, POISON, RESPONSE, TOKENS, USER, processed, simple_interactions
 from tracedata import Batch, Interaction, LogRecord, Scope, Span, Value
 
@@ -347,7 +347,7 @@ async def test_a_writer_that_did_not_see_that_a_trace_waits_is_noticed(postgres_
 
 async def test_what_two_writers_store_at_the_same_moment_is_settled_soon(postgres_dsn: str) -> None:
     spans = chain({USER: "u"}, {CALL: 1})
-    leader = Settlement(SettlementConfig(dsn=postgres_dsn), lambda _: simple_interactions)
+    leader = Settlement(SettlementConfig(dsn=postgres_dsn), lambda _: only_interactions(simple_interactions))
     async with writing(WriterConfig(dsn=postgres_dsn)) as writer, transaction(postgres_dsn) as late:
         await SPAN_TABLE.copy(late, Parcel(batch(spans[:1]), origin=None).rows[SPAN_TABLE])
         # Nothing waits yet, so whoever stores the root notes no arrival.
@@ -417,7 +417,7 @@ async def test_a_leader_that_is_killed_while_it_settles_leaves_everything_to_the
     spans = chain({USER: "u"}, {CALL: 1})
     await write(postgres_dsn, batch(spans[1:]), batch(spans[:1]))
     config = SettlementConfig(dsn=postgres_dsn, retry_s=0.01, poll_s=0.01)
-    settlement = Settlement(config, lambda _: simple_interactions)
+    settlement = Settlement(config, lambda _: only_interactions(simple_interactions))
     async with transaction(postgres_dsn) as blocking:
         await blocking.execute("LOCK TABLE relayscope.ai_interactions IN EXCLUSIVE MODE")
         await settlement.start()
@@ -433,7 +433,7 @@ async def test_a_leader_that_is_killed_while_it_settles_leaves_everything_to_the
 
 async def test_two_processes_settle_as_one(postgres_dsn: str) -> None:
     config = SettlementConfig(dsn=postgres_dsn, retry_s=0.01, poll_s=0.01)
-    both = [Settlement(config, lambda _: simple_interactions) for _ in range(2)]
+    both = [Settlement(config, lambda _: only_interactions(simple_interactions)) for _ in range(2)]
     for one in both:
         await one.start()
     spans = chain({USER: "u"}, {CALL: 1})
@@ -451,11 +451,11 @@ async def test_two_processes_settle_as_one(postgres_dsn: str) -> None:
 async def test_draining_settles_what_there_is(postgres_dsn: str, has_leader: bool) -> None:  # noqa: FBT001 - a parameter of the test
     spans = chain({USER: "u"}, {CALL: 1})
     config = SettlementConfig(dsn=postgres_dsn, poll_s=0.01)
-    leader = Settlement(config, lambda _: simple_interactions)
+    leader = Settlement(config, lambda _: only_interactions(simple_interactions))
     if has_leader:
         await leader.start()
     await write(postgres_dsn, batch(spans[1:]), batch(spans[:1]))
-    await Settlement(config, lambda _: simple_interactions).drain()
+    await Settlement(config, lambda _: only_interactions(simple_interactions)).drain()
     assert await value(postgres_dsn, _ARRIVALS) == 0
     assert await stored_interactions(postgres_dsn) == whole(spans)
     await leader.aclose()
@@ -495,7 +495,7 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
 
     async def play() -> list[Interaction]:
         config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, soon_s=0.0, recheck_s=0.0)
-        leader = Settlement(config, lambda _: simple_interactions)
+        leader = Settlement(config, lambda _: only_interactions(simple_interactions))
         if is_settled_meanwhile:
             await leader.start()
         await deliver(shared_postgres_dsn, workspace_id, delivery, processed)

@@ -10,17 +10,17 @@ from types import MappingProxyType
 import pytest
 from msgspec.structs import replace
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
+from processors.enrich import Enrich
 from storage.interaction import Period
 from storage.postgres.interaction_row import as_stored
 from storage.postgres.reprocessing import ReprocessConfig, StoredReprocessing
 from storage.postgres.writer import WriterConfig
-from tests.support.database import writing
+from tests.support.database import rows, writing
 from tests.support.factory import BASE_US
 from tests.support.llm_recording import RECORDED, WRITTEN, recording, recordings
 from tests.support.llm_span import CHAT, GATEWAY, USED, chat, messages, span
-from tests.support.settling import settle, stored_interactions
+from tests.support.settling import only_interactions, settle, stored_interactions
 from tracedata import Batch, Interaction, LogRecord, Span, Value
 
 _START = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=BASE_US)
@@ -98,9 +98,10 @@ def _whole(spans: Sequence[Span], records: Sequence[LogRecord] = ()) -> Sequence
 
 
 async def _assert_that_reprocessing_changes_nothing(dsn: str) -> None:
-    run = StoredReprocessing(ReprocessConfig(dsn=dsn), lambda _: _map)
+    run = StoredReprocessing(ReprocessConfig(dsn=dsn), lambda _: only_interactions(_map))
     done = await run.reprocess(_ALL, dry_run=False)
-    assert (done.added, done.removed, done.changed) == (0, 0, 0)
+    made = done.interactions
+    assert (made.added, made.removed, made.changed) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("is_settled_meanwhile", [False, True], ids=["settled at the end", "settled meanwhile"])
@@ -131,3 +132,28 @@ async def test_what_real_libraries_tell_in_many_requests_gives_the_rows_of_the_w
         told.spans, told.log_records
     )
     await _assert_that_reprocessing_changes_nothing(shared_postgres_dsn)
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "backwards"])
+async def test_a_call_without_an_id_that_one_request_tied_stays_one_when_each_trace_is_settled(
+    shared_postgres_dsn: str, turn: int
+) -> None:
+    spans = recording(
+        *next((folder, name) for folder in (RECORDED, WRITTEN) for name in _OPEN & {*recordings(folder)})
+    ).spans
+    # Each comes again, and so is settled, by itself.
+    parts = [(spans, ()), *_by_trace(spans, ())[::turn]]
+    assert await _store(shared_postgres_dsn, parts, is_settled_meanwhile=True) == _whole(spans)
+    await _assert_that_reprocessing_changes_nothing(shared_postgres_dsn)
+
+
+async def test_rows_outlive_the_spans_that_they_were_made_of(shared_postgres_dsn: str) -> None:
+    spans = [span(1, {"session.id": "s-1"}), chat(2, {**_ID, **_SAID}, parent=1)]
+    await _store(shared_postgres_dsn, [(spans, ())])
+    await rows(shared_postgres_dsn, "DELETE FROM relayscope.spans")
+    await rows(
+        shared_postgres_dsn,
+        "INSERT INTO relayscope.ai_arrivals (workspace_id, trace_id) SELECT 1, trace_id FROM relayscope.ai_interactions",
+    )
+    await settle(shared_postgres_dsn, _map)
+    assert await stored_interactions(shared_postgres_dsn) == _whole(spans)

@@ -15,7 +15,7 @@ from storage.postgres.interaction_row import as_stored
 from storage.postgres.settlement import Settlement, SettlementConfig
 from tests.support.delivery import Delivery, assert_same, deliver, deliveries
 from tests.support.factory import resource, workspace
-from tests.support.settling import settle, stored_interactions
+from tests.support.settling import only_interactions, settle, stored_interactions
 from tracedata import Attributes, Batch, Interaction, LogRecord, Scope, Span
 
 _interactions = Mapper().interactions
@@ -86,7 +86,7 @@ def test_however_traces_come_their_interactions_are_those_of_the_whole(
 
     async def play() -> list[Interaction]:
         config = SettlementConfig(dsn=shared_postgres_dsn, poll_s=0.001, retry_s=0.001, soon_s=0.0, recheck_s=0.0)
-        leader = Settlement(config, lambda _: _interactions)
+        leader = Settlement(config, lambda _: only_interactions(_interactions))
         if is_settled_meanwhile:
             await leader.start()
         await deliver(shared_postgres_dsn, workspace_id, delivery, _processed)

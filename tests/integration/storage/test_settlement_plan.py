@@ -139,7 +139,7 @@ async def test_traces_that_are_looked_at_again_are_found_by_their_time(filled: s
 
 async def test_new_rows_are_found_by_their_number(filled: str) -> None:
     newest = await value(filled, "SELECT max(arrival_id) FROM relayscope.ai_interactions")
-    plan = await _planned(filled, _SETTLEMENT["new_rows"], {"after": newest - 500, "limit": 5_000})
+    plan = await _planned(filled, _SETTLEMENT["new_interactions"], {"after": newest - 500, "limit": 5_000})
     assert (plan.scanned, plan.indexes) == (set(), {"ai_interactions_arrival_idx"})
     assert plan.touched < 600
 
@@ -177,8 +177,8 @@ async def test_log_records_are_found_by_trace_and_by_session(filled: str, count:
 async def test_rows_are_removed_by_index(filled: str) -> None:
     query = "SELECT trace_id, span_id, start_time FROM relayscope.ai_interactions ORDER BY arrival_id DESC LIMIT 10"
     trace_ids, span_ids, starts = zip(*await rows(filled, query), strict=True)
-    parameters = {"workspace_id": 1, "trace_ids": list(trace_ids), "span_ids": list(span_ids), "starts": list(starts)}
-    plan = await _planned(filled, _SETTLEMENT["remove"], parameters)
+    parameters = {"workspace_id": 1, "trace_ids": list(trace_ids), "keys": list(span_ids), "moments": list(starts)}
+    plan = await _planned(filled, _SETTLEMENT["remove_interactions"], parameters)
     assert plan.scanned == set()
     assert plan.touched < 10 * 3 * (_DAYS + 4)
 

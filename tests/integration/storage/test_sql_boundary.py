@@ -16,13 +16,14 @@ from tests.support.postgres import Cluster
 from tests.support.sql_attack import ATTACKS, Attack
 from tests.support.sql_database import CANARY, CANARY_DIGITS, OTHER, OTHER_SPANS, OWN, OWN_SPANS, config, fill, running
 
-VIEWS = ("spans", "traces", "log_records", "ai_interactions", "services")
+VIEWS = ("spans", "traces", "log_records", "ai_interactions", "decisions", "decision_traces", "services")
 TIMEOUT_S = 1.0
 # A busy machine takes its time to bring a large value here.
 _MARGIN_S = 8.0
 _STATE: LiteralString = """
     SELECT (SELECT count(*) FROM relayscope.spans), (SELECT count(*) FROM relayscope.log_records),
-           (SELECT count(*) FROM relayscope.ai_interactions),
+           (SELECT count(*) FROM relayscope.ai_interactions), (SELECT count(*) FROM relayscope.decisions),
+           (SELECT count(*) FROM relayscope.rule_sets),
            (SELECT array_agg((role_name, workspace_id)::text ORDER BY role_name) FROM relayscope.workspace_roles),
            (SELECT array_agg((rolname, rolsuper, rolcreaterole, rolconfig)::text ORDER BY rolname) FROM pg_roles
             WHERE rolname ~ current_database()),

@@ -128,7 +128,7 @@ async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: s
 async def test_times_are_read_in_sessions_that_write_them_otherwise(abroad_dsn: str) -> None:
     await migrate(abroad_dsn)
     found = await Retention(abroad_dsn, {"spans": timedelta(days=1)}).survey()
-    assert [one.signal for one in found] == ["spans", "log_records", "ai_interactions", "ai_search"]
+    assert [one.signal for one in found] == ["spans", "log_records", "ai_interactions", "ai_search", "decisions"]
     rounds: asyncio.Queue[Round] = asyncio.Queue()
     maintenance = Maintenance(MaintenanceConfig(dsn=abroad_dsn), on_round=rounds.put_nowait)
     await maintenance.start()

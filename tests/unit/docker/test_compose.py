@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from relayscope.settings import Settings
-from relayscope.settings_file import Tree
+from relayscope.settings.file import Tree
 from tests.support.flag import long_flags, variables
 from tests.support.repository import ROOT, document
 

@@ -4,7 +4,8 @@ import json
 import re
 from fnmatch import fnmatch
 
-from relayscope.settings import Settings, load_settings, split_endpoint
+from relayscope.settings import Settings, load_settings
+from relayscope.settings.value import split_endpoint
 from tests.support.flag import long_flags, variables
 from tests.support.repository import ROOMS, ROOT, document
 

@@ -32,6 +32,7 @@ _WORDS = {
     "storage.retention.spans": "everything is kept",
     "storage.retention.log_records": "everything is kept",
     "storage.retention.ai_interactions": "as long as spans",
+    "storage.retention.decisions": "as long as spans",
     "storage.sql.key_file": "`sql.key` in the data folder",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",

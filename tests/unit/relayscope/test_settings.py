@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from relayscope.cli.option import settings_from
-from relayscope.settings import Settings, load_settings, parse_age, split_endpoint
-from relayscope.settings_file import Tree
+from relayscope.settings import Settings, load_settings
+from relayscope.settings.file import Tree
+from relayscope.settings.value import parse_age, split_endpoint
 from tracedata import CallerError
 
 _SECRET = "hunter2"

@@ -15,14 +15,13 @@ from msgspec.structs import replace
 from storage.postgres.interaction_row import (
     INTERACTION_COLUMNS,
     INTERACTION_IDENTITY,
-    MAX_SHORT_CHARS,
     as_stored,
     encode_interaction,
     interaction_of,
     stored,
-    stored_id,
 )
 from storage.postgres.row import PG_EPOCH_US
+from storage.postgres.storable import MAX_SHORT_CHARS, stored_id
 from tests.support.factory import BASE_US
 from tests.support.interaction import full_interaction, interaction
 from tracedata import Interaction

@@ -13,7 +13,7 @@ from processors.ai.convention.table import Convention
 from processors.ai.detection import plan_for
 from processors.ai.mapper import Mapper
 from processors.ai.record import scope_of, told_of
-from tests.support.golden import Golden
+from tests.support.golden import Golden, between
 from tests.support.llm_recording import RECORDED, WRITTEN, Recording, recording, recordings
 from tests.support.repository import ROOT
 from tracedata.interaction import MODEL_OPERATIONS, Conversation, Interaction, Usage
@@ -104,17 +104,8 @@ def test_the_tables_of_the_page_are_those_of_the_code_and_of_the_recordings(requ
     page = Golden(ROOT / "docs", update=request.config.getoption("--update-golden"))
     text = (ROOT / "docs" / "conventions.md").read_text()
     head = "\n| table | convention | known by scope | known by attribute |\n| --- | --- | --- | --- |\n"
-    text = _with(text, "tables", head + "".join(_described(convention) for convention in CONVENTIONS) + "\n")
-    page.check("conventions.md", _with(text, "coverage", f"\n{_coverage()}"))
-
-
-def _with(text: str, name: str, content: str) -> str:
-    """The page with what stands between two marks put anew."""
-    before, start, rest = text.partition(f"<!-- {name} -->\n")
-    _, end, after = rest.partition(f"<!-- end of {name} -->")
-    assert start
-    assert end
-    return f"{before}{start}{content}{end}{after}"
+    text = between(text, "tables", head + "".join(_described(convention) for convention in CONVENTIONS) + "\n")
+    page.check("conventions.md", between(text, "coverage", f"\n{_coverage()}"))
 
 
 def _described(convention: Convention) -> str:

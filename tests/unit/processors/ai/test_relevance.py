@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from processors import plain_key
 from processors.ai import relevance
 from processors.ai.draft import draft_of, subject_of
 from processors.ai.relevance import carries_context, is_relevant, is_relevant_record, relevant_of
@@ -46,7 +47,7 @@ def test_all_at_once_is_the_same_as_one_by_one() -> None:
 
 
 def test_keys_are_learned_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relevance, "MAX_LEARNED_KEYS", 10)
+    monkeypatch.setattr(plain_key, "MAX_LEARNED_KEYS", 10)
     for number in range(100):
         assert not is_relevant(span(1, {f"novel.{number}": 1}, scope=f"novel.{number}"))
     assert len(relevance._plain_keys) <= 10

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from query.guard.guard import check_sql
-from query.guard.position import Splice, SqlRefusal, original_offset, place_at, spliced
+from query.guard.position import Splice, SqlRefusal, original_offset, spliced
+from query.place import place_at
 
 TRACE = "5b8efff798038103d269b633813fc60c"
 REFUSED = {

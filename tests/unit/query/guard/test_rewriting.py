@@ -26,6 +26,10 @@ CHANGED = {
         f"SELECT (SELECT count(*) FROM log_records WHERE trace_id = {ID}) FROM services",
         f"SELECT (SELECT count(*) FROM log_records WHERE trace_key = {BYTES}) FROM services",
     ),
+    "a trace of decisions and one of them": (
+        "SELECT 1 FROM decision_traces t JOIN decisions d ON d.trace_id = t.trace_id",
+        "SELECT 1 FROM decision_traces t JOIN decisions d ON d.trace_key = t.trace_key",
+    ),
     "both sides of UNION": (
         f"SELECT 1 FROM spans WHERE trace_id = {ID} UNION SELECT 2 FROM traces WHERE trace_id = {ID}",
         f"SELECT 1 FROM spans WHERE trace_key = {BYTES} UNION SELECT 2 FROM traces WHERE trace_key = {BYTES}",
@@ -41,6 +45,7 @@ KEPT = {
     "columns with other names": f"SELECT 1 FROM spans AS s (trace_id) WHERE s.trace_id = {ID}",
     "one of several tables": f"SELECT 1 FROM spans s JOIN services v USING (service_name) WHERE trace_id = {ID}",
     "two log records, which may both have none": "SELECT 1 FROM log_records a JOIN log_records b ON a.trace_id = b.trace_id",
+    "a log record and a decision": "SELECT 1 FROM log_records a JOIN decisions b ON a.trace_id = b.trace_id",
     "an alias that means something else inside": (
         f"SELECT 1 FROM spans s WHERE EXISTS (SELECT 1 FROM (SELECT 'a' AS trace_id) AS s WHERE s.trace_id = {ID})"
     ),

@@ -6,16 +6,18 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from processors.ai.enrich import Enrich
 from processors.ai.mapper import Mapper
 from processors.ai.reported import Reported
+from processors.enrich import Enrich
+from tests.support.decision import decided
 from tests.support.llm_recording import RECORDED, WRITTEN, recording, recordings
-from tests.support.llm_span import CHAT, chat, messages, record, span
+from tests.support.llm_span import CHAT, chat, event, messages, record, span
 from tracedata import Batch, LogRecord, Span, Value
 from tracedata.interaction import Cost, Interaction
 
 _WORKSPACE = 7
 _TRACE = (1).to_bytes(16, "big")
+_DECISION = {"decision_trace.id": "d", "decision_trace.type": "cache_decision", "decision_trace.component": "cache"}
 
 
 def _batch(*spans: Span, records: Sequence[LogRecord] = ()) -> Batch:
@@ -155,3 +157,55 @@ def test_messages_are_those_that_redaction_left() -> None:
     left = replace(chat(1, {"gen_ai.input.messages": messages("user", "I am <PERSON>")}), redactions={"PERSON": 1})
     (row,) = Enrich().process(_batch(left)).interactions
     assert row.prompt == "I am <PERSON>"
+
+
+def _deciding(number: int, *, parent: int = 0, trace: int = 1) -> Span:
+    return span(number, {}, parent=parent, trace=trace, events=[event("decision_trace.decision", _DECISION)])
+
+
+def test_decisions_of_a_whole_trace_are_made_at_once_with_what_became_of_the_request() -> None:
+    batch = _batch(span(1, {"user.id": "u-7"}), _deciding(2, parent=1), chat(3, parent=2))
+    made = Enrich().process(batch)
+    (decision,) = made.decisions
+    assert (decision.id, decision.user_id, decision.final.model) == ("d", "u-7", "gpt-4o-mini")
+    assert len(made.interactions) == 1
+    assert made.arrivals == ()
+    assert list(made.decisions) == decided(*batch.spans)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param(_batch(_deciding(2, parent=1)), id="the parent is missing"),
+        pytest.param(_batch(chat(1), _deciding(3, parent=2)), id="its interactions are whole"),
+        pytest.param(_batch(_deciding(1), chat(3, parent=2)), id="its interactions are not"),
+        pytest.param(_batch(_deciding(1), span(3, {"decision_trace.final.status": "error"}, parent=2)), id="outcome"),
+        pytest.param(_batch(records=[record("decision_trace.decision", _DECISION, number=1)]), id="a log record"),
+        pytest.param(
+            _batch(_deciding(1), records=[record("decision_trace.final", {}, number=1)]), id="an outcome as a record"
+        ),
+    ],
+)
+def test_decisions_of_parts_are_left_to_be_settled(batch: Batch) -> None:
+    made = Enrich().process(batch)
+    assert made.arrivals == (_TRACE,)
+    assert made.decisions == ()
+    assert made.interactions == ()
+
+
+def test_decisions_of_no_trace_are_settled_each_by_itself() -> None:
+    said = {**_DECISION, "session.id": "s"}
+    told = [record("decision_trace.decision", said), record("decision_trace.decision", said, at_ms=1)]
+    made = Enrich().process(_batch(records=told))
+    assert made.decisions == ()
+    assert made.arrivals == tuple(one.ai_trace_id for one in made.log_records)
+    assert len(set(made.arrivals)) == 2
+    # Redaction may change what is stored: the place stays.
+    changed = [replace(one, attributes={**one.attributes, "session.id": "x"}) for one in made.log_records]
+    assert [one.trace_id for one in decided(records=changed)] == list(made.arrivals)
+
+
+def test_one_trace_has_its_decisions_and_the_other_waits() -> None:
+    made = Enrich().process(_batch(_deciding(1), _deciding(3, parent=2, trace=2)))
+    assert [one.trace_id for one in made.decisions] == [_TRACE]
+    assert made.arrivals == ((2).to_bytes(16, "big"),)

@@ -1,0 +1,90 @@
+SELECT
+  s.trace_id,
+  s.start_time
+FROM relayscope.spans AS s
+WHERE
+  (
+    (
+      (
+        s.workspace_id = %(workspace_id)s
+        AND s.start_time >= %(start)s
+        AND s.start_time <= %(end)s
+      )
+      AND (
+        JSONB_PATH_EXISTS(
+          (
+            s.attributes -> CAST(%(v0)s AS TEXT)
+          ),
+          CAST(%(v4)s AS jsonpath),
+          CAST(%(v3)s AS JSONB)
+        )
+        OR (
+          NULLIF(s.attributes -> CAST(%(v0)s AS TEXT), CAST('null' AS JSONB)) IS NULL
+          AND (
+            s.resource_id IN (
+              SELECT
+                r.resource_id
+              FROM relayscope.resources AS r
+              WHERE
+                r.workspace_id = %(workspace_id)s
+                AND JSONB_PATH_EXISTS(
+                  (
+                    r.attributes -> CAST(%(v0)s AS TEXT)
+                  ),
+                  CAST(%(v4)s AS jsonpath),
+                  CAST(%(v3)s AS JSONB)
+                )
+            )
+          )
+        )
+      )
+    )
+    AND (s.start_time, s.trace_id) < (%(below_start)s, %(below_trace_id)s)
+  )
+  AND NOT EXISTS(
+    SELECT
+      1
+    FROM relayscope.spans AS n
+    WHERE
+      (
+        n.trace_id = s.trace_id
+        AND (n.start_time, n.trace_id) >= (%(after_start)s, %(after_trace_id)s)
+      )
+      AND (
+        n.workspace_id = %(workspace_id)s
+        AND n.start_time >= %(start)s
+        AND n.start_time <= %(end)s
+      )
+      AND (
+        JSONB_PATH_EXISTS(
+          (
+            n.attributes -> CAST(%(v0)s AS TEXT)
+          ),
+          CAST(%(v4)s AS jsonpath),
+          CAST(%(v3)s AS JSONB)
+        )
+        OR (
+          NULLIF(n.attributes -> CAST(%(v0)s AS TEXT), CAST('null' AS JSONB)) IS NULL
+          AND (
+            n.resource_id IN (
+              SELECT
+                r.resource_id
+              FROM relayscope.resources AS r
+              WHERE
+                r.workspace_id = %(workspace_id)s
+                AND JSONB_PATH_EXISTS(
+                  (
+                    r.attributes -> CAST(%(v0)s AS TEXT)
+                  ),
+                  CAST(%(v4)s AS jsonpath),
+                  CAST(%(v3)s AS JSONB)
+                )
+            )
+          )
+        )
+      )
+  )
+ORDER BY
+  s.start_time DESC,
+  s.trace_id DESC
+LIMIT %(rows)s
