@@ -7,10 +7,7 @@ import contextlib
 import csv
 import io
 import json
-import socket
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,17 +17,16 @@ import psycopg
 import pyarrow as pa
 import pytest
 import typer
-import uvicorn
 from pyarrow import parquet
 from typer.testing import CliRunner
 
 from query.guard.allowed import VIEWS
-from relayscope.api.app import create_app
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql_example import EXAMPLES
 from relayscope.api.rest.sql_schema import SqlAnswer
 from relayscope.cli import sql
 from storage.postgres.sql_runner import PostgresSqlRunner
+from tests.support.api_server import serving
 from tests.support.canned_reader import CannedReader
 from tests.support.database import until, value
 from tests.support.postgres import Cluster
@@ -57,28 +53,9 @@ def dsn(postgres_cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def url(dsn: str) -> Iterator[str]:
     runner = PostgresSqlRunner(config(dsn, timeout_s=10))
-    with _served(runner) as address:
+    access = SqlAccess(runner, max_rows=MAX_ROWS, max_bytes=MAX_BYTES)
+    with serving(CannedReader(), sql=access, components=[runner]) as address:
         yield address
-
-
-@contextmanager
-def _served(runner: PostgresSqlRunner) -> Iterator[str]:
-    app = create_app(CannedReader(), sql=SqlAccess(runner, max_rows=MAX_ROWS, max_bytes=MAX_BYTES))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-
-        async def serve() -> None:
-            await runner.start()
-            await server.serve(sockets=[listener])
-            await runner.aclose()
-
-        thread = threading.Thread(target=asyncio.run, args=(serve(),))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def ask(url: str, query: str, **more: object) -> httpx.Response:
