@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.support.api_server import serving
 from tests.support.canned_reader import CannedReader
 from tests.support.database import until, value
 from tests.support.postgres import Cluster
+from tests.support.repository import document
 from tests.support.sql_database import CANARY, OWN_SPANS, config, fill
 
 MAX_ROWS, MAX_BYTES = 50, 1 << 20
@@ -213,6 +215,16 @@ async def test_a_client_that_goes_away_ends_its_query(url: str, dsn: str) -> Non
 
 async def _none_active(dsn: str) -> bool:
     return not await value(dsn, _ACTIVE)
+
+
+_BLOCKS = re.findall(r"```sql\n(.*?)```", document("docs/sql.md"), re.DOTALL)
+DOCUMENTED = [one.strip() for block in _BLOCKS for one in block.split(";") if one.strip()]
+
+
+@pytest.mark.parametrize("query", DOCUMENTED, ids=lambda query: query.partition("\n")[0])
+def test_what_is_documented_runs(url: str, query: str) -> None:
+    response = ask(url, query)
+    assert response.status_code == 200, response.text
 
 
 def test_the_schema_tells_of_every_view_and_its_examples_run(url: str) -> None:
