@@ -35,6 +35,7 @@ from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings
 from relayscope.settings.value import split_endpoint
+from relayscope.sql import build_sql, sql_access
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
@@ -327,6 +328,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     )
     grpc = _build_grpc(settings, TraceSource(reader, queries, summaries, jaeger.archive, jaeger.max_clock_skew_ns))
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
+    runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
     app = create_app(
         reader,
         logs=logs,
@@ -337,6 +339,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         queries=queries,
         replayed=replayed,
         jaeger_access=jaeger,
+        sql=sql_access(settings, runner) if runner else None,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
@@ -346,6 +349,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         reader,
         interactions,
         decisions,
+        *([runner] if runner else []),
         writer,
         *leaders,
         GuestServer(config, app),

@@ -23,7 +23,9 @@ from relayscope.cli import (
     retention,
     rules,
     serve,
+    sql,
 )
+from relayscope.cli.client import PlacedError
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
@@ -65,6 +67,7 @@ serve.register(app)
 read.register(app)
 interactions.register(app)
 decisions.register(app)
+sql.register(app)
 doctor.register(app)
 retention.register(app)
 archive.register(app)
@@ -88,6 +91,8 @@ def main() -> None:
             flush_output()
     except RelayscopeError as exc:
         _tell(as_called(str(exc), sys.argv[0]))
+        if isinstance(exc, PlacedError):
+            typer.echo(exc.excerpt, err=True)
         sys.exit(2 if isinstance(exc, CallerError) else 1)
     except OSError as exc:
         drop_output()

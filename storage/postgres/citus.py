@@ -41,6 +41,7 @@ LOCAL_TABLES = (
     "ai_progress",
     "decision_progress",
     "rule_sets",
+    "workspace_roles",
 )
 
 

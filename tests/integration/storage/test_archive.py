@@ -185,7 +185,7 @@ async def test_redaction_waits_for_what_is_being_archived(postgres_dsn: str) -> 
     async with await psycopg.AsyncConnection.connect(postgres_dsn) as slow:
         await slow.execute("SELECT pg_advisory_xact_lock_shared(hashtext('relayscope.archive'))")
         columns = ", ".join(SPAN_COLUMNS)
-        copy = f"INSERT INTO relayscope.archived_spans ({columns}) SELECT {columns} FROM relayscope.spans"  # noqa: S608 - names of ours
+        copy = f"INSERT INTO relayscope.archived_spans ({columns}) SELECT {columns} FROM relayscope.spans"
         await slow.execute(copy.encode())
         running = asyncio.create_task(_redact(postgres_dsn))
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
