@@ -25,6 +25,7 @@ from relayscope.api.rest import (
 )
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
+from relayscope.api.rest.export import ExportAccess, create_export_router
 from storage.api import SpanReader
 from storage.decision_reader import DecisionReader
 from storage.interaction_reader import InteractionReader, StoredSpans
@@ -78,13 +79,14 @@ def create_app(
     ai: AiAccess | None = None,
     queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
+    export: ExportAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
+    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets, ``export`` those of exports.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -116,6 +118,8 @@ def create_app(
         app.include_router(rules.create_rules_router(replayed.rule_sets))
     if ai is not None and ai.decisions is not None:
         app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
+    if export is not None:
+        app.include_router(create_export_router(export, clock=clock))
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
