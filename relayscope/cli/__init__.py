@@ -22,6 +22,7 @@ from relayscope.cli import (
     retention,
     rules,
     serve,
+    sql,
 )
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
@@ -64,6 +65,7 @@ serve.register(app)
 read.register(app)
 interactions.register(app)
 decisions.register(app)
+sql.register(app)
 doctor.register(app)
 retention.register(app)
 redact.register(app)

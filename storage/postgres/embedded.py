@@ -47,7 +47,13 @@ _MAX_SOCKET_FOLDER_BYTES = 88
 _PLAIN_PATH = re.compile(r"[\w/.+-]+")
 _MAX_LOG_BYTES = 10 << 20
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
-_HBA = f"local all {ROLE} peer map={ROLE}\n"
+# Besides ourselves, roles that read one workspace each (see ``storage.postgres.workspace_role``) come in with a password.
+_READERS = '"/^.+_ws_[0-9]+$"'
+_HBA = (
+    f"local all {ROLE} peer map={ROLE}\n"
+    f"local postgres,template1 {_READERS} reject\n"
+    f"local all {_READERS} scram-sha-256\n"
+)
 
 
 class EmbeddedConfig(msgspec.Struct, frozen=True, kw_only=True):

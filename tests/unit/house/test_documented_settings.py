@@ -33,6 +33,7 @@ _WORDS = {
     "storage.retention.log_records": "everything is kept",
     "storage.retention.ai_interactions": "as long as spans",
     "storage.retention.decisions": "as long as spans",
+    "storage.sql.key_file": "`sql.key` in the data folder",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
     "service.workers": "from the number of cores",
