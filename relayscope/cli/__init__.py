@@ -14,6 +14,7 @@ from relayscope.cli import (
     bench,
     decisions,
     doctor,
+    export,
     interactions,
     read,
     redact,
@@ -65,6 +66,7 @@ serve.register(app)
 read.register(app)
 interactions.register(app)
 decisions.register(app)
+export.register(app)
 sql.register(app)
 doctor.register(app)
 retention.register(app)
