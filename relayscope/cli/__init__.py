@@ -15,6 +15,7 @@ from relayscope.cli import (
     decisions,
     doctor,
     export,
+    importing,
     interactions,
     read,
     redact,
@@ -67,6 +68,7 @@ read.register(app)
 interactions.register(app)
 decisions.register(app)
 export.register(app)
+importing.register(app)
 sql.register(app)
 doctor.register(app)
 retention.register(app)

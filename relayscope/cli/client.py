@@ -72,6 +72,17 @@ def post_for_lines(url: str, path: str, body: bytes, *, media_type: str, accepte
             raise _no_answer(url, exc) from exc
 
 
+def client_of(url: str, *, read_timeout_s: float = _TIMEOUT_S) -> httpx.Client:
+    """What speaks HTTP with the host of the URL.
+
+    Raises:
+        CallerError: it is no URL.
+    """
+    timeout = httpx.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
+    # A proxy of the environment cannot reach this machine's loopback interface.
+    return httpx.Client(timeout=timeout, trust_env=not _is_loopback(_host(url)))
+
+
 class Download(NamedTuple):
     """A long answer while it comes. ``headers`` are those of HTTP; walking ``pieces`` raises ``BrokenOffError`` where it ends too early."""
 
@@ -122,12 +133,9 @@ def _answered(
     read_timeout_s: float = _TIMEOUT_S,
 ) -> Iterator[httpx.Response]:
     """A response whose status is good, and whose body was not read yet."""
-    host = _host(url)
-    timeout = httpx.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
     with ExitStack() as stack:
         try:
-            # A proxy of the environment cannot reach this machine's loopback interface.
-            client = stack.enter_context(httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)))
+            client = stack.enter_context(client_of(url, read_timeout_s=read_timeout_s))
             address = url.rstrip("/") + path
             response = stack.enter_context(
                 client.stream(method, address, params=params, content=content, headers=headers)
