@@ -114,7 +114,7 @@ def create_app(
         app.include_router(create_sql_router(sql))
     if replayed is not None:
         # Before what takes any word after /decisions for the id of a trace.
-        app.include_router(replay.create_replay_router(*replayed, clock=clock))
+        app.include_router(replay.create_replay_router(*replayed, clock=clock, sql=sql))
         app.include_router(rules.create_rules_router(replayed.rule_sets))
     if export is not None:
         app.include_router(create_export_router(export, clock=clock))

@@ -26,6 +26,7 @@ from relayscope.cli import (
     serve,
     sql,
 )
+from relayscope.cli.client import PlacedError
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
@@ -92,6 +93,8 @@ def main() -> None:
             flush_output()
     except RelayscopeError as exc:
         _tell(as_called(str(exc), sys.argv[0]))
+        if isinstance(exc, PlacedError):
+            typer.echo(exc.excerpt, err=True)
         sys.exit(2 if isinstance(exc, CallerError) else 1)
     except OSError as exc:
         drop_output()

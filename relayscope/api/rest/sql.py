@@ -145,14 +145,16 @@ class _RowsResponse(Response):
             if has_begun:
                 return
             if isinstance(exc, SqlFailure):
-                raise self._refusal(exc) from exc
+                raise refusal_of(exc, self._guarded) from exc
             raise
 
     def _tell(self, error: RelayscopeError) -> Problem:
-        return problem_of(self._refusal(error) if isinstance(error, SqlFailure) else error)
+        return problem_of(refusal_of(error, self._guarded) if isinstance(error, SqlFailure) else error)
 
-    def _refusal(self, error: SqlFailure) -> SqlRefusal:
-        return SqlRefusal(str(error), place=self._guarded.place_of(error.position), hint=error.hint)
+
+def refusal_of(error: SqlFailure, guarded: Guarded) -> SqlRefusal:
+    """What the server said, at its place in the user's text."""
+    return SqlRefusal(str(error), place=guarded.place_of(error.position), hint=error.hint)
 
 
 async def _gone(receive: Receive) -> None:

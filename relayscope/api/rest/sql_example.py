@@ -32,7 +32,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "ai_interactions": (
         (
             "SELECT model, count(*) AS calls, sum(total_tokens) AS tokens, sum(cost) AS cost, currency\n"
-            "FROM ai_interactions WHERE start_time > now() - interval '7 days' GROUP BY model, currency ORDER BY calls DESC"
+            "FROM ai_interactions WHERE operation = 'chat' AND start_time > now() - interval '7 days'\n"
+            "GROUP BY model, currency ORDER BY calls DESC"
         ),
         (
             "SELECT date_trunc('hour', start_time) AS hour, avg(time_to_first_token_ms) FROM ai_interactions\n"
@@ -58,10 +59,13 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "decision_traces": (
         (
-            "SELECT t.trace_id, t.request_path, t.final_outcome ->> 'status' AS status, t.decision_count, t.decisions\n"
-            "FROM (SELECT DISTINCT trace_key FROM decisions\n"
-            "      WHERE outcome = 'deny' AND time > now() - interval '1 hour' LIMIT 20) AS d\n"
-            "CROSS JOIN LATERAL (SELECT * FROM decision_traces AS t WHERE t.trace_key = d.trace_key) AS t"
+            "SELECT trace_id, request_path, final_outcome ->> 'status' AS status, decision_count, decisions\n"
+            "FROM decision_traces WHERE timestamp > now() - interval '1 hour' ORDER BY timestamp DESC LIMIT 20"
+        ),
+        (
+            "SELECT t.trace_id, t.final_outcome ->> 'status' AS status, d.rule_name, t.decisions\n"
+            "FROM decision_traces AS t JOIN decisions AS d ON d.trace_id = t.trace_id\n"
+            "WHERE d.outcome = 'deny' AND d.time > now() - interval '1 hour' LIMIT 20"
         ),
     ),
 }

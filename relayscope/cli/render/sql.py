@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from typing import TextIO
 
 import msgspec
@@ -62,12 +63,17 @@ def render_schema(schema: SqlSchema, *, view: str | None = None) -> RenderableTy
     if view is None:
         drawn = table(left=("view", "what it holds"))
         for one in schema.views:
-            drawn.add_row(name_cell(one.name), name_cell(one.description))
+            drawn.add_row(*_whole(one.name), Text(clean(one.description)))
         return drawn
     found = next((one for one in schema.views if one.name == view), None)
     if found is None:
         return note(f"There is no view of this name: {clean(view)}")
     drawn = table(left=("column", "type", "what it holds"))
     for column in found.columns:
-        drawn.add_row(name_cell(column.name), name_cell(column.type), name_cell(column.description))
-    return Group(drawn, Text(), *(Text(example, style=FAINT) for example in found.examples))
+        drawn.add_row(*_whole(column.name, column.type), Text(clean(column.description)))
+    return Group(drawn, *(Text(f"\n{example}", style=FAINT) for example in found.examples))
+
+
+def _whole(*names: str) -> Sequence[Text]:
+    """Names are what one types, so none of them is cut; what is said about them goes over several lines."""
+    return [Text(clean(name), no_wrap=True, overflow="fold") for name in names]

@@ -7,10 +7,8 @@ import contextlib
 import csv
 import io
 import json
-import socket
-import threading
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,20 +18,20 @@ import psycopg
 import pyarrow as pa
 import pytest
 import typer
-import uvicorn
 from pyarrow import parquet
 from typer.testing import CliRunner
 
 from query.guard.allowed import VIEWS
-from relayscope.api.app import create_app
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql_example import EXAMPLES
 from relayscope.api.rest.sql_schema import SqlAnswer
 from relayscope.cli import sql
 from storage.postgres.sql_runner import PostgresSqlRunner
+from tests.support.api_server import serving
 from tests.support.canned_reader import CannedReader
 from tests.support.database import until, value
 from tests.support.postgres import Cluster
+from tests.support.repository import document
 from tests.support.sql_database import CANARY, OWN_SPANS, config, fill
 
 MAX_ROWS, MAX_BYTES = 50, 1 << 20
@@ -57,28 +55,9 @@ def dsn(postgres_cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def url(dsn: str) -> Iterator[str]:
     runner = PostgresSqlRunner(config(dsn, timeout_s=10))
-    with _served(runner) as address:
+    access = SqlAccess(runner, max_rows=MAX_ROWS, max_bytes=MAX_BYTES)
+    with serving(CannedReader(), sql=access, components=[runner]) as address:
         yield address
-
-
-@contextmanager
-def _served(runner: PostgresSqlRunner) -> Iterator[str]:
-    app = create_app(CannedReader(), sql=SqlAccess(runner, max_rows=MAX_ROWS, max_bytes=MAX_BYTES))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-
-        async def serve() -> None:
-            await runner.start()
-            await server.serve(sockets=[listener])
-            await runner.aclose()
-
-        thread = threading.Thread(target=asyncio.run, args=(serve(),))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def ask(url: str, query: str, **more: object) -> httpx.Response:
@@ -236,6 +215,16 @@ async def test_a_client_that_goes_away_ends_its_query(url: str, dsn: str) -> Non
 
 async def _none_active(dsn: str) -> bool:
     return not await value(dsn, _ACTIVE)
+
+
+_BLOCKS = re.findall(r"```sql\n(.*?)```", document("docs/sql.md"), re.DOTALL)
+DOCUMENTED = [one.strip() for block in _BLOCKS for one in block.split(";") if one.strip()]
+
+
+@pytest.mark.parametrize("query", DOCUMENTED, ids=lambda query: query.partition("\n")[0])
+def test_what_is_documented_runs(url: str, query: str) -> None:
+    response = ask(url, query)
+    assert response.status_code == 200, response.text
 
 
 def test_the_schema_tells_of_every_view_and_its_examples_run(url: str) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import LiteralString
 
 import psycopg
 import pytest
@@ -15,7 +13,6 @@ from msgspec.structs import replace
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from query.guard.guard import check_sql
 from storage.postgres.migration import migrate
 from storage.postgres.sql_runner import PostgresSqlRunner
 from storage.sql import Cell, Parameter, SqlFailure, SqlStatement
@@ -170,36 +167,6 @@ async def test_more_queries_than_connections_wait_or_are_sent_away(dsn: str) -> 
             with pytest.raises(RetryableError, match="busy"):
                 await answer(runner, asked("SELECT 2"))
         assert await answer(runner, asked("SELECT 2")) == ([(b"2",)], False)
-
-
-_MANY: LiteralString = """
-    INSERT INTO relayscope.spans (start_time, duration_ns, fingerprint, resource_id, scope_id, workspace_id, start_time_ns,
-                                  kind, status_code, trace_id, span_id, service_name, name)
-    SELECT now() - interval '30 days' + n * interval '1 minute', n, n, 1, 1, 1, 0, 1, 0, decode(md5((n / 20)::text), 'hex'),
-           decode(substring(md5(n::text) FOR 16), 'hex'), 'service ' || n % 10, 'operation'
-    FROM generate_series(1, 30000) AS n
-"""
-
-
-@pytest.mark.parametrize("condition", ["= '{}'", "IN ('{}')", "= $1"])
-async def test_a_trace_is_found_by_its_index(postgres_dsn: str, condition: str) -> None:
-    trace = hashlib.md5(b"700", usedforsecurity=False).hexdigest()
-    with psycopg.connect(postgres_dsn, autocommit=True) as owner:
-        owner.execute(_MANY)
-        owner.execute("ANALYZE relayscope.spans")
-    given = [trace] if "$1" in condition else []
-    guarded = check_sql(f"SELECT name, attributes FROM spans WHERE trace_id {condition.format(trace)}", given)
-    async with running(config(postgres_dsn)) as runner:
-        found, _ = await answer(runner, asked(guarded.text, *given))
-        assert len(found) == 20
-        async with await psycopg.AsyncConnection.connect(await runner.dsn(OWN)) as connection:
-            cursor = psycopg.AsyncRawCursor(connection)
-            plans = await (
-                await cursor.execute(f"EXPLAIN {guarded.text}".replace("$1", f"'{trace}'").encode())
-            ).fetchall()
-    plan = "\n".join(row[0] for row in plans)
-    assert "Index Cond: (trace_id = " in plan
-    assert "Seq Scan on spans_default" not in plan
 
 
 @pytest.fixture
