@@ -26,6 +26,7 @@ from relayscope.api.rest import (
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
 from relayscope.api.rest.export import ExportAccess, create_export_router
+from relayscope.api.rest.export_sql import create_sql_export_router
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql import create_router as create_sql_router
 from storage.api import SpanReader
@@ -117,7 +118,7 @@ def create_app(
         app.include_router(replay.create_replay_router(*replayed, clock=clock, sql=sql))
         app.include_router(rules.create_rules_router(replayed.rule_sets))
     if export is not None:
-        app.include_router(create_export_router(export, clock=clock))
+        _include_exports(app, export, sql, clock=clock)
     if ai is not None:
         _include_ai(app, ai, clock=clock)
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
@@ -133,6 +134,12 @@ def _include_ai(app: FastAPI, ai: AiAccess, *, clock: Callable[[], int]) -> None
         app.include_router(decision_submissions.create_router(ai.consumer))
     if ai.decisions is not None:
         app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
+
+
+def _include_exports(app: FastAPI, export: ExportAccess, sql: SqlAccess | None, *, clock: Callable[[], int]) -> None:
+    app.include_router(create_export_router(export, clock=clock))
+    if sql is not None:
+        app.include_router(create_sql_export_router(sql, stall_timeout_s=export.stall_timeout_s))
 
 
 class _Application(FastAPI):

@@ -135,6 +135,7 @@ def register(app: typer.Typer) -> None:
         ("decisions", export_decisions, decisions.Filters),
     ):
         export_app.command(name)(with_flags(with_flags(command, filters), Target, into="target"))
+    export_app.command("sql")(with_flags(sql, Target, into="target"))
     app.add_typer(export_app)
 
 
@@ -151,6 +152,27 @@ def export_interactions(*, filters: interactions.Filters, target: Target, url: U
 def export_decisions(*, filters: decisions.Filters, target: Target, url: Url = DEFAULT_URL) -> None:
     """Export single decisions, the earliest first."""
     _export(url, "decisions", filters.parameters(), target=target)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A SELECT; - reads it from standard input.")],
+    *,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="The value of $1, then of $2; may be repeated.")
+    ] = None,
+    target: Target,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Export all rows of one query, within the bounds of time and bytes of relayscope sql."""
+    if target.form == "otlp-json":
+        raise CallerError("--format: otlp-json is for traces only")
+    asked = {
+        "sql": sys.stdin.read() if query == "-" else query,
+        "parameters": parameter or [],
+        "format": target.form,
+        "safeForSpreadsheets": target.safe_for_spreadsheets,
+    }
+    _export(url, "sql", {}, target=target, body=msgspec.json.encode(asked))
 
 
 def _export(url: str, what: str, parameters: Parameters, *, target: Target, body: bytes | None = None) -> None:

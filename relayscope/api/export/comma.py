@@ -12,7 +12,7 @@ from relayscope.api.rest.value import iso_time
 
 _T = TypeVar("_T")
 # What a spreadsheet may take for the beginning of a formula. Source: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class CommaSeparated(Generic[_T]):
@@ -23,10 +23,10 @@ class CommaSeparated(Generic[_T]):
         self._is_guarded = is_guarded
 
     def begin(self) -> bytes:
-        return _written([[column.name for column in self._columns]])
+        return written([[column.name for column in self._columns]])
 
     def encode(self, items: Sequence[_T]) -> bytes:
-        return _written([[self._cell(column, item) for column in self._columns] for item in items])
+        return written([[self._cell(column, item) for column in self._columns] for item in items])
 
     def end(self) -> bytes:
         return b""
@@ -34,7 +34,7 @@ class CommaSeparated(Generic[_T]):
     def _cell(self, column: Column[_T], item: _T) -> str:
         text = _text(column, column.value(item))
         is_text = column.type in {"text", "json"}
-        return f"'{text}" if self._is_guarded and is_text and text.startswith(_FORMULA) else text
+        return f"'{text}" if self._is_guarded and is_text and text.startswith(FORMULA_STARTS) else text
 
 
 def _text(column: Column[_T], value: CellValue) -> str:
@@ -47,7 +47,8 @@ def _text(column: Column[_T], value: CellValue) -> str:
     return str(value)
 
 
-def _written(rows: Sequence[Sequence[str]]) -> bytes:
+def written(rows: Sequence[Sequence[str]]) -> bytes:
+    """Rows as CSV."""
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode()

@@ -16,7 +16,7 @@ from relayscope.api.export.lines import Lines
 from relayscope.api.export.otlp_lines import OtlpLines
 from relayscope.api.export.parquet import Parquet, is_installed
 from relayscope.api.export.table import DECISION_COLUMNS, INTERACTION_COLUMNS, SPAN_COLUMNS
-from relayscope.api.export.transfer import Transfer, TransferConfig
+from relayscope.api.export.transfer import Transfer, TransferConfig, formed
 from relayscope.api.rest.answer import Responses, StructResponse, describe
 from relayscope.api.rest.decision_view import represent_exported as represent_decision
 from relayscope.api.rest.export_parameter import (
@@ -105,7 +105,7 @@ class ExportEndpoints:
         config = TransferConfig(
             media_type=media_type, file_name=f"{name}.{suffix}", stall_timeout_s=self._stall_timeout_s
         )
-        return Transfer(source, form, config)
+        return Transfer(lambda: formed(source(), form), config)
 
 
 def create_export_router(access: ExportAccess, *, clock: Callable[[], int]) -> APIRouter:

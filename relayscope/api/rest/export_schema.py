@@ -1,7 +1,7 @@
 """The lines of exports as types, where they tell more than an item of a list."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -9,6 +9,9 @@ from msgspec import UNSET, Meta, UnsetType
 from relayscope.api.rest.decision_schema import Decision, FinalOutcome
 from relayscope.api.rest.interaction_schema import CostExplanation, Interaction, ReportedUsage
 from relayscope.api.rest.schema import Span, UnixNano
+from relayscope.api.rest.sql_schema import SqlQuery
+
+RowForm: TypeAlias = Literal["jsonl", "csv", "parquet"]
 
 
 class ExportedInteraction(Interaction, frozen=True, kw_only=True):
@@ -35,4 +38,18 @@ class ExportedDecision(Decision, frozen=True, kw_only=True):
     final_outcome: FinalOutcome
 
 
-EXPORT_ANSWERS: tuple[type[msgspec.Struct], ...] = (Span, ExportedInteraction, ExportedDecision)
+class SqlExportRequest(SqlQuery, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """One SELECT, all of whose rows are wanted."""
+
+    format: Annotated[RowForm, Meta(description="How the rows come.")] = "jsonl"
+    safe_for_spreadsheets: Annotated[
+        bool, Meta(description="In CSV, an apostrophe stands before texts that a spreadsheet could take for a formula.")
+    ] = False
+
+
+EXPORT_ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    Span,
+    ExportedInteraction,
+    ExportedDecision,
+    SqlExportRequest,
+)

@@ -111,16 +111,21 @@ def test_a_wrong_parameter_is_a_problem(parameters: Mapping[str, str], detail: s
     assert response.json()["detail"].startswith(detail)
 
 
-@pytest.mark.parametrize("place", ["broken_at_once", "broken_in_the_middle"])
-def test_what_fails_before_the_first_item_is_a_problem(place: str) -> None:
-    with exporting(CannedExport(**{place: RetryableError("the store is away")})) as url:
+AWAY = RetryableError("the store is away")
+
+
+@pytest.mark.parametrize(
+    "export", [CannedExport(broken_at_once=AWAY), CannedExport(broken_in_the_middle=AWAY)], ids=["opening", "reading"]
+)
+def test_what_fails_before_the_first_item_is_a_problem(export: CannedExport) -> None:
+    with exporting(export) as url:
         response = get(url, TRACES)
     assert (response.status_code, response.json()["detail"]) == (503, "the store is away")
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "otlp-json"])
 def test_what_fails_later_breaks_the_transfer_off(form: str) -> None:
-    export = CannedExport(span_portions=[[span()]], broken_in_the_middle=RetryableError("the store is away"))
+    export = CannedExport(span_portions=[[span()]], broken_in_the_middle=AWAY)
     with exporting(export) as url, pytest.raises(httpx.RemoteProtocolError):
         get(url, TRACES, format=form)
     assert export.open == 0

@@ -27,7 +27,11 @@ from tests.support.interaction import interaction
 from tests.support.store import Store
 from tracedata import Batch, Decision, Interaction, RetryableError, Span
 
-WINDOW = {"workspace_id": DEFAULT_WORKSPACE_ID, "start_us": BASE_US - HOUR_US, "end_us": BASE_US + HOUR_US}
+WINDOW: dict[str, Any] = {
+    "workspace_id": DEFAULT_WORKSPACE_ID,
+    "start_us": BASE_US - HOUR_US,
+    "end_us": BASE_US + HOUR_US,
+}
 SECOND_NS = 1_000_000_000
 
 
