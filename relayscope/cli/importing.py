@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import Annotated, NamedTuple, cast
 
@@ -184,8 +184,10 @@ def _parts(names: Sequence[str], course: _Course) -> Iterator[Part]:
     for name in names:
         with ExitStack() as stack:
             if name == _STANDARD_INPUT:
-                # It is one, whatever its declared type has of it.
-                file = cast("BufferedReader", sys.stdin.buffer)
+                # It has what is needed of one, whatever its declared type says.
+                file = BufferedReader(cast("RawIOBase", sys.stdin.buffer))
+                # Not closed with it: others may still look at it.
+                stack.callback(file.detach)
             else:
                 file = stack.enter_context(Path(name).open("rb"))
             for found in parts_of(file, name):
