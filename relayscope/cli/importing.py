@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from io import BufferedReader, RawIOBase
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 import typer
@@ -184,8 +184,8 @@ def _parts(names: Sequence[str], course: _Course) -> Iterator[Part]:
     for name in names:
         with ExitStack() as stack:
             if name == _STANDARD_INPUT:
-                # It has what is needed of one, whatever its declared type says.
-                file = BufferedReader(cast("RawIOBase", sys.stdin.buffer))
+                # Any: it has what is needed, whatever its declared type says.
+                file = BufferedReader(cast("Any", sys.stdin.buffer))
                 # Not closed with it: others may still look at it.
                 stack.callback(file.detach)
             else:

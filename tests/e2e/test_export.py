@@ -15,9 +15,9 @@ from tests.support.exporter import TRANSPORTS, Exporter
 from tests.support.factory import BASE_US, HOUR_US, MAX_INT64, MIN_INT64, full_span, span, trace_id
 from tests.support.rest_answer import spans_of_trace
 from tests.support.system import System, command, environment, run
-from tracedata import Event, Link, Resource, Scope, Span
+from tracedata import Event, Link, Resource, Scope, Span, Value
 
-ODD = {
+ODD: dict[str, Value] = {
     "": "a key of no characters", "empty": "", "none": None, "bytes": bytes(range(256)), "no bytes": b"",
     "max": MAX_INT64, "min": MIN_INT64, "one": 1, "one.0": 1.0, "true": True, "nan": math.nan, "inf": math.inf,
     "-inf": -math.inf, "-0": -0.0, "tiny": 5e-324, "list": [1, 1.0, "1", None, [], {}, [[b"\x00"]]],

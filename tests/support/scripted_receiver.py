@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 # JSON of a request to the status, the headers and the body of an answer; None: it is taken.
 Script = Callable[[Any], "tuple[int, dict[str, str], object] | None"]
@@ -34,7 +34,7 @@ def receiving(script: Script = lambda _: None) -> Iterator[Received]:
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version: ClassVar = "HTTP/1.1"
+        protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))

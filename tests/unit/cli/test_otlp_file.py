@@ -26,7 +26,7 @@ def line(value: object) -> bytes:
 
 
 def read(data: bytes) -> list[Part | Fault]:
-    return list(parts_of(io.BufferedReader(io.BytesIO(data)), "f"))  # type: ignore[arg-type]  # Bytes are as good as a file.
+    return list(parts_of(io.BufferedReader(io.BytesIO(data)), "f"))
 
 
 def told(data: bytes) -> list[tuple[str, ...]]:
