@@ -34,20 +34,23 @@ def plain_json(value: Value) -> str:
 
 def plain(value: Value) -> Any:  # noqa: ANN401 - what JSON has
     """The same before it is text."""
+    # Most values by far, told first because this runs once for each.
+    if isinstance(value, (str, int)) or value is None:
+        return value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [plain(item) for item in value]
     return value
 
 
 def attributes_json(attributes: Attributes) -> str:
     """Attributes as one JSON object."""
-    return plain_json(attributes)
+    return plain_json(attributes) if attributes else "{}"
 
 
 def struct_json(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from relayscope.api.export.column import CellValue, Column
@@ -19,35 +19,43 @@ class CommaSeparated(Generic[_T]):
     """See ``Form``. With ``is_guarded``, a text that a spreadsheet could take for a formula gets an apostrophe in front."""
 
     def __init__(self, columns: Sequence[Column[_T]], *, is_guarded: bool = False) -> None:
-        self._columns = columns
-        self._is_guarded = is_guarded
+        self._names = [column.name for column in columns]
+        self._cells = [_cell_of(column, is_guarded=is_guarded) for column in columns]
 
     def begin(self) -> bytes:
-        return written([[column.name for column in self._columns]])
+        return written([self._names])
 
     def encode(self, items: Sequence[_T]) -> bytes:
-        return written([[self._cell(column, item) for column in self._columns] for item in items])
+        return written([[cell(item) for cell in self._cells] for item in items])
 
     def end(self) -> bytes:
         return b""
 
-    def _cell(self, column: Column[_T], item: _T) -> str:
-        text = _text(column, column.value(item))
-        is_text = column.type in {"text", "json"}
-        return f"'{text}" if self._is_guarded and is_text and text.startswith(FORMULA_STARTS) else text
+
+def _cell_of(column: Column[_T], *, is_guarded: bool) -> Callable[[_T], CellValue]:
+    """What makes a cell of an item. Numbers are written by the library, and nothing for None."""
+    if column.type == "time":
+        return lambda item: _moment(column.value(item))
+    if column.type == "bool":
+        return lambda item: _truth(column.value(item))
+    if column.type in {"text", "json"} and is_guarded:
+        return lambda item: _guarded(column.value(item))
+    return column.value
 
 
-def _text(column: Column[_T], value: CellValue) -> str:
-    if value is None:
-        return ""
-    if column.type == "time" and isinstance(value, int):
-        return iso_time(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _moment(value: CellValue) -> CellValue:
+    return iso_time(value) if isinstance(value, int) else value
 
 
-def written(rows: Sequence[Sequence[str]]) -> bytes:
+def _truth(value: CellValue) -> CellValue:
+    return value if value is None else str(value).lower()
+
+
+def _guarded(value: CellValue) -> CellValue:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def written(rows: Sequence[Sequence[CellValue]]) -> bytes:
     """Rows as CSV."""
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(rows)

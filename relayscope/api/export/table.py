@@ -11,6 +11,8 @@ from tracedata import Decision, Event, Interaction, Link, Span
 
 
 def _events(events: Sequence[Event]) -> str:
+    if not events:
+        return "[]"
     return struct_json(
         [
             {
@@ -25,6 +27,8 @@ def _events(events: Sequence[Event]) -> str:
 
 
 def _links(links: Sequence[Link]) -> str:
+    if not links:
+        return "[]"
     return struct_json(
         [
             {
