@@ -268,3 +268,12 @@ async def test_an_ordinary_user_runs_it(data_folder: Path) -> None:
     await asyncio.to_thread(owner.communicate, "\n")
     assert owner.returncode == 0
     assert not psutil.pid_exists(pid)
+
+
+async def test_why_it_does_not_start_is_told_of_this_start(data_folder: Path) -> None:
+    (data_folder / "postgres.log").write_text("LOG:  of yesterday\nFATAL:  what went wrong yesterday\n")
+    silent = {"listen_addresses": "'nowhere.invalid'", "log_min_messages": "panic"}
+    server = EmbeddedServer(EmbeddedConfig(data_dir=data_folder, shared_buffers_mb=16, overrides=silent))
+    with pytest.raises(PermanentError, match="does not start") as failure:
+        await server.start()
+    assert "yesterday" not in str(failure.value)

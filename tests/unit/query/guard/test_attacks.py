@@ -57,6 +57,24 @@ def test_an_attack_is_refused(attack: Attack) -> None:
         check_sql(attack.statements[-1])
 
 
+# What others were attacked with. None of these may be lost.
+KNOWN = (
+    "pg_read_file", "pg_read_file in FROM", "pg_ls_dir", "lo_import", "lo_export", "lo_from_bytea", "dblink", "dblink_exec",
+    "COPY TO STDOUT", "COPY query", "COPY TO PROGRAM", "COPY TO file", "COPY FROM PROGRAM", "COPY FROM STDIN", "COPY FROM file",
+    "DO", "CALL", "set_config", "SET", "RESET", "current_setting", "query_to_xml", "query_to_xmlschema",
+    "query_to_xml_and_xmlschema", "table_to_xml", "schema_to_xml", "database_to_xml", "cursor_to_xml", "pg_sleep",
+    "pg_advisory_lock", "pg_try_advisory_lock", "nextval", "setval", "pg_notify", "pg_terminate_backend", "pg_stat_reset",
+    "EXPLAIN ANALYZE", "DELETE in WITH", "SELECT INTO", "FOR UPDATE", "MERGE", "PREPARE", "EXECUTE", "several statements",
+    "nested comments", "dollar quotes", "E strings", "U& names", "quoted names", "search_path", "a shadow in pg_temp",
+    "pg_class", "pg_shadow", "information_schema", "a regclass", "generate_series", "cross join", "regular expression", "repeat",
+    "a large number",
+)  # fmt: skip
+
+
+def test_no_known_attack_is_missing() -> None:
+    assert set(KNOWN) <= {attack.name for attack in ATTACKS}
+
+
 def test_attacks_have_names_of_their_own() -> None:
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
 
