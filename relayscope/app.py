@@ -25,6 +25,7 @@ from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
+from relayscope.api.rest.export import ExportAccess
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
 from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
@@ -41,6 +42,7 @@ from storage.postgres.connection import check_url
 from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
+from storage.postgres.export_reader import ExportConfig, PostgresExportReader
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
@@ -141,6 +143,18 @@ def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
     """What answers questions."""
     timeout_s = settings.storage.query_timeout_s
     return PostgresSpanReader(ReaderConfig(dsn=dsn, statement_timeout_s=timeout_s), compile_search=compile_search)
+
+
+def _build_export(settings: Settings, dsn: str) -> PostgresExportReader:
+    export = settings.storage.export
+    return PostgresExportReader(
+        ExportConfig(
+            dsn=dsn,
+            max_connections=export.max_connections,
+            statement_timeout_s=export.timeout_s,
+            stall_timeout_s=export.stall_timeout_s,
+        )
+    )
 
 
 def build_retention(settings: Settings, dsn: str) -> Retention:
@@ -300,6 +314,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
+    exports = _build_export(settings, dsn)
     runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
     app = create_app(
         reader,
@@ -310,6 +325,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         ai=ai,
         queries=queries,
         replayed=replayed,
+        export=ExportAccess(exports, stall_timeout_s=settings.storage.export.stall_timeout_s),
         sql=sql_access(settings, runner) if runner else None,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
@@ -320,6 +336,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         reader,
         interactions,
         decisions,
+        exports,
         *([runner] if runner else []),
         writer,
         *leaders,

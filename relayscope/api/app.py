@@ -25,6 +25,8 @@ from relayscope.api.rest import (
 )
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
+from relayscope.api.rest.export import ExportAccess, create_export_router
+from relayscope.api.rest.export_sql import create_sql_export_router
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql import create_router as create_sql_router
 from storage.api import SpanReader
@@ -81,13 +83,14 @@ def create_app(
     sql: SqlAccess | None = None,
     queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
+    export: ExportAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
+    ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets, ``export`` those of exports.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -114,6 +117,8 @@ def create_app(
         # Before what takes any word after /decisions for the id of a trace.
         app.include_router(replay.create_replay_router(*replayed, clock=clock, sql=sql))
         app.include_router(rules.create_rules_router(replayed.rule_sets))
+    if export is not None:
+        _include_exports(app, export, sql, clock=clock)
     if ai is not None:
         _include_ai(app, ai, clock=clock)
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
@@ -129,6 +134,12 @@ def _include_ai(app: FastAPI, ai: AiAccess, *, clock: Callable[[], int]) -> None
         app.include_router(decision_submissions.create_router(ai.consumer))
     if ai.decisions is not None:
         app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
+
+
+def _include_exports(app: FastAPI, export: ExportAccess, sql: SqlAccess | None, *, clock: Callable[[], int]) -> None:
+    app.include_router(create_export_router(export, clock=clock))
+    if sql is not None:
+        app.include_router(create_sql_export_router(sql, stall_timeout_s=export.stall_timeout_s))
 
 
 class _Application(FastAPI):

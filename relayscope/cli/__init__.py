@@ -14,6 +14,8 @@ from relayscope.cli import (
     bench,
     decisions,
     doctor,
+    export,
+    importing,
     interactions,
     read,
     redact,
@@ -66,6 +68,8 @@ serve.register(app)
 read.register(app)
 interactions.register(app)
 decisions.register(app)
+export.register(app)
+importing.register(app)
 sql.register(app)
 doctor.register(app)
 retention.register(app)

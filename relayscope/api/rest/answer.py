@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
 from relayscope.api.rest.decision_schema import DECISION_ANSWERS
 from relayscope.api.rest.decision_submission import SubmittedDecisionTrace
+from relayscope.api.rest.export_schema import EXPORT_ANSWERS
 from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
 from relayscope.api.rest.query_schema import QUERY_ANSWERS
 from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
@@ -54,6 +55,7 @@ def component_schemas() -> dict[str, Any]:
             *DECISION_ANSWERS,
             *QUERY_ANSWERS,
             *REPLAY_ANSWERS,
+            *EXPORT_ANSWERS,
             *SQL_ANSWERS,
             SqlRequest,
             SubmittedAiInteraction,
