@@ -21,9 +21,9 @@ from relayscope.settings import Settings
 from relayscope.settings.exporter import (
     ConsoleExporterSettings,
     ExporterSettings,
-    FileExporterSettings,
     OtlpExporterSettings,
     OtlpHttpExporterSettings,
+    RemoteQueueSettings,
     TlsSettings,
 )
 
@@ -79,15 +79,15 @@ def build_sink(exporter: ExporterSettings, *, slot: str) -> Sink:
 
 def _config(name: str, exporter: ExporterSettings, *, grace_s: float) -> ExporterConfig:
     queue = exporter.sending_queue
-    # Lines have one order only, and nobody asks for those of the console again.
-    is_local = isinstance(exporter, ConsoleExporterSettings | FileExporterSettings)
+    # Nobody asks for the lines of the console again.
     retry = None if isinstance(exporter, ConsoleExporterSettings) else exporter.retry_on_failure
     return ExporterConfig(
         name=name,
         queue=QueueConfig(max_items=queue.queue_size, max_bytes=queue.max_bytes, max_request_bytes=MAX_REQUEST_BYTES),
         retry=RetryConfig(**retry.model_dump()) if retry else RetryConfig(enabled=False),
         signals=tuple(exporter.signals),
-        consumers=1 if is_local else queue.num_consumers,
+        # Lines have one order only.
+        consumers=queue.num_consumers if isinstance(queue, RemoteQueueSettings) else 1,
         grace_period_s=grace_s,
     )
 

@@ -48,6 +48,11 @@ class QueueSettings(Section):
 
     queue_size: int = Field(50_000, ge=1, description="Spans and log records that wait in a worker at most.")
     max_bytes: int = Field(32 * MIB, ge=64 * 1024, description="Bytes of them at most.")
+
+
+class RemoteQueueSettings(QueueSettings):
+    """The same, over a network."""
+
     num_consumers: int = Field(1, ge=1, le=64, description="Requests of a worker that are under way at a time.")
 
 
@@ -85,6 +90,7 @@ class AnyExporterSettings(Section):
 class RemoteExporterSettings(AnyExporterSettings):
     """What goes over the network."""
 
+    sending_queue: RemoteQueueSettings = RemoteQueueSettings()
     tls: TlsSettings = TlsSettings()
     headers: Headers = Field(
         default={}, repr=False, description="Headers of every request, such as `authorization`; never shown."
