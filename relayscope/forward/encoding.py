@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from relayscope.forward.parcel import Form, Piece
 from relayscope.otlp.document import encode, logs_document, traces_document
-from relayscope.otlp.message import logs_request, traces_request
+from relayscope.otlp.wire import logs_bytes, traces_bytes
 from tracedata import LogRecord, SignalName, Span
 
 MAX_REQUEST_BYTES = 2 << 20
@@ -17,8 +17,8 @@ Items: TypeAlias = "Sequence[Span] | Sequence[LogRecord]"
 
 # Items are of the signal that the encoder is for, which the type checker cannot know.
 _ENCODERS: Mapping[tuple[SignalName, Form], Callable[..., bytes]] = {
-    ("traces", "protobuf"): lambda spans: traces_request(spans).SerializeToString(),
-    ("logs", "protobuf"): lambda records: logs_request(records).SerializeToString(),
+    ("traces", "protobuf"): traces_bytes,
+    ("logs", "protobuf"): logs_bytes,
     ("traces", "json"): lambda spans: encode(traces_document(spans)),
     ("logs", "json"): lambda records: encode(logs_document(records)),
 }

@@ -8,6 +8,7 @@ import pytest
 from receiver import otlp_json, protobuf
 from relayscope.otlp.document import encode, logs_document, traces_document
 from relayscope.otlp.message import logs_request, traces_request
+from relayscope.otlp.wire import logs_bytes, traces_bytes
 from tests.support import factory
 from tests.support.canonical import canonical
 from tests.support.factory import MAX_INT64, MAX_UINT32, MAX_UINT64
@@ -23,6 +24,10 @@ def _protobuf(*spans: Span) -> list[Span]:
     return [*protobuf.decode_traces(traces_request(spans).SerializeToString(), 1).spans]
 
 
+def _wire(*spans: Span) -> list[Span]:
+    return [*protobuf.decode_traces(traces_bytes(spans), 1).spans]
+
+
 def _json(*spans: Span) -> list[Span]:
     return [*otlp_json.decode_traces(encode(traces_document(spans)), 1).spans]
 
@@ -31,12 +36,16 @@ def _log_protobuf(*records: LogRecord) -> list[LogRecord]:
     return [*protobuf.decode_logs(logs_request(records).SerializeToString(), 1).log_records]
 
 
+def _log_wire(*records: LogRecord) -> list[LogRecord]:
+    return [*protobuf.decode_logs(logs_bytes(records), 1).log_records]
+
+
 def _log_json(*records: LogRecord) -> list[LogRecord]:
     return [*otlp_json.decode_logs(encode(logs_document(records)), 1).log_records]
 
 
-SPAN_FORMS = pytest.mark.parametrize("through", [_protobuf, _json], ids=["protobuf", "json"])
-LOG_FORMS = pytest.mark.parametrize("through", [_log_protobuf, _log_json], ids=["protobuf", "json"])
+SPAN_FORMS = pytest.mark.parametrize("through", [_protobuf, _wire, _json], ids=["message", "wire", "json"])
+LOG_FORMS = pytest.mark.parametrize("through", [_log_protobuf, _log_wire, _log_json], ids=["message", "wire", "json"])
 
 
 @SPAN_FORMS
@@ -98,3 +107,10 @@ def test_neighbours_share_resource_and_scope_and_keep_their_order() -> None:
 def test_resources_that_differ_in_type_alone_are_not_taken_for_one() -> None:
     spans = [factory.span(resource=Resource(attributes={"n": number})) for number in (1, 1.0, True)]
     assert [canonical(span) for span in _protobuf(*spans)] == [canonical(span) for span in spans]
+
+
+@pytest.mark.parametrize("encode_spans", [lambda spans: traces_request(spans).SerializeToString(), traces_bytes])
+@pytest.mark.parametrize("value", [2**63, "\ud800"], ids=["integer-too-large", "lone-surrogate"])
+def test_what_has_no_place_in_otlp_is_an_error(encode_spans: Callable[[list[Span]], bytes], value: int | str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        encode_spans([factory.span(attributes={"deep": [value]})])
