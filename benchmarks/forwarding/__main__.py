@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
+import psutil
 
 from relayscope.bench.figure import now
 from relayscope.bench.load import Order
@@ -31,9 +32,13 @@ _SETTLE_S = 120.0
 
 
 class Turn(NamedTuple):
-    """One load: the rate of acknowledgement, and what became of what was sent on."""
+    """One load: the rate of acknowledgement, processor time of all workers, and what became of what was sent on.
+
+    The processor time is measured until everything has left, and depends less on what else the machine does.
+    """
 
     spans_per_s: float
+    cpu_us_per_span: float
     p99_ms: float
     sent: int = 0
     dropped: int = 0
@@ -49,6 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     plain_spans_per_s: float
     forwarding_spans_per_s: float
     ratio: float
+    plain_cpu_us_per_span: float
+    forwarding_cpu_us_per_span: float
     plain_p99_ms: float
     forwarding_p99_ms: float
     sent: int
@@ -78,6 +85,8 @@ async def _measure(options: argparse.Namespace) -> Report:
         plain_spans_per_s=round(statistics.median(one.spans_per_s for one, _ in turns)),
         forwarding_spans_per_s=round(statistics.median(two.spans_per_s for _, two in turns)),
         ratio=round(statistics.median(two.spans_per_s / one.spans_per_s for one, two in turns), 3),
+        plain_cpu_us_per_span=round(statistics.median(one.cpu_us_per_span for one, _ in turns), 1),
+        forwarding_cpu_us_per_span=round(statistics.median(two.cpu_us_per_span for _, two in turns), 1),
         plain_p99_ms=round(statistics.median(one.p99_ms for one, _ in turns)),
         forwarding_p99_ms=round(statistics.median(two.p99_ms for _, two in turns)),
         sent=turns[-1][1].sent,
@@ -97,12 +106,19 @@ async def _turn(options: argparse.Namespace, ready: Ready, *, seed: int) -> Turn
     async with running_loader() as loader:
         await loader.prepare(order)
         await reset(ready.database_url)
+        before_s = _processor_s(ready)
         result = await loader.send()
     await _settled(ready)
+    cpu_us = (_processor_s(ready) - before_s) / result.spans * 1e6
     sent, dropped = await _figure(ready, "sent"), await _figure(ready, "dropped")
-    turn = Turn(result.spans / result.seconds, result.p99_ms, sent, dropped)
+    turn = Turn(result.spans / result.seconds, cpu_us, result.p99_ms, sent, dropped)
     print(turn, file=sys.stderr)
     return turn
+
+
+def _processor_s(ready: Ready) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in ready.pids.workers]
+    return sum(one.user + one.system for one in times)
 
 
 async def _settled(ready: Ready) -> None:

@@ -113,11 +113,12 @@ class RotatingFile:
         path.rename(aside)
         self.close()
         self._reopen()
-        if self._config.is_compressed:
-            _compress(aside)
+        # First, since it makes room.
         for old in self._backups()[self._config.max_backups :]:
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()
+        if self._config.is_compressed and aside.exists():
+            _compress(aside)
 
     def _backups(self) -> list[Path]:
         """Newest first: their names sort by time."""
@@ -127,11 +128,15 @@ class RotatingFile:
 
 
 def _compress(path: Path) -> None:
-    """Replaces the file by a compressed one; a crash in between leaves the file."""
+    """Replaces the file by a compressed one. A crash in between, or a full disk, leaves the file."""
     draft = path.with_name(f".{path.name}.gz")
-    with path.open("rb") as source, gzip.open(draft, "wb", compresslevel=1) as target:
-        shutil.copyfileobj(source, target, _BLOCK)
-    draft.chmod(0o600)
+    try:
+        with path.open("rb") as source, gzip.open(draft, "wb", compresslevel=1) as target:
+            draft.chmod(0o600)
+            shutil.copyfileobj(source, target, _BLOCK)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        return
     draft.rename(path.with_name(f"{path.name}.gz"))
     path.unlink()
 

@@ -190,13 +190,13 @@ _METRICS = (
         name="relayscope_forward_failed_total",
         kind="counter",
         labels=("exporter", "signal", "reason"),
-        help="Those that the destination was offered and will not get: refused, rejected, expired, stopped, unencodable.",
+        help="Those that the destination was offered and will not get: refused, rejected, expired, stopped, unencodable, internal.",
     ),
     Metric(
         name="relayscope_forward_dropped_total",
         kind="counter",
         labels=("exporter", "signal", "reason"),
-        help="Those that the destination was never offered: queue_full, busy, unstored, stopped.",
+        help="Those that the destination was never offered: queue_full, busy, unstored, stopped, internal.",
     ),
     Metric(
         name="relayscope_forward_retries_total",

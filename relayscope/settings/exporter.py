@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 from relayscope.settings.value import MIB, Section, split_endpoint
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-# https://www.rfc-editor.org/rfc/rfc9110#name-field-names; gRPC has lower case alone.
-_HEADER = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]{1,128}")
+# What both protocols take: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests.
+_HEADER = re.compile(r"[a-z0-9_.-]{1,128}")
 # What gRPC and HTTP say themselves.
 _RESERVED = ("content-", "grpc-", "host", "te", "transfer-encoding", "user-agent")
 
