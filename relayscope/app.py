@@ -32,6 +32,7 @@ from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings
 from relayscope.settings.value import split_endpoint
+from relayscope.sql import build_sql, sql_access
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
@@ -313,6 +314,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
+    runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
     app = create_app(
         reader,
         logs=logs,
@@ -322,6 +324,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         ai=ai,
         queries=queries,
         replayed=replayed,
+        sql=sql_access(settings, runner) if runner else None,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
@@ -332,6 +335,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         interactions,
         decisions,
         *forwarders,
+        *([runner] if runner else []),
         writer,
         *leaders,
         GuestServer(config, app),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from tracedata import Decision
 
 
+class DecisionKey(NamedTuple):
+    """A decision by its id. Ids are unique in their trace; without one, the decisions of all traces with this id are meant."""
+
+    decision_id: str
+    trace_id: bytes | None = None
+
+
 class DecisionSelection(msgspec.Struct, frozen=True, kw_only=True):
     """Which decisions are meant: those on which everything given holds. Times are Unix microseconds, the end excluded.
 
-    A selection by guarded SQL will be one more field here; see docs/replay.md.
+    ``keys`` names them one by one; either all of them have a trace, or none has.
     """
 
     workspace_id: int
@@ -25,6 +32,7 @@ class DecisionSelection(msgspec.Struct, frozen=True, kw_only=True):
     service: str | None = None
     rule: str | None = None
     outcome: str | None = None
+    keys: Collection[DecisionKey] | None = None
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,8 @@ from relayscope.api.rest import (
 )
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
+from relayscope.api.rest.sql import SqlAccess
+from relayscope.api.rest.sql import create_router as create_sql_router
 from storage.api import SpanReader
 from storage.decision_reader import DecisionReader
 from storage.interaction_reader import InteractionReader, StoredSpans
@@ -76,6 +78,7 @@ def create_app(
     logs: LogReader | None = None,
     redacted: tuple[redaction.RedactionStore, redaction.PolicyOf] | None = None,
     ai: AiAccess | None = None,
+    sql: SqlAccess | None = None,
     queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
 ) -> FastAPI:
@@ -84,7 +87,7 @@ def create_app(
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
+    ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -105,21 +108,27 @@ def create_app(
         app.include_router(log_records.create_router(logs, clock=clock))
     if redacted is not None:
         app.include_router(redaction.create_router(*redacted, clock=clock))
-    if ai is not None:
-        app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
-        if ai.consumer is not None:
-            app.include_router(submissions.create_router(ai.consumer, ai.reader))
-            app.include_router(decision_submissions.create_router(ai.consumer))
+    if sql is not None:
+        app.include_router(create_sql_router(sql))
     if replayed is not None:
         # Before what takes any word after /decisions for the id of a trace.
-        app.include_router(replay.create_replay_router(*replayed, clock=clock))
+        app.include_router(replay.create_replay_router(*replayed, clock=clock, sql=sql))
         app.include_router(rules.create_rules_router(replayed.rule_sets))
-    if ai is not None and ai.decisions is not None:
-        app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
+    if ai is not None:
+        _include_ai(app, ai, clock=clock)
     app.include_router(jaeger.create_router(reader, clock_ns=clock))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
     return app
+
+
+def _include_ai(app: FastAPI, ai: AiAccess, *, clock: Callable[[], int]) -> None:
+    app.include_router(interactions.create_router(ai.reader, clock=clock, conversation=ai.conversation))
+    if ai.consumer is not None:
+        app.include_router(submissions.create_router(ai.consumer, ai.reader))
+        app.include_router(decision_submissions.create_router(ai.consumer))
+    if ai.decisions is not None:
+        app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
 
 
 class _Application(FastAPI):

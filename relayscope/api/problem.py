@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from query.traceql.failure import QueryError
+from query.place import PlacedError
 from tracedata import CallerError, NotFoundError, RelayscopeError, RetryableError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -90,9 +90,12 @@ def _problem(status: int, detail: str, position: QueryPosition | UnsetType = UNS
 
 
 def _position(exc: Exception) -> QueryPosition | UnsetType:
-    if not isinstance(exc, QueryError):
+    place = exc.place if isinstance(exc, PlacedError) else None
+    if not isinstance(exc, PlacedError) or place is None:
         return UNSET
-    return QueryPosition(line=exc.line, column=exc.column, found=exc.found, expected=exc.expected, excerpt=exc.excerpt)
+    return QueryPosition(
+        line=place.line, column=place.column, found=exc.found, expected=exc.expected, excerpt=place.excerpt
+    )
 
 
 def _retry_headers(exc: Exception) -> dict[str, str]:

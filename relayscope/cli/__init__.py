@@ -22,7 +22,9 @@ from relayscope.cli import (
     retention,
     rules,
     serve,
+    sql,
 )
+from relayscope.cli.client import PlacedError
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
 from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
@@ -64,6 +66,7 @@ serve.register(app)
 read.register(app)
 interactions.register(app)
 decisions.register(app)
+sql.register(app)
 doctor.register(app)
 retention.register(app)
 redact.register(app)
@@ -86,6 +89,8 @@ def main() -> None:
             flush_output()
     except RelayscopeError as exc:
         _tell(as_called(str(exc), sys.argv[0]))
+        if isinstance(exc, PlacedError):
+            typer.echo(exc.excerpt, err=True)
         sys.exit(2 if isinstance(exc, CallerError) else 1)
     except OSError as exc:
         drop_output()

@@ -52,9 +52,10 @@ def get(url: str, path: str, parameters: Parameters) -> bytes:
         return _read(url, response)
 
 
-def post(url: str, path: str, body: bytes, *, media_type: str) -> bytes:
+def post(url: str, path: str, body: bytes, *, media_type: str, timeout_s: float = _TIMEOUT_S) -> bytes:
     """The body of the answer to ``body``. Raises as ``get`` does."""
-    with _answered(url, "POST", path, content=body, headers={"content-type": media_type}) as response:
+    headers = {"content-type": media_type}
+    with _answered(url, "POST", path, content=body, headers=headers, read_timeout_s=timeout_s) as response:
         return _read(url, response)
 
 

@@ -208,10 +208,15 @@ def show(body: bytes, answer: type[_T], *, draw: Callable[[_T], RenderableType],
     console().print(drawn)
 
 
-def _exit(error: RelayscopeError) -> typer.Exit:
+def tell(error: RelayscopeError) -> None:
+    """Says on standard error what went wrong, and shows where in a query."""
     typer.echo(f"relayscope: {as_called(str(error), sys.argv[0])}", err=True)
     if isinstance(error, PlacedError):
         typer.echo(error.excerpt, err=True)
+
+
+def _exit(error: RelayscopeError) -> typer.Exit:
+    tell(error)
     return typer.Exit(_USAGE if isinstance(error, CallerError) else _FAILED)
 
 

@@ -44,6 +44,9 @@ def replay(
     service: Annotated[str | None, typer.Option(help="Only those of this service.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only those of this rule: its id or name.")] = None,
     outcome: Annotated[str | None, typer.Option(help="Only those with this outcome.")] = None,
+    sql: Annotated[
+        str | None, typer.Option(help="Only decisions whose decision_id this SELECT returns; best with trace_id.")
+    ] = None,
     where: Annotated[str | None, typer.Option(help="CEL over input, output and decision, such as input.n > 3.")] = None,
     examples: Annotated[
         int, typer.Option(min=0, max=schema.MAX_EXAMPLES, help="So many decisions of each row at most.")
@@ -67,6 +70,7 @@ def replay(
         "service": service,
         "rule": rule,
         "outcome": outcome,
+        "sql": sql,
         "where": where,
         "examples": examples,
         "each": each or [],

@@ -35,6 +35,26 @@ class RetentionSettings(Section):
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 
+class SqlSettings(Section):
+    """SQL of users."""
+
+    enabled: bool = Field(default=True, description="Whether users can ask in SQL, and the roles for it are made.")
+    key_file: Path | None = Field(
+        None,
+        description="The secret of which the passwords of the roles are made; by default `sql.key` in the data folder.",
+    )
+    timeout_s: float = Field(30.0, gt=0, le=3600, description="A query that takes longer is ended.")
+    max_rows: int = Field(100_000, ge=1, description="Rows that may be asked for at once.")
+    max_bytes: int = Field(
+        64 * MIB, ge=MIB, le=1024 * MIB, description="Longer answers are cut, and larger rows refused."
+    )
+    max_connections: int = Field(4, ge=1, le=20, description="Queries that run at once, in one workspace.")
+    work_mem_mb: int = Field(16, ge=1, description="Memory that a step of a query may use before it uses the disk.")
+    temp_file_mb: int = Field(
+        256, ge=1, description="Disk that a query may use besides, where the server lets us say so."
+    )
+
+
 class StorageSettings(Section):
     """Where spans and log records are kept, and the bounds of writing and reading."""
 
@@ -57,3 +77,4 @@ class StorageSettings(Section):
     partition_width: Literal["hour", "day"] = Field("day", description="What one partition holds: `hour` or `day`.")
     partitions_ahead: int = Field(3, ge=1, le=100, description="Partitions that are made before their time comes.")
     retention: RetentionSettings = RetentionSettings()
+    sql: SqlSettings = SqlSettings()

@@ -39,6 +39,7 @@ LOCAL_TABLES = (
     "ai_progress",
     "decision_progress",
     "rule_sets",
+    "workspace_roles",
 )
 
 

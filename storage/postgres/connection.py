@@ -5,6 +5,8 @@ libpq's own sentences are never passed on: they may quote a part of a URL that w
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -72,7 +74,12 @@ async def connect(dsn: str, *, autocommit: bool = False, timeout_s: int = CONNEC
         text = str(exc)
         reason = next((reason for fragment, reason in _REASONS if fragment in text), "the connection fails")
         raise RetryableError(f"cannot connect to the database at {describe_url(dsn)}: {reason}") from exc
-    await write_times_plainly(connection)
+    try:
+        await write_times_plainly(connection)
+    except (psycopg.Error, asyncio.CancelledError):
+        # Nobody else knows of it yet.
+        await connection.close()
+        raise
     return connection
 
 

@@ -47,7 +47,13 @@ _MAX_SOCKET_FOLDER_BYTES = 88
 _PLAIN_PATH = re.compile(r"[\w/.+-]+")
 _MAX_LOG_BYTES = 10 << 20
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
-_HBA = f"local all {ROLE} peer map={ROLE}\n"
+# Besides ourselves, roles that read one workspace each (see ``storage.postgres.workspace_role``) come in with a password.
+_READERS = '"/^.+_ws_[0-9]+$"'
+_HBA = (
+    f"local all {ROLE} peer map={ROLE}\n"
+    f"local postgres,template1 {_READERS} reject\n"
+    f"local all {_READERS} scram-sha-256\n"
+)
 
 
 class EmbeddedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,7 +260,7 @@ class EmbeddedServer:
                 return
             # After a crash the old server's children need a moment to leave the shared memory.
             if asyncio.get_running_loop().time() > deadline or not self._is_shared_memory_busy(position):
-                raise PermanentError(f"the embedded PostgreSQL does not start: {self._last_log_line()}")
+                raise PermanentError(f"the embedded PostgreSQL does not start: {self._reason(position)}")
             await asyncio.sleep(_POLL_S * 10)
 
     async def _answers(self, process: Process, deadline: float) -> bool:
@@ -310,13 +316,20 @@ class EmbeddedServer:
         return self._data_dir / "postgres.log"
 
     def _is_shared_memory_busy(self, position: int) -> bool:
+        return "shared memory block" in self._logged_since(position)
+
+    def _reason(self, position: int) -> str:
+        """Why a server that was started at ``position`` of the log has ended: its last error, or else its last words."""
+        lines = self._logged_since(position).splitlines()
+        # What asks whether it answers is told so in an error.
+        errors = [line for line in lines if re.search("FATAL:|PANIC:", line) and "is starting up" not in line]
+        said = (errors or lines or [f"see {self._log_path}"])[-1]
+        return re.sub(r"^.*?(FATAL|PANIC|LOG):", "", said).strip()
+
+    def _logged_since(self, position: int) -> str:
         with self._log_path.open("rb") as log:
             log.seek(position)
-            return b"shared memory block" in log.read()
-
-    def _last_log_line(self) -> str:
-        lines = [line for line in self._log_path.read_text(errors="replace").splitlines() if "FATAL" in line]
-        return lines[-1].partition("FATAL:")[2].strip() if lines else f"see {self._log_path}"
+            return log.read().decode(errors="replace")
 
 
 def _lock_folder(folder: Path) -> IO[str]:

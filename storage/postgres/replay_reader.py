@@ -152,6 +152,19 @@ def _parameters(selection: DecisionSelection) -> Mapping[str, object]:
         "rule": None if selection.rule is None else stored_id(selection.rule),
         "rule_name": _short(selection.rule),
         "outcome": _short(selection.outcome),
+        **_keys(selection),
+    }
+
+
+def _keys(selection: DecisionSelection) -> Mapping[str, Sequence[str] | None]:
+    """Ids come as they are stored: whoever names decisions has found them in the store."""
+    keys = selection.keys
+    if keys is None:
+        return {"ids": None, "traced_ids": None}
+    has_traces = any(key.trace_id is not None for key in keys)
+    return {
+        "ids": None if has_traces else [key.decision_id for key in keys],
+        "traced_ids": [f"{(key.trace_id or b'').hex()}/{key.decision_id}" for key in keys] if has_traces else None,
     }
 
 

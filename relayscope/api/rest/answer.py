@@ -14,6 +14,7 @@ from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
 from relayscope.api.rest.query_schema import QUERY_ANSWERS
 from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
+from relayscope.api.rest.sql_schema import SQL_ANSWERS, SqlRequest
 from relayscope.api.rest.submission import SubmittedAiInteraction
 
 # ``Any`` here and below: FastAPI and msgspec type the parts of an OpenAPI document so.
@@ -53,6 +54,8 @@ def component_schemas() -> dict[str, Any]:
             *DECISION_ANSWERS,
             *QUERY_ANSWERS,
             *REPLAY_ANSWERS,
+            *SQL_ANSWERS,
+            SqlRequest,
             SubmittedAiInteraction,
             SubmittedDecisionTrace,
             Problem,

@@ -1,12 +1,13 @@
 """The endpoint that replays recorded decisions under a rule set."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from http import HTTPStatus
 
 import msgspec
 from fastapi import APIRouter, Request
+from msgspec.structs import replace
 from starlette.responses import Response, StreamingResponse
 
 from query.moment import parse_moment
@@ -21,8 +22,10 @@ from relayscope.api.rest import replay_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.parameter import named
+from relayscope.api.rest.sql import SqlAccess
+from relayscope.api.rest.sql_selection import select_decisions
 from relayscope.api.workspace import workspace_of
-from storage.replay import DecisionSelection, ReplayReader
+from storage.replay import DecisionKey, DecisionSelection, ReplayReader
 from storage.rule_set import RuleSets
 from tracedata import CallerError, NotFoundError, RelayscopeError, RetryableError
 
@@ -39,10 +42,13 @@ _encode = msgspec.json.Encoder().encode
 class ReplayEndpoints:
     """Replays what a reader reads, two replays at a time at most."""
 
-    def __init__(self, reader: ReplayReader, rule_sets: RuleSets, *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, reader: ReplayReader, rule_sets: RuleSets, *, clock: Callable[[], int], sql: SqlAccess | None
+    ) -> None:
         self._reader = reader
         self._rule_sets = rule_sets
         self._clock = clock
+        self._sql = sql
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -57,6 +63,8 @@ class ReplayEndpoints:
         workspace_id = workspace_of(request)
         selection = self._selection(asked, workspace_id)
         rule_set = await self._rule_set(asked, workspace_id)
+        if asked.sql is not None:
+            selection = replace(selection, keys=await self._named(asked.sql, workspace_id))
         try:
             replay = await asyncio.to_thread(Replay, rule_set, where=asked.where or "", examples=asked.examples)
         except ConditionError as exc:
@@ -88,6 +96,11 @@ class ReplayEndpoints:
             rule=asked.rule or None,
             outcome=asked.outcome or None,
         )
+
+    async def _named(self, sql: str, workspace_id: int) -> Collection[DecisionKey]:
+        if self._sql is None:
+            raise CallerError("sql: SQL is off here (storage.sql.enabled)")
+        return await select_decisions(self._sql, workspace_id, sql)
 
     async def _rule_set(self, asked: schema.ReplayRequest, workspace_id: int) -> RuleSet:
         if (asked.rules is None) == (asked.name is None):
@@ -133,8 +146,10 @@ class ReplayEndpoints:
             await events.aclose()
 
 
-def create_replay_router(reader: ReplayReader, rule_sets: RuleSets, *, clock: Callable[[], int]) -> APIRouter:
-    """The router of ``POST /api/v1/decisions/replay``. ``clock`` gives Unix nanoseconds."""
+def create_replay_router(
+    reader: ReplayReader, rule_sets: RuleSets, *, clock: Callable[[], int], sql: SqlAccess | None = None
+) -> APIRouter:
+    """The router of ``POST /api/v1/decisions/replay``. ``clock`` gives Unix nanoseconds; ``sql`` lets SQL select decisions."""
     router = APIRouter(prefix="/api/v1/decisions", tags=["Decisions"], default_response_class=StructResponse)
     body = {"$ref": f"#/components/schemas/{schema.ReplayRequest.__name__}"}
     failures = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -143,7 +158,7 @@ def create_replay_router(reader: ReplayReader, rule_sets: RuleSets, *, clock: Ca
     responses[200]["content"][NDJSON] = {"schema": line}
     router.add_api_route(
         "/replay",
-        ReplayEndpoints(reader, rule_sets, clock=clock).replay,
+        ReplayEndpoints(reader, rule_sets, clock=clock, sql=sql).replay,
         methods=["POST"],
         summary="Replay decisions under a rule set",
         responses=responses,

@@ -35,6 +35,13 @@ class ReplayRequest(_Json, frozen=True, kw_only=True, forbid_unknown_fields=True
     service: Annotated[str | None, Meta(description="Only those of this service.")] = None
     rule: Annotated[str | None, Meta(description="Only those of this rule: its id or name.")] = None
     outcome: Annotated[str | None, Meta(description="Only those with this outcome.")] = None
+    sql: Annotated[
+        str | None,
+        Meta(
+            description="Only decisions whose `decision_id` this SELECT returns; with a column `trace_id`, only those of "
+            "that trace. The other conditions hold as well, `since` and `until` among them."
+        ),
+    ] = None
     where: Annotated[str | None, Meta(description="CEL over `input`, `output` and `decision`.")] = None
     examples: Annotated[int, Meta(ge=0, le=MAX_EXAMPLES, description="So many decisions of each row at most.")] = 3
     each: Annotated[

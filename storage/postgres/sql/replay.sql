@@ -16,7 +16,10 @@ d.workspace_id = %(workspace_id)s AND d.time >= %(start)s AND d.time < %(end)s
   AND (%(component)s::text IS NULL OR d.component = %(component)s)
   AND (%(service)s::text IS NULL OR d.service_name = %(service)s)
   AND (%(rule)s::text IS NULL OR d.rule_id = %(rule)s OR d.rule_name = %(rule_name)s)
-  AND (%(outcome)s::text IS NULL OR d.outcome = %(outcome)s);
+  AND (%(outcome)s::text IS NULL OR d.outcome = %(outcome)s)
+  AND (%(ids)s::text[] IS NULL OR d.decision_id = ANY(%(ids)s))
+  -- One text of both, since PostgreSQL makes a hash table of texts, and none of rows.
+  AND (%(traced_ids)s::text[] IS NULL OR encode(d.trace_id, 'hex') || '/' || d.decision_id = ANY(%(traced_ids)s));
 
 -- count: how many there are
 SELECT count(*) AS decisions FROM relayscope.decisions AS d WHERE {matches};

@@ -18,7 +18,8 @@ from tests.support.factory import batch, search, span
 from tests.support.postgres import Cluster
 
 _DAY_NS = 86_400_000_000_000
-_NOW_NS = time.time_ns()
+# Noon, so that the first day holds enough rows for an index at any time of the day.
+_NOW_NS = time.time_ns() // _DAY_NS * _DAY_NS + _DAY_NS // 2
 _DAYS = 5
 # Like the spans of twenty services that are busy all day; every hundredth is an error.
 _FILL = """

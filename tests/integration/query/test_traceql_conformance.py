@@ -121,7 +121,8 @@ def _sorted(lines: Sequence[str] | Iterator[str]) -> Sequence[str]:
 
 def _refusal(exc: QueryError, case: Case) -> Sequence[str]:
     """What is said, as far as the script says it."""
-    said = f"refused {exc.line}:{exc.column} {str(exc).partition(': line ')[2].partition(': ')[2]}"
+    assert exc.place is not None
+    said = f"refused {exc.place.line}:{exc.place.column} {str(exc).partition(': line ')[2].partition(': ')[2]}"
     return [said[: len(case.expected[0])]]
 
 

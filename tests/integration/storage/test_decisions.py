@@ -306,7 +306,7 @@ async def test_views_show_decisions_and_traces_in_the_words_of_the_api(shared_po
         await writer.consume(Batch(workspace_id=1, decisions=[other, one, full_decision(trace_id=b"")]))
     ((seen,),) = await rows(
         shared_postgres_dsn,
-        f"SELECT to_jsonb(t) FROM telemetry.decision_traces AS t WHERE trace_id = '{trace.hex()}'",  # noqa: S608 - hex
+        f"SELECT to_jsonb(t) FROM telemetry.decision_traces AS t WHERE trace_id = '{trace.hex()}'",
     )
     assert await value(shared_postgres_dsn, "SELECT count(*) FROM telemetry.decision_traces") == 1
     assert (seen["request_id"], seen["user_id"], seen["organization_id"]) == ("req-1", "user-1", "org-1")

@@ -121,10 +121,14 @@ async def test_settings_make_commits_durable_and_the_log_discreet(made_folder: P
         assert await value(server.dsn, "SHOW data_checksums") == "on"
 
 
-async def test_only_our_user_is_let_in(made_folder: Path) -> None:
+async def test_only_our_user_is_let_in_and_readers_with_a_password(made_folder: Path) -> None:
     async with _running(made_folder) as server:
         rules = await rows(server.dsn, "SELECT type, database, user_name, auth_method FROM pg_hba_file_rules")
-        assert rules == [("local", ["all"], ["relayscope"], "peer")]
+        assert rules == [
+            ("local", ["all"], ["relayscope"], "peer"),
+            ("local", ["postgres", "template1"], ["/^.+_ws_[0-9]+$"], "reject"),
+            ("local", ["all"], ["/^.+_ws_[0-9]+$"], "scram-sha-256"),
+        ]
         for line in ("pg_hba.conf", "pg_ident.conf", "relayscope.conf"):
             assert (made_folder / "postgres" / line).stat().st_mode & 0o077 == 0
         assert (made_folder / "run").stat().st_mode & 0o077 == 0
@@ -264,3 +268,12 @@ async def test_an_ordinary_user_runs_it(data_folder: Path) -> None:
     await asyncio.to_thread(owner.communicate, "\n")
     assert owner.returncode == 0
     assert not psutil.pid_exists(pid)
+
+
+async def test_why_it_does_not_start_is_told_of_this_start(data_folder: Path) -> None:
+    (data_folder / "postgres.log").write_text("LOG:  of yesterday\nFATAL:  what went wrong yesterday\n")
+    silent = {"listen_addresses": "'nowhere.invalid'", "log_min_messages": "panic"}
+    server = EmbeddedServer(EmbeddedConfig(data_dir=data_folder, shared_buffers_mb=16, overrides=silent))
+    with pytest.raises(PermanentError, match="does not start") as failure:
+        await server.start()
+    assert "yesterday" not in str(failure.value)

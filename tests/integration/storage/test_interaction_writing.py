@@ -22,7 +22,7 @@ from tracedata import Batch, Interaction
 from tracedata.interaction import SpanReference
 
 _COLUMNS = ", ".join(INTERACTION_COLUMNS)
-_ALL = f"SELECT {_COLUMNS} FROM relayscope.ai_interactions ORDER BY start_time, span_id"  # noqa: S608 - our own names
+_ALL = f"SELECT {_COLUMNS} FROM relayscope.ai_interactions ORDER BY start_time, span_id"
 _ARRIVALS = "SELECT workspace_id, trace_id FROM relayscope.ai_arrivals ORDER BY arrival_id"
 _WAIT = "INSERT INTO relayscope.ai_waiting (workspace_id, trace_id) VALUES (%(workspace)s, %(trace_id)s)"
 

@@ -8,7 +8,7 @@ import pytest
 
 from storage.postgres.replay_reader import STATEMENTS, PostgresReplayReader, ReplayReaderConfig, _parameters
 from storage.postgres.writer import WriterConfig
-from storage.replay import DecisionSelection, Moments, Observed, RecordedDecision
+from storage.replay import DecisionKey, DecisionSelection, Moments, Observed, RecordedDecision
 from tests.support.database import writing
 from tests.support.factory import BASE_US, SECOND_US
 from tests.support.interaction import interaction
@@ -76,6 +76,11 @@ async def test_pages_hold_every_decision_once_oldest_first(shared_postgres_dsn: 
         pytest.param({"rule": "short"}, ["d-3"], id="rule name"),
         pytest.param({"outcome": "hit"}, ["d-2"], id="outcome"),
         pytest.param({"outcome": "hit", "component": "router"}, [], id="two that exclude each other"),
+        pytest.param({"keys": {DecisionKey("d-1"), DecisionKey("d-3")}}, ["d-1", "d-3"], id="ids"),
+        pytest.param({"keys": [DecisionKey("d-1", routed(1).trace_id)]}, ["d-1"], id="an id in its trace"),
+        pytest.param({"keys": [DecisionKey("d-1", routed(2).trace_id)]}, [], id="an id in another trace"),
+        pytest.param({"keys": []}, [], id="no ids"),
+        pytest.param({"keys": [DecisionKey("d-1")], "outcome": "hit"}, [], id="ids and something else"),
         pytest.param({"workspace_id": 2}, [], id="another workspace"),
     ],
 )

@@ -226,7 +226,9 @@ async def test_no_value_reaches_a_log_or_a_message(
 
 
 async def test_the_columns_of_a_row_are_those_of_the_table(shared_postgres_dsn: str) -> None:
-    query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'spans'"
+    query = (
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'relayscope' AND table_name = 'spans'"
+    )
     assert {name for (name,) in await rows(shared_postgres_dsn, query)} == set(SPAN_COLUMNS)
     assert len(set(SPAN_COLUMNS)) == len(SPAN_COLUMNS)
 

@@ -4,11 +4,13 @@ import re
 
 from relayscope.api.app import AiAccess, ReplayAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
+from relayscope.api.rest.sql import SqlAccess
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.rule_set import PostgresRuleSets
+from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from tests.support.canned_queries import CannedQueries
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_store import MemoryStore
@@ -30,8 +32,10 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
     ai = AiAccess(MemoryInteractions(), consumer=RecordingConsumer(), decisions=decisions)
     redacted = (PostgresAudit("unused"), lambda _: policy)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn="unused")), PostgresRuleSets("unused"))
+    config = SqlRunnerConfig(dsn="unused", key=b"unused", first_workspace_id=1, is_own_server=True)
+    sql = SqlAccess(PostgresSqlRunner(config), max_rows=1, max_bytes=1)
     schema = create_app(
-        store, logs=store.logs, redacted=redacted, ai=ai, queries=CannedQueries(), replayed=replayed
+        store, logs=store.logs, redacted=redacted, ai=ai, queries=CannedQueries(), replayed=replayed, sql=sql
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}

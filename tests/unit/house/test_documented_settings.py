@@ -34,6 +34,7 @@ _WORDS = {
     "storage.retention.log_records": "everything is kept",
     "storage.retention.ai_interactions": "as long as spans",
     "storage.retention.decisions": "as long as spans",
+    "storage.sql.key_file": "`sql.key` in the data folder",
     "exporters.otlp.endpoint": "required",
     "exporters.otlphttp.endpoint": "required",
     "exporters.file.path": "required",

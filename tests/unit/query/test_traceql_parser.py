@@ -21,15 +21,17 @@ def test_a_refusal_says_where_what_and_what_else() -> None:
     with pytest.raises(QueryError) as caught:
         parse("{ .a = 1 }\n| by(name)\n| count() == 3")
     error = caught.value
-    assert (error.line, error.column, error.found) == (3, 11, "`=`")
+    assert error.place is not None
+    assert (error.place.line, error.place.column, error.found) == (3, 11, "`=`")
     assert error.expected == ("a comparison (`=`, `!=`, `<`, `<=`, `>`, `>=`, `=~`, `!~`)",)
-    assert error.excerpt == "| count() == 3\n          ^"
+    assert error.place.excerpt == "| count() == 3\n          ^"
 
 
 def test_a_caret_stays_in_sight_of_a_long_line() -> None:
     with pytest.raises(QueryError) as caught:
         parse("{ " + ".a = 1 && " * 20 + "! }")
-    line, caret = caught.value.excerpt.split("\n")
+    assert caught.value.place is not None
+    line, caret = caught.value.place.excerpt.split("\n")
     assert len(line) <= 100
     assert line[len(caret) - 1] == "}"
 
@@ -138,7 +140,7 @@ def test_any_text_is_a_query_or_refused(text: str) -> None:
     try:
         query = parse(text)
     except QueryError as exc:
-        assert exc.line >= 1  # noqa: PT017 - what is not refused is fine as well
+        assert exc.place is not None  # noqa: PT017 - what is not refused is fine as well
         return
     if query.metric is None:
         assert trace_query(query, _WINDOW, limit=1).candidates().sql
