@@ -28,7 +28,7 @@ from relayscope.api.observation import ApiInstruments
 from relayscope.api.rest.export import ExportAccess
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
-from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, ForwardMetrics, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings
@@ -58,7 +58,7 @@ from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
+from tracedata import Consumer, IngestInstruments, PermanentError, Pipeline, Processor
 
 # Statistics may take long, and must not take all connections of the database.
 _INTERACTION_CONNECTIONS = 4
@@ -229,14 +229,27 @@ def _build_enrich(settings: Settings) -> Enrich:
     return Enrich(price, instruments=EnrichMetrics())
 
 
+def _forwarding(settings: Settings, writer: PostgresSpanWriter, *, slot: str) -> tuple[Consumer, Sequence[Component]]:
+    """The writer, and around it what sends on what was stored, if there is anywhere to send it to."""
+    if not settings.exporters:
+        return writer, []
+    # The libraries of senders are loaded only where something is sent.
+    from relayscope.forward.build import build_forwarder  # noqa: PLC0415
+    from relayscope.forward.forwarder import Forwarding  # noqa: PLC0415
+
+    forwarder = build_forwarder(settings, slot=slot, instruments=ForwardMetrics())
+    return Forwarding(writer, forwarder), [forwarder]
+
+
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
-    """An ingest worker: receivers, processors, writer."""
+    """An ingest worker: receivers, processors, writer, and what sends on what was stored."""
     telemetry = build_telemetry(settings, role=slot)
     instruments: IngestInstruments = IngestMetrics()
     if telemetry is not None:
         instruments = telemetry.ingest(instruments)
     writer = _build_writer(settings, dsn, instruments=instruments)
-    pipeline = Pipeline(_build_processors(settings, instruments=instruments), writer)
+    consumer, forwarders = _forwarding(settings, writer, slot=slot)
+    pipeline = Pipeline(_build_processors(settings, instruments=instruments), consumer)
     grace_s = settings.service.shutdown_grace_s
     otlp = settings.receivers.otlp
     admission = Admission(
@@ -278,7 +291,7 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
         admission,
         instruments=instruments,
     )
-    return [*([telemetry] if telemetry else []), writer, grpc, http]
+    return [*([telemetry] if telemetry else []), *forwarders, writer, grpc, http]
 
 
 def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:
@@ -309,7 +322,8 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         dsn=dsn, max_connections=_INTERACTION_CONNECTIONS, statement_timeout_s=settings.storage.query_timeout_s
     )
     interactions, decisions = PostgresInteractionReader(reading), PostgresDecisionReader(reading)
-    consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
+    stored, forwarders = _forwarding(settings, writer, slot=slot)
+    consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), stored)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
@@ -337,6 +351,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         interactions,
         decisions,
         exports,
+        *forwarders,
         *([runner] if runner else []),
         writer,
         *leaders,
