@@ -7,15 +7,14 @@ Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: names 
 
 from __future__ import annotations
 
-import base64
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
 
 from relayscope.otlp.run import resource_runs
-from tracedata import Attributes, Event, Link, LogRecord, Resource, Scope, Span, Value
+from relayscope.otlp.value import any_value
+from tracedata import Attributes, Event, Link, LogRecord, Resource, Scope, Span
 
 Document: TypeAlias = "dict[str, object]"
 
@@ -28,9 +27,13 @@ def traces_document(spans: Iterable[Span]) -> Document:
     return {
         "resourceSpans": [
             _set(
-                resource=_resource(resource),
+                resource=resource_document(resource),
                 scopeSpans=[
-                    _set(scope=_scope(scope), spans=[_span(span) for span in of_scope], schemaUrl=scope.schema_url)
+                    _set(
+                        scope=scope_document(scope),
+                        spans=[span_document(span) for span in of_scope],
+                        schemaUrl=scope.schema_url,
+                    )
                     for scope, of_scope in of_resource
                 ],
                 schemaUrl=resource.schema_url,
@@ -45,10 +48,10 @@ def logs_document(records: Iterable[LogRecord]) -> Document:
     return {
         "resourceLogs": [
             _set(
-                resource=_resource(resource),
+                resource=resource_document(resource),
                 scopeLogs=[
                     _set(
-                        scope=_scope(scope),
+                        scope=scope_document(scope),
                         logRecords=[_log_record(record) for record in of_scope],
                         schemaUrl=scope.schema_url,
                     )
@@ -66,11 +69,13 @@ def _set(**members: object) -> Document:
     return {name: member for name, member in members.items() if member or isinstance(member, dict)}
 
 
-def _resource(resource: Resource) -> Document:
+def resource_document(resource: Resource) -> Document:
+    """A resource, without its schema's address, which stands beside it."""
     return _set(attributes=_attributes(resource.attributes), droppedAttributesCount=resource.dropped_attributes_count)
 
 
-def _scope(scope: Scope) -> Document:
+def scope_document(scope: Scope) -> Document:
+    """A scope, without its schema's address, which stands beside it."""
     return _set(
         name=scope.name,
         version=scope.version,
@@ -79,7 +84,8 @@ def _scope(scope: Scope) -> Document:
     )
 
 
-def _span(span: Span) -> Document:
+def span_document(span: Span) -> Document:
+    """A span, without its resource and scope."""
     document = _set(
         traceId=span.trace_id.hex(),
         spanId=span.span_id.hex(),
@@ -147,29 +153,3 @@ def _int64(number: int) -> str:
 
 def _attributes(attributes: Attributes) -> list[Document]:
     return [{"key": key, "value": any_value(value)} for key, value in attributes.items()]
-
-
-def any_value(value: Value) -> Document:
-    """``AnyValue``; an empty object for the empty value."""
-    if value is None:
-        return {}
-    if isinstance(value, str):
-        return {"stringValue": value}
-    # A boolean is an integer to Python.
-    if isinstance(value, bool):
-        return {"boolValue": value}
-    if isinstance(value, int):
-        return {"intValue": str(value)}
-    if isinstance(value, float):
-        return {"doubleValue": _double(value)}
-    if isinstance(value, bytes):
-        return {"bytesValue": base64.b64encode(value).decode()}
-    if isinstance(value, Mapping):
-        return {"kvlistValue": _set(values=_attributes(value))}
-    return {"arrayValue": _set(values=[any_value(item) for item in value])}
-
-
-def _double(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from relayscope.api.rest import schema
 from relayscope.api.rest.representation import represent_resource, represent_scope
-from relayscope.api.rest.value import any_value, iso_time, key_values
+from relayscope.api.rest.value import iso_time, key_values
+from relayscope.otlp.value import any_value
 from tracedata import LogRecord
 from tracedata.printed import printed
 
