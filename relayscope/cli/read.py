@@ -14,7 +14,7 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import log_schema, schema, service_schema
 from relayscope.api.rest.query_schema import FoundTraceList
 from relayscope.cli.client import Parameters, PlacedError, get
 from relayscope.cli.render.logs import render_logs
@@ -51,7 +51,7 @@ def services(*, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = 
     """List the services that sent spans."""
     parameters: Parameters = {"limit": limit, "cursor": cursor}
     body = ask(url, "/api/v1/services", parameters)
-    show(body, schema.ServiceList, draw=render_services, as_json=as_json)
+    show(body, service_schema.ServiceList, draw=render_services, as_json=as_json)
 
 
 def traces(
@@ -124,12 +124,12 @@ class _LogsAlone(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     trace_id: str
     spans: list[schema.Span]
-    logs: schema.LogRecordList
+    logs: log_schema.LogRecordList
 
 
 def _logs_alone(trace_id: str, logs: bytes, *, missing: NotFoundError) -> bytes:
     try:
-        found = msgspec.json.decode(logs, type=schema.LogRecordList)
+        found = msgspec.json.decode(logs, type=log_schema.LogRecordList)
     except msgspec.MsgspecError as exc:
         raise _exit(PermanentError("The server's answer is not what this version expects.")) from exc
     if not found.items:
@@ -155,7 +155,7 @@ def _with_logs(trace: bytes, logs: bytes) -> bytes:
 class _LoggedTrace(schema.Trace, frozen=True, kw_only=True):
     """A trace with the first page of its log records."""
 
-    logs: schema.LogRecordList
+    logs: log_schema.LogRecordList
 
 
 def _logged_trace(trace: _LoggedTrace, *, width: int, limit: int) -> RenderableType:
@@ -177,7 +177,7 @@ def map_(
     """Show which service calls which, with rates, errors and latencies."""
     parameters: Parameters = {"service": service, "start": start, "end": end}
     body = ask(url, "/api/v1/traces/services", parameters)
-    show(body, schema.ServiceMap, draw=partial(render_map, width=console().width), as_json=as_json)
+    show(body, service_schema.ServiceMap, draw=partial(render_map, width=console().width), as_json=as_json)
 
 
 def ask(url: str, path: str, parameters: Parameters) -> bytes:
