@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from query.search import compile_search
+from storage.postgres.frame_reader import PostgresFrameReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
@@ -114,6 +115,8 @@ async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
     reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
-    yield Store(writer=writer, reader=reader, logs=PostgresLogReader(reader.pool))
+    yield Store(
+        writer=writer, reader=reader, logs=PostgresLogReader(reader.pool), frames=PostgresFrameReader(reader.pool)
+    )
     await reader.aclose()
     await writer.aclose()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from storage.api import DEFAULT_WORKSPACE_ID, SpanReader, SpanWriter, TraceSearch
+from storage.frame import FrameReader
 from storage.log_record import LogReader, LogSearch
 from tests.support.factory import batch, log_batch, replaced_search
 from tracedata import LogRecord, Receipt, Span
@@ -20,6 +21,7 @@ class Store:
     writer: SpanWriter
     reader: SpanReader
     logs: LogReader
+    frames: FrameReader
 
     async def put(self, *spans: Span, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Receipt:
         """Stores the spans as one batch."""
