@@ -14,6 +14,7 @@ from storage.postgres.frame_reader import PostgresFrameReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
+from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.golden import Golden
 from tests.support.name_model import train_name_model
@@ -116,7 +117,11 @@ async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
     await writer.start()
     await reader.start()
     yield Store(
-        writer=writer, reader=reader, logs=PostgresLogReader(reader.pool), frames=PostgresFrameReader(reader.pool)
+        writer=writer,
+        reader=reader,
+        logs=PostgresLogReader(reader.pool),
+        frames=PostgresFrameReader(reader.pool),
+        samples=PostgresSampleReader(reader.pool),
     )
     await reader.aclose()
     await writer.aclose()

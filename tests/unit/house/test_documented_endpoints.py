@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from relayscope.api.app import AiAccess, ReplayAccess, create_app
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_reader import PostgresDecisionReader
@@ -10,7 +10,9 @@ from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.rule_set import PostgresRuleSets
 from tests.support.canned_queries import CannedQueries
+from tests.support.memory_frames import MemoryFrames
 from tests.support.memory_interactions import MemoryInteractions
+from tests.support.memory_samples import MemorySamples
 from tests.support.memory_store import MemoryStore
 from tests.support.recording_consumer import RecordingConsumer
 from tests.support.repository import document
@@ -31,7 +33,13 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
     redacted = (PostgresAudit("unused"), lambda _: policy)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn="unused")), PostgresRuleSets("unused"))
     schema = create_app(
-        store, logs=store.logs, redacted=redacted, ai=ai, queries=CannedQueries(), replayed=replayed
+        store,
+        logs=store.logs,
+        redacted=redacted,
+        ai=ai,
+        queries=CannedQueries(),
+        replayed=replayed,
+        details=DetailAccess(MemoryFrames(store), MemorySamples(store)),
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
