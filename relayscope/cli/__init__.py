@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relayscope.cli import (
+    analysis,
     bench,
     decisions,
     doctor,
@@ -62,6 +63,7 @@ def _root(
 
 serve.register(app)
 read.register(app)
+analysis.register(app)
 interactions.register(app)
 decisions.register(app)
 doctor.register(app)

@@ -16,7 +16,11 @@ from rich.text import Text
 
 from relayscope.api.rest import log_schema, schema, service_schema
 from relayscope.api.rest.query_schema import FoundTraceList
+from relayscope.api.rest.trace_detail_schema import CriticalPath
+from relayscope.api.rest.trace_error_schema import TraceErrors
 from relayscope.cli.client import Parameters, PlacedError, get
+from relayscope.cli.render.critical_path import render_critical_path
+from relayscope.cli.render.errors import render_errors
 from relayscope.cli.render.logs import render_logs
 from relayscope.cli.render.map import render_map
 from relayscope.cli.render.matches import render_matches
@@ -103,9 +107,19 @@ def trace(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(min=1, help="How many spans to draw at most.")] = MAX_SPANS,
+    as_path: Annotated[bool, typer.Option("--critical-path", help="What bounded its end, and self times.")] = False,
+    as_errors: Annotated[bool, typer.Option("--errors", help="What failed, causes first, and where else.")] = False,
 ) -> None:
     """Draw one trace as a waterfall, and its log records below it."""
     path = f"/api/v1/traces/{quote(trace_id, safe='')}"
+    if as_path and as_errors:
+        raise _exit(CallerError("--critical-path and --errors are two views: give one of them."))
+    if as_path:
+        show(ask(url, f"{path}/critical-path", {}), CriticalPath, draw=render_critical_path, as_json=as_json)
+        return
+    if as_errors:
+        show(ask(url, f"{path}/errors", {}), TraceErrors, draw=render_errors, as_json=as_json)
+        return
     width = console().width
     try:
         spans = get(url, path, {})
