@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -308,7 +307,5 @@ async def test_what_cannot_be_read_is_named(path: str, query: Mapping[str, str |
 
 async def test_a_skeleton_is_small() -> None:
     spans = [replace(_span(n, 1, n % 50, 60), attributes={"text": "x" * 500}) for n in range(2, 302)]
-    before = time.process_time()
     response = await _get(f"{_PATH}/skeleton", [_ROOT, *spans])
-    assert time.process_time() - before < 5.0
     assert len(response.content) < 301 * 250
