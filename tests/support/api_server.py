@@ -11,7 +11,7 @@ from typing import Protocol
 
 import uvicorn
 
-from relayscope.api.app import AiAccess, create_app
+from relayscope.api.app import AiAccess, DetailAccess, create_app
 from tests.support.canned_queries import CannedQueries
 from tests.support.canned_reader import CannedReader
 
@@ -30,11 +30,12 @@ def serving(
     *,
     ai: AiAccess | None = None,
     queries: CannedQueries | None = None,
+    details: DetailAccess | None = None,
     components: Sequence[Startable] = (),
 ) -> Iterator[str]:
     """The URL of an API that runs in a thread until the end of the block, with what it needs in the same event loop."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(reader, logs=reader, ai=ai, queries=queries)
+        app = create_app(reader, logs=reader, ai=ai, queries=queries, details=details)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
         thread = threading.Thread(target=lambda: asyncio.run(_serve(server, listener, components)))
