@@ -35,6 +35,8 @@ class PostgresFrameReader:
         parameters = {
             "workspace_id": workspace_id,
             "trace_id": trace_id,
+            # Known when the statement is planned, so that the first page compares nothing.
+            "is_first": after is None,
             "start": _EPOCH + timedelta(microseconds=start_us),
             "start_ns": start_ns,
             "span_id": place.span_id,

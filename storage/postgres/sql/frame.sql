@@ -10,7 +10,7 @@ WITH frame AS MATERIALIZED (
     WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = %(trace_id)s
 ), shown AS MATERIALIZED (
     SELECT * FROM frame AS f
-    WHERE (f.start_time, f.start_time_ns, f.span_id, f.fingerprint)
+    WHERE %(is_first)s OR (f.start_time, f.start_time_ns, f.span_id, f.fingerprint)
           > (%(start)s, %(start_ns)s::smallint, %(span_id)s, %(fingerprint)s::bigint)
     ORDER BY f.start_time, f.start_time_ns, f.span_id, f.fingerprint
     LIMIT %(limit)s

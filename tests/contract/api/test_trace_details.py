@@ -57,7 +57,7 @@ async def _get(
     records: Sequence[LogRecord] = (),
     ai: MemoryInteractions | None = None,
     interactions: Sequence[bytes] = (),
-    **query: str | int,
+    query: Mapping[str, str | int] | None = None,
 ) -> httpx.Response:
     store = MemoryStore()
     await store.consume(Batch(workspace_id=1, spans=spans, log_records=records))
@@ -70,12 +70,20 @@ async def _get(
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.get(path, params=query)
+        return await client.get(path, params=query or {})
 
 
 # Any: JSON.
-async def _json(path: str, spans: Sequence[Span] = _SPANS, **how: Any) -> Any:  # noqa: ANN401 - JSON, and what _get takes
-    response = await _get(path, spans, **how)
+async def _json(
+    path: str,
+    spans: Sequence[Span] = _SPANS,
+    *,
+    records: Sequence[LogRecord] = (),
+    ai: MemoryInteractions | None = None,
+    interactions: Sequence[bytes] = (),
+    **query: str | int,
+) -> Any:  # noqa: ANN401 - JSON
+    response = await _get(path, spans, records=records, ai=ai, interactions=interactions, query=query)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -269,7 +277,7 @@ async def test_keys_have_scope_and_types_and_can_be_narrowed() -> None:
     assert (answer["items"], answer["sampledSpans"]) == ([], 0)
 
 
-_MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
+_MISSING: Mapping[str, tuple[str, Mapping[str, str | int]]] = {
     "skeleton": (f"/api/v1/traces/{_OTHER.hex()}/skeleton", {}),
     "span": (f"{_PATH}/spans/{_id(77).hex()}", {}),
     "critical path": (f"/api/v1/traces/{_OTHER.hex()}/critical-path", {}),
@@ -279,8 +287,8 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 @pytest.mark.parametrize(("path", "query"), _MISSING.values(), ids=_MISSING.keys())
-async def test_what_is_not_there_is_404(path: str, query: Mapping[str, str]) -> None:
-    response = await _get(path, **query)
+async def test_what_is_not_there_is_404(path: str, query: Mapping[str, str | int]) -> None:
+    response = await _get(path, query=query)
     assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
 
 
@@ -300,7 +308,7 @@ async def test_what_is_not_there_is_404(path: str, query: Mapping[str, str]) -> 
     ],
 )
 async def test_what_cannot_be_read_is_named(path: str, query: Mapping[str, str | int], said: str) -> None:
-    response = await _get(path, **query)
+    response = await _get(path, query=query)
     assert response.status_code == 400
     assert response.json()["detail"].startswith(said)
 

@@ -92,6 +92,7 @@ async def test_a_trace_is_read_by_its_id(postgres_store: Store, shared_postgres_
         "workspace_id": 1,
         "trace_id": own.trace_id,
         "span_ids": [own.span_id],
+        "is_first": False,
         "start": datetime(1970, 1, 1, tzinfo=UTC),
         "start_ns": 0,
         "span_id": b"",
