@@ -113,13 +113,13 @@ async def test_a_skeleton_tells_of_each_span_without_its_attributes() -> None:
 async def test_pages_of_a_skeleton_know_the_whole_tree() -> None:
     spans = [*_SPANS, _span(4, 77, 60, 70), _span(5, 4, 61, 62), _span(6, 3, 5, 7)]
     found: list[tuple[str, int, int]] = []
-    query: dict[str, str | int] = {"limit": 2}
+    cursor = ""
     while True:
-        answer = await _json(f"{_PATH}/skeleton", spans, **query)
+        answer = await _json(f"{_PATH}/skeleton", spans, limit=2, cursor=cursor)
         found += [(one["name"], one["depth"], one["children"]) for one in answer["items"]]
         if answer["nextCursor"] is None:
             break
-        query["cursor"] = answer["nextCursor"]
+        cursor = answer["nextCursor"]
     assert found == [
         ("step 1", 0, 1),
         ("step 6", 3, 0),
