@@ -27,6 +27,7 @@ from tracedata import Batch, Resource, Scope, Span, StatusCode
 _TRACE = bytes(range(16))
 _BATCH = 2_000
 _ROUNDS = 5
+_CHILDREN = 8
 _SERVICES = [Resource(attributes={"service.name": f"service-{number}"}) for number in range(12)]
 
 
@@ -59,11 +60,11 @@ def _spans(count: int) -> Iterator[Span]:
     ids = [number.to_bytes(8, "big") for number in chance.sample(range(1, 2**62), count)]
     times = [(0, count * 10_000)]
     for number in range(count):
-        parent = chance.randrange(max(0, number - 200), number) if number else None
+        parent = (number - 1) // _CHILDREN if number else None
         if parent is not None:
             first, last = times[parent]
-            start = chance.randint(first, first + (last - first) // 3)
-            times.append((start, chance.randint(start, last)))
+            start = chance.randint(first + 1, first + (last - first) // 3 + 1)
+            times.append((start, chance.randint(start, max(start, last))))
         yield Span(
             trace_id=_TRACE,
             span_id=ids[number],
