@@ -22,7 +22,7 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
-from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.api.rest.export import ExportAccess
@@ -43,6 +43,7 @@ from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.export_reader import ExportConfig, PostgresExportReader
+from storage.postgres.frame_reader import PostgresFrameReader
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
@@ -55,6 +56,7 @@ from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.rule_set import PostgresRuleSets
+from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
@@ -330,6 +332,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     exports = _build_export(settings, dsn)
     runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
+    details = DetailAccess(PostgresFrameReader(reader.pool), PostgresSampleReader(reader.pool))
     app = create_app(
         reader,
         logs=logs,
@@ -341,6 +344,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         replayed=replayed,
         export=ExportAccess(exports, stall_timeout_s=settings.storage.export.stall_timeout_s),
         sql=sql_access(settings, runner) if runner else None,
+        details=details,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relayscope.cli import (
+    analysis,
     bench,
     decisions,
     doctor,
@@ -66,6 +67,7 @@ def _root(
 
 serve.register(app)
 read.register(app)
+analysis.register(app)
 interactions.register(app)
 decisions.register(app)
 export.register(app)

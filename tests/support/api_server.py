@@ -11,7 +11,7 @@ from typing import Protocol
 
 import uvicorn
 
-from relayscope.api.app import AiAccess, ReplayAccess, create_app
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rest.sql import SqlAccess
 from tests.support.canned_queries import CannedQueries
@@ -35,11 +35,14 @@ def serving(
     replayed: ReplayAccess | None = None,
     sql: SqlAccess | None = None,
     export: ExportAccess | None = None,
+    details: DetailAccess | None = None,
     components: Sequence[Startable] = (),
 ) -> Iterator[str]:
     """The URL of an API that runs in a thread until the end of the block, with what it needs in the same event loop."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(reader, logs=reader, ai=ai, queries=queries, replayed=replayed, sql=sql, export=export)
+        app = create_app(
+            reader, logs=reader, ai=ai, queries=queries, replayed=replayed, sql=sql, export=export, details=details
+        )
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.
         thread = threading.Thread(target=lambda: asyncio.run(_serve(server, listener, components)))

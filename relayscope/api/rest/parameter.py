@@ -148,6 +148,12 @@ class SpanParameters(Parameters):
     cursor: Text | None = Field(None, description=CURSOR)
 
 
+class PathParameters(Parameters):
+    """How much of a critical path is wanted."""
+
+    limit: int = Field(1_000, ge=1, le=100_000, description="How many segments, spans and services at most.")
+
+
 class TraceLogParameters(Parameters):
     """Which log records of a trace are wanted."""
 

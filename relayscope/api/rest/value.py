@@ -10,6 +10,7 @@ from tracedata import Attributes, CallerError
 _NS_PER_S = 1_000_000_000
 _TRACE_ID_CHARS = 32
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")
+_SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
 
 
 def iso_time(unix_nano: int) -> str:
@@ -32,6 +33,17 @@ def parse_trace_id(text: str) -> bytes:
     if not _TRACE_ID.fullmatch(text):
         raise CallerError("traceId: must be 1 to 32 hex digits")
     return bytes.fromhex(text.rjust(_TRACE_ID_CHARS, "0"))
+
+
+def parse_span_id(text: str) -> bytes:
+    """8 bytes from 16 hex digits of any case.
+
+    Raises:
+        CallerError: it is not hex, or of another length.
+    """
+    if not _SPAN_ID.fullmatch(text):
+        raise CallerError("spanId: must be 16 hex digits")
+    return bytes.fromhex(text)
 
 
 def key_values(attributes: Attributes) -> list[KeyValue]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from relayscope.api.app import AiAccess, ReplayAccess, create_app
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.api.rest.sql import SqlAccess
@@ -14,7 +14,9 @@ from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from tests.support.canned_export import CannedExport
 from tests.support.canned_queries import CannedQueries
+from tests.support.memory_frames import MemoryFrames
 from tests.support.memory_interactions import MemoryInteractions
+from tests.support.memory_samples import MemorySamples
 from tests.support.memory_store import MemoryStore
 from tests.support.recording_consumer import RecordingConsumer
 from tests.support.repository import document
@@ -45,6 +47,7 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
         replayed=replayed,
         sql=sql,
         export=ExportAccess(CannedExport(), stall_timeout_s=1),
+        details=DetailAccess(MemoryFrames(store), MemorySamples(store)),
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
