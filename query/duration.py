@@ -49,3 +49,24 @@ def _reason(text: str, body: str) -> str:
     if re.fullmatch(r"[\d.]+", body) and any(map(str.isdigit, body)):
         return f'time: missing unit in duration "{text}"'
     return f'time: invalid duration "{text}"'
+
+
+def format_duration(duration_ns: int) -> str:
+    """As Go's ``time.Duration`` prints itself: ``1h2m3.5s``, ``1.5ms``, ``250µs``, ``0s``."""
+    sign, left = ("-", -duration_ns) if duration_ns < 0 else ("", duration_ns)
+    minutes, rest = divmod(left, _UNIT_NS["m"])
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{sign}{hours}h{minutes}m{_fraction(rest, _UNIT_NS['s'])}s"
+    if minutes:
+        return f"{sign}{minutes}m{_fraction(rest, _UNIT_NS['s'])}s"
+    # Go says seconds of nothing at all.
+    unit = next((unit for unit in ("s", "ms", "µs", "ns") if left >= _UNIT_NS[unit]), "s")
+    return f"{sign}{_fraction(left, _UNIT_NS[unit])}{unit}"
+
+
+def _fraction(number: int, size: int) -> str:
+    """The quotient, without the zeros at its end."""
+    whole, rest = divmod(number, size)
+    digits = f"{rest:0{len(str(size)) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole}.{digits}" if digits else str(whole)

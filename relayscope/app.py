@@ -22,8 +22,10 @@ from receiver.admission import Admission, AdmissionConfig
 from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
+from receiver.otlp_json import decode_traces
 from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
+from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
 from relayscope.api.observation import ApiInstruments
 from relayscope.api.rest.export import ExportAccess
 from relayscope.aside import AsidePipeline
@@ -37,6 +39,7 @@ from relayscope.sql import build_sql, sql_access
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.inspection import Inspector
+from storage.postgres.archive import PostgresTraceArchive
 from storage.postgres.citus import distribute
 from storage.postgres.connection import check_url
 from storage.postgres.decision_reader import PostgresDecisionReader
@@ -58,7 +61,9 @@ from storage.postgres.retention import Retention
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
+from storage.postgres.span_metrics_reader import PostgresSpanMetricsReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
+from storage.postgres.trace_summary_reader import PostgresTraceSummaryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tracedata import Consumer, IngestInstruments, PermanentError, Pipeline, Processor
 
@@ -105,6 +110,12 @@ def check_database_url(settings: Settings) -> None:
     """Raises ``CallerError`` when the database that is given cannot be one, before anything is started."""
     if settings.storage.database_url is not None:
         check_url(settings.storage.database_url)
+
+
+def build_jaeger_ui(settings: Settings) -> JaegerUi | None:
+    """Jaeger's web page, when there is to be one. Raises ``CallerError`` when the folder has no build of it."""
+    folder = settings.service.jaeger.ui
+    return None if folder is None else load_ui(folder)
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -329,6 +340,14 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
+    jaeger = JaegerAccess(
+        archive=PostgresTraceArchive(dsn),
+        decode=partial(decode_traces, workspace_id=DEFAULT_WORKSPACE_ID),
+        metrics=PostgresSpanMetricsReader(reader.pool),
+        summaries=PostgresTraceSummaryReader(reader.pool),
+        ui=build_jaeger_ui(settings),
+        max_clock_skew_ns=round(settings.service.jaeger.max_clock_skew_s * 1e9),
+    )
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
     exports = _build_export(settings, dsn)
     runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
@@ -343,6 +362,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         queries=queries,
         replayed=replayed,
         export=ExportAccess(exports, stall_timeout_s=settings.storage.export.stall_timeout_s),
+        jaeger_access=jaeger,
         sql=sql_access(settings, runner) if runner else None,
         details=details,
     )

@@ -11,6 +11,7 @@ from relayscope.api import jaeger, landing, metrics
 from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemView
 from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import (
+    archive,
     attributes,
     comparisons,
     decision_submissions,
@@ -98,6 +99,7 @@ def create_app(
     replayed: ReplayAccess | None = None,
     export: ExportAccess | None = None,
     details: DetailAccess | None = None,
+    jaeger_access: jaeger.JaegerAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
 
@@ -105,7 +107,8 @@ def create_app(
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
     ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets, ``export`` those of exports,
-    ``details`` those of skeletons, critical paths, errors, comparison and attributes.
+    ``details`` those of skeletons, critical paths, errors, comparison and attributes. ``jaeger_access`` is what Jaeger's
+    clients get besides spans.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -113,7 +116,8 @@ def create_app(
     install_problem_handlers(app)
     if instruments is not None:
         app.add_middleware(ObservedRequests, instruments=instruments)
-    app.include_router(landing.create_router(version=version))
+    jaeger_access = jaeger_access or jaeger.JaegerAccess()
+    _include_landing(app, jaeger_access, version=version)
     if system is not None:
         app.include_router(metrics.create_router(system))
     app.include_router(health.create_router(reader, version=version, system=system))
@@ -137,10 +141,30 @@ def create_app(
         _include_exports(app, export, sql, clock=clock)
     if ai is not None:
         _include_ai(app, ai, clock=clock)
-    app.include_router(jaeger.create_router(reader, clock_ns=clock))
+    _include_jaeger(app, reader, jaeger_access, clock=clock, version=version)
+    return app
+
+
+def _include_landing(app: FastAPI, access: jaeger.JaegerAccess, *, version: str) -> None:
+    if access.ui is None:
+        app.include_router(landing.create_router(version=version))
+
+
+def _include_jaeger(
+    app: FastAPI, reader: SpanReader, access: jaeger.JaegerAccess, *, clock: Callable[[], int], version: str
+) -> None:
+    skew_ns = access.max_clock_skew_ns
+    app.include_router(jaeger.create_router(reader, clock_ns=clock, max_clock_skew_ns=skew_ns))
+    app.include_router(jaeger.create_archiving_router(access.archive, access.decode))
+    if access.archive is not None:
+        app.include_router(archive.create_archive_router(access.archive))
+    app.include_router(jaeger.create_monitoring_router(access.metrics, clock_ns=clock))
+    summaries = access.summaries or jaeger.SpanSummaries(reader)
+    app.include_router(jaeger.create_v3_router(reader, summaries, max_clock_skew_ns=skew_ns))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
-    return app
+    if access.ui is not None:
+        app.router.routes.append(jaeger.WebPage(access.ui, access.capabilities, version=version))
 
 
 def _include_ai(app: FastAPI, ai: AiAccess, *, clock: Callable[[], int]) -> None:

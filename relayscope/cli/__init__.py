@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from relayscope.cli import (
     analysis,
+    archive,
     bench,
     decisions,
     doctor,
@@ -75,6 +76,7 @@ importing.register(app)
 sql.register(app)
 doctor.register(app)
 retention.register(app)
+archive.register(app)
 redact.register(app)
 replay.register(app)
 rules.register(app)

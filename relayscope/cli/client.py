@@ -59,6 +59,18 @@ def post(url: str, path: str, body: bytes, *, media_type: str, timeout_s: float 
         return _read(url, response)
 
 
+def put(url: str, path: str) -> bytes:
+    """The body of the answer to a PUT without a body. Raises as ``get`` does."""
+    with _answered(url, "PUT", path) as response:
+        return _read(url, response)
+
+
+def delete(url: str, path: str) -> None:
+    """Raises as ``get`` does."""
+    with _answered(url, "DELETE", path):
+        pass
+
+
 def post_for_lines(url: str, path: str, body: bytes, *, media_type: str, accepted: str) -> Iterator[bytes]:
     """The lines of the answer to ``body``, as they come. Raises as ``get`` does."""
     headers = {"content-type": media_type, "accept": accepted}
@@ -140,7 +152,7 @@ def _answered(
             response = stack.enter_context(
                 client.stream(method, address, params=params, content=content, headers=headers)
             )
-            if response.status_code != HTTPStatus.OK:
+            if not response.is_success:
                 response.read()
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
             raise _no_url(url) from exc
@@ -152,7 +164,7 @@ def _answered(
             ) from exc
         except httpx.HTTPError as exc:
             raise _no_answer(url, exc) from exc
-        if response.status_code != HTTPStatus.OK:
+        if not response.is_success:
             raise _failure(url, response)
         yield response
 

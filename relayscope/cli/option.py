@@ -117,6 +117,16 @@ OtlpHttpPort = Annotated[
         rich_help_panel=_NETWORK,
     ),
 ]
+JaegerUi = Annotated[
+    Path | None,
+    typer.Option(
+        "--jaeger-ui",
+        help="Show the unpacked build of Jaeger's web page in this folder.",
+        envvar="RELAYSCOPE_JAEGER_UI",
+        # Whether it can be used is said by those who use it, with advice.
+        readable=False,
+    ),
+]
 ReadyFile = Annotated[
     Path | None,
     typer.Option("--ready-file", help="Written as JSON when all is ready: ports, database URL, process ids."),
@@ -148,6 +158,7 @@ class Given:
     jaeger_grpc_port: JaegerGrpcPort = None
     otlp_grpc_port: OtlpGrpcPort = None
     otlp_http_port: OtlpHttpPort = None
+    jaeger_ui: JaegerUi = None
 
     def settings(self) -> Settings:
         """See ``settings_from``."""
@@ -158,6 +169,7 @@ class Given:
             allow_data_loss=self.allow_data_loss,
             workers=self.workers,
             host=self.host,
+            jaeger_ui=self.jaeger_ui,
             ports={name: getattr(self, name) for name in _ENDPOINTS},
         )
 
@@ -175,6 +187,7 @@ def settings_from(
     allow_data_loss: bool = False,
     workers: int | None = None,
     host: str | None = None,
+    jaeger_ui: Path | None = None,
     ports: dict[str, int | None] | None = None,
 ) -> Settings:
     """All sources together; what was not given on the command line is left to the others.
@@ -193,6 +206,8 @@ def settings_from(
         _put(flags, ("storage", "allow_data_loss_on_crash"), True)
     if workers is not None:
         _put(flags, ("service", "workers"), workers)
+    if jaeger_ui is not None:
+        _put(flags, ("service", "jaeger", "ui"), jaeger_ui)
     below = load_settings(config=config, flags=flags).model_dump(mode="json")
     for name, path in _ENDPOINTS.items():
         port = (ports or {}).get(name)

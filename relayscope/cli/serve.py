@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from relayscope.app import Schema, build_database, check_database_url, migrate_schema
+from relayscope.app import Schema, build_database, build_jaeger_ui, check_database_url, migrate_schema
 from relayscope.cli import option
 from relayscope.cli.stoppable import run_until_stopped
 from relayscope.demo.command import demo as run_demo
@@ -36,6 +36,7 @@ def up(*, given: option.Given, ready_file: option.ReadyFile = None) -> None:
     """Run the whole system until Ctrl-C or SIGTERM. A port of 0 means any free one."""
     settings = given.settings()
     check_database_url(settings)
+    build_jaeger_ui(settings)
     logs = settings.service.logs
     configure_logging(logs.level, log_format=logs.format, file=logs.file, role="supervisor")
     run_until_stopped(_serve(settings, ready_file))
@@ -67,6 +68,7 @@ def demo(
         raise CallerError("--json needs --once: without it the demo goes on, and has no summary to print")
     settings = _quiet(given.settings())
     check_database_url(settings)
+    build_jaeger_ui(settings)
     configure_logging(settings.service.logs.level)
     job = _demo(settings, once=once, traces=traces, seed=seed, as_json=as_json, ready_file=ready_file)
     raise typer.Exit(run_until_stopped(job) or 0)

@@ -22,6 +22,17 @@ class JaegerSettings(Section):
 
     http: Endpoint = Field(f"{LOOPBACK}:16686", description="The same application, where Jaeger's clients look.")
     grpc: Endpoint = Field(f"{LOOPBACK}:16685", description="Where gRPC queries listen.")
+    ui: Path | None = Field(
+        None,
+        description="A folder with an unpacked build of Jaeger's web page, which is then shown at `/` instead of ours.",
+    )
+    max_clock_skew_s: float = Field(
+        0.0,
+        ge=0,
+        le=86_400,
+        description="By how much spans of hosts with other clocks may be moved when Jaeger's clients are shown a trace; with 0 "
+        "spans only get a warning.",
+    )
 
 
 class LogSettings(Section):

@@ -26,6 +26,8 @@ DISTRIBUTED_TABLES = {
     "ai_interactions": "trace_id",
     "ai_search": "trace_id",
     "decisions": "trace_id",
+    "archived_traces": "trace_id",
+    "archived_spans": "trace_id",
 }
 # On the coordinator only, which is where the program connects to.
 LOCAL_TABLES = (

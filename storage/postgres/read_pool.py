@@ -115,6 +115,15 @@ class ReadPool:
     async def _entries(self, name: str, workspace_id: int, ids: Sequence[int]) -> Sequence[Row]:
         return await self.fetch(_STATEMENTS[name], {"workspace_id": workspace_id, "ids": ids}, action="trace")
 
+    async def has_archived(self, workspace_id: int, trace_ids: Sequence[bytes]) -> bool:
+        """Whether one of some traces is in the archive, which is why it has to be looked for there as well.
+
+        Asked before, since a statement that looks into both places takes three times as long to plan.
+        """
+        parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
+        (row,) = await self.fetch(_STATEMENTS["has_archived"], parameters, action="trace", planning=BY_INDEX)
+        return bool(row.is_so)
+
     async def aside(
         self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
     ) -> _Result:

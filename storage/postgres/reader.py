@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Protocol
+from typing import LiteralString, Protocol
 
 import msgspec
 
@@ -36,6 +36,8 @@ from tracedata import Resource, Scope, Span, StatusCode
 from tracedata.typed_json import decode_attributes
 
 _STATEMENTS = load_statements("reader.sql")
+# The statements that read traces by their ids, under the same names, for traces of which the archive has spans as well.
+_KEPT = load_statements("archive_reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # No span has an id without any byte.
 _BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
@@ -116,7 +118,8 @@ class PostgresSpanReader:
 
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        rows = await self._pool.fetch(_STATEMENTS["spans"], parameters, action="trace", planning=BY_INDEX)
+        statements = await self._statements(workspace_id, trace_ids)
+        rows = await self._pool.fetch(statements["spans"], parameters, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_by_trace, spans)
 
@@ -135,7 +138,8 @@ class PostgresSpanReader:
             "fingerprint": place.tie,
             "limit": limit + 1,
         }
-        rows = await self._pool.fetch(_STATEMENTS["span_page"], parameters, action="trace", planning=BY_INDEX)
+        statements = await self._statements(workspace_id, [trace_id])
+        rows = await self._pool.fetch(statements["span_page"], parameters, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows[:limit])
         if len(rows) <= limit:
             return SpanPage(spans=spans)
@@ -150,10 +154,11 @@ class PostgresSpanReader:
     async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
         """See ``SpanReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        totals = await self._pool.fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=BY_INDEX)
+        statements = await self._statements(workspace_id, trace_ids)
+        totals = await self._pool.fetch(statements["outlines"], parameters, action="summary", planning=BY_INDEX)
         bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
         rows = await self._pool.fetch(
-            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_INDEX
+            statements["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_INDEX
         )
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_outlines, totals, rows, spans)
@@ -169,6 +174,9 @@ class PostgresSpanReader:
             _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=BY_HASH
         )
         return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
+
+    async def _statements(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[str, LiteralString]:
+        return _KEPT if await self._pool.has_archived(workspace_id, trace_ids) else _STATEMENTS
 
     async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
         resources, scopes = await self._pool.origins(workspace_id, rows)

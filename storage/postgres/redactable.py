@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, LiteralString, Protocol, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from storage.postgres.dictionary import Entries
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.log_row import encode_log_row
 from storage.postgres.parcel import LOG_RECORD_TABLE, SPAN_TABLE
 from storage.postgres.reader import decode_spans
-from storage.postgres.row import Origin, encode_row, origin_of
+from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row
 from storage.postgres.table import Table
@@ -125,6 +126,10 @@ SPANS = Redactable[Span](
     encode=encode_row,
     process=_redacted_spans,
     add_entries=_add_operation,
+)
+# The same rows in the table of the archive.
+ARCHIVED_SPANS = structs.replace(
+    SPANS, table=Table("archived_spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "start_time", "fingerprint"))
 )
 LOG_RECORDS = Redactable[LogRecord](
     table=LOG_RECORD_TABLE,

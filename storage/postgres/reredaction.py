@@ -19,6 +19,7 @@ from psycopg.rows import namedtuple_row
 
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN, AuditLog
+from storage.postgres.archive import await_copies
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
 from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
@@ -27,7 +28,7 @@ from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
 from storage.postgres.product import PRODUCTS
 from storage.postgres.read_pool import configure_reading
-from storage.postgres.redactable import REDACTABLE, Change, Redactable
+from storage.postgres.redactable import ARCHIVED_SPANS, REDACTABLE, Change, Redactable
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.postgres.table import insert_rows
@@ -52,7 +53,8 @@ Identity = tuple[bytes, bytes, int, int]
 Position = tuple[bytes, bytes, int]
 # Before the beginning of all time, since a log record need not have ids.
 _BEFORE_ALL: Position = (b"", b"", -1)
-_SIGNALS = {"signals": list(REDACTABLE)}
+_SIGNALS = {"signals": list(REDACTABLE), "archive": ARCHIVED_SPANS.table.name}
+_KINDS = {**REDACTABLE, ARCHIVED_SPANS.table.name: ARCHIVED_SPANS}
 
 
 class ApplyConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +121,7 @@ class Reredaction:
         while found := await _rows(connection, "partitions", {"run": run, **_SIGNALS}):
             for partition in found:
                 await self._redact_partition(connection, run, partition, expected=expected, on_progress=on_progress)
+        await self._redact_archive(connection, run, expected=expected, on_progress=on_progress)
         entries = await redact_entries(connection, self._processor_of, page=self._config.page_spans)
         if self._settle is not None:
             await self._settle()
@@ -156,7 +159,7 @@ class Reredaction:
     async def _redact_partition(
         self, connection: Connection, run: int, partition: Row, *, expected: int, on_progress: OnApply | None
     ) -> None:
-        kind = REDACTABLE[partition.signal]
+        kind = _KINDS[partition.signal]
         place: Position = _BEFORE_ALL
         if partition.start_us is not None:
             place = (partition.trace_id, partition.span_id, partition.start_us)
@@ -169,6 +172,17 @@ class Reredaction:
             # Retention has dropped it since, and the values with it.
             pass
         await connection.execute(_STATEMENTS["end_partition"], {"run": run, "partition": partition.name})
+
+    async def _redact_archive(
+        self, connection: Connection, run: int, *, expected: int, on_progress: OnApply | None
+    ) -> None:
+        """Spans of which the archive has the only copy; the others were replaced with their originals.
+
+        Last, since whatever is copied to the archive from now on is redacted already.
+        """
+        await await_copies(connection)
+        for place in await _rows(connection, "archive", {"run": run, "name": ARCHIVED_SPANS.table.name}):
+            await self._redact_partition(connection, run, place, expected=expected, on_progress=on_progress)
 
     async def _page(self, connection: Connection, kind: Kind, partition: str, *, after: Position) -> _Page | None:
         """The next rows, redacted; none at the end."""
@@ -207,6 +221,12 @@ class Reredaction:
                 changed = [page.changed[identity] for identity in there]
                 arrivals = _arrivals(changed)
                 await insert_rows(connection, {kind.table: [one.encoded for one in changed], ARRIVAL_TABLE: arrivals})
+            if kind is REDACTABLE["spans"]:
+                # The copies of the same spans, so that at no moment the two look like different ones.
+                name = ARCHIVED_SPANS.table.name
+                copies = await _remove(connection, ARCHIVED_SPANS, name, list(page.changed))
+                if copies:
+                    await insert_rows(connection, {ARCHIVED_SPANS.table: [page.changed[one].encoded for one in copies]})
             counts = Counter[str]()
             for identity in there:
                 counts.update(page.changed[identity].entities)

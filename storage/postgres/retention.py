@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import dict_row
 
+from storage.postgres.archive import copy_expiring
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
-from storage.postgres.partition import SIGNALS, Clock, Signal, utc_now
+from storage.postgres.partition import SIGNALS, SPANS, Clock, Signal, utc_now
 from storage.postgres.statement import load_statements
 from storage.retention import EXPIRED_ROWS_LIMIT, Periods, Removal, StoredPartition, Survey
 from tracedata import PermanentError, RetryableError
@@ -66,6 +67,8 @@ async def remove(connection: AsyncConnection, *, signal: Signal, cutoff: datetim
     Raises:
         psycopg.Error: the database does not answer; what was removed stays removed.
     """
+    if signal is SPANS:
+        await copy_expiring(connection, cutoff=cutoff)
     before = (await survey(connection, signal=signal, cutoff=cutoff)).partitions
     expired = [partition.name for partition in before if partition.expires]
     dropped = [name for name in expired if await _drop(connection, name, pause=pause)]

@@ -95,7 +95,7 @@ def _span_of_every_value() -> Span:
 
 
 def _check_jaeger(system: System, sent: Span) -> None:
-    (trace,) = system.jaeger(f"/api/traces/{sent.trace_id.hex()}")
+    (trace,) = system.jaeger(f"/api/traces/{sent.trace_id.hex()}", raw="true")
     (span,) = trace["spans"]
     assert (span["traceID"], span["spanID"]) == (sent.trace_id.hex(), sent.span_id.hex())
     assert (span["operationName"], span["flags"], span["warnings"]) == (sent.name, 1, None)

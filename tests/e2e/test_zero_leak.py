@@ -27,6 +27,7 @@ from tests.support.system import System
 from tracedata import Event, Link, LogRecord, Resource, Scope, Span, Value
 
 _SPANS = int(os.environ.get("RELAYSCOPE_TEST_LEAK_SPANS", "1000"))
+_TIMES = "query.startTimeMin=1971-01-01T00:00:00Z&query.startTimeMax=2100-01-01T00:00:00Z"
 _SPANS_PER_REQUEST = 50
 _RECORDS_PER_REQUEST = 20
 _LEAK = re.compile(rb"leak[0-9]{9}x")
@@ -189,8 +190,18 @@ def _answers(ready: Ready, traces: Sequence[bytes]) -> Iterator[tuple[str, bytes
     with httpx.Client(trust_env=False, timeout=60) as client:
         for path in paths:
             yield path, client.get(api + path).content
-        for path in ("/api/services", "/api/dependencies?endTs=0", f"/api/traces/{traces[0].hex()}"):
+        ids = [trace.hex() for trace in traces[:1]]
+        for path in (
+            "/api/services",
+            "/api/dependencies?endTs=0",
+            "/api/v3/services",
+            f"/api/v3/trace-summaries?{_TIMES}",
+        ):
             yield path, client.get(jaeger + path).content
+        for path in (f"/api/{generation}traces/{trace}" for trace in ids for generation in ("", "v3/")):
+            yield path, client.get(jaeger + path).content
+        # A copy in the archive is looked for in the dumps.
+        client.post(f"{jaeger}/api/archive/{ids[0]}").raise_for_status()
 
 
 def _dumps(dsn: str) -> Iterator[tuple[str, bytes]]:
@@ -283,10 +294,12 @@ def test_the_search_finds_what_is_not_redacted(session_folder: Path, monkeypatch
         f"/api/v1/traces/{traces[0].hex()}/logs",
         "/api/v1/logs?limit=1000",
         f"/api/traces/{traces[0].hex()}",
+        f"/api/v3/traces/{traces[0].hex()}",
         "/api/v1/services",
     } <= answered.keys()
     assert {
         "relayscope.spans",
+        "relayscope.archived_spans",
         "relayscope.log_records",
         "relayscope.resources",
         "relayscope.scopes",

@@ -1,6 +1,23 @@
-"""Jaeger's older HTTP JSON API, for its own web page and for Grafana's data source."""
+"""Jaeger's HTTP APIs of both generations, and its web page."""
 
+from relayscope.api.jaeger.access import JaegerAccess
+from relayscope.api.jaeger.archiving import create_archiving_router
 from relayscope.api.jaeger.fallback import UnknownEndpoint
+from relayscope.api.jaeger.monitoring import create_monitoring_router
 from relayscope.api.jaeger.router import create_router
+from relayscope.api.jaeger.summary import SpanSummaries
+from relayscope.api.jaeger.ui import JaegerUi, WebPage, load_ui
+from relayscope.api.jaeger.v3 import create_v3_router
 
-__all__ = ["UnknownEndpoint", "create_router"]
+__all__ = [
+    "JaegerAccess",
+    "JaegerUi",
+    "SpanSummaries",
+    "UnknownEndpoint",
+    "WebPage",
+    "create_archiving_router",
+    "create_monitoring_router",
+    "create_router",
+    "create_v3_router",
+    "load_ui",
+]

@@ -32,10 +32,30 @@ _ENVELOPE: Document = {
 _FAILURE: Document = {"content": {"text/plain": {"schema": {"type": "string", "contentMediaType": "application/json"}}}}
 
 
-def document(*parameters: Document, failures: tuple[int, ...] = (503,)) -> Document:
+# Protobuf's JSON of ``jaeger.api_v2.metrics.MetricFamily``.
+FAMILY: Document = {
+    "type": "object",
+    "required": ["name", "type", "help"],
+    "properties": {
+        "name": {"type": "string"},
+        "type": {"const": "GAUGE"},
+        "help": {"type": "string"},
+        "metrics": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def document(*parameters: Document, failures: tuple[int, ...] = (503,), schema: Document = _ENVELOPE) -> Document:
     """The part of an operation that describes its parameters and responses."""
-    meanings = {400: "A parameter is malformed or missing.", 404: "Not found.", 503: "The store cannot be reached."}
-    responses: Document = {"200": {"description": "Found.", "content": {"application/json": {"schema": _ENVELOPE}}}}
+    meanings = {
+        400: "A parameter is malformed or missing.",
+        404: "Not found.",
+        413: "The body is too large.",
+        500: "There is no archive.",
+        501: "There are no metrics.",
+        503: "The store cannot be reached.",
+    }
+    responses: Document = {"200": {"description": "Found.", "content": {"application/json": {"schema": schema}}}}
     for status in failures:
         responses[str(status)] = {"description": meanings[status], **_FAILURE}
     return {"parameters": [*parameters, PRETTY_PRINT], "responses": responses}
@@ -65,7 +85,7 @@ def in_path(name: str, description: str) -> Document:
 
 PRETTY_PRINT = in_query("prettyPrint", "Indents the answer; anything but `false` and nothing.")
 SERVICE = in_query("service", "The name of a service.", required=True)
-RAW = in_query("raw", "Leaves adjusters out.", kind="boolean")
+RAW = in_query("raw", "Shows spans as they are stored, without adjusting them.", kind="boolean")
 SEARCH = (
     in_query("service", "Required unless `traceID` is given."),
     in_query("operation", "The exact name of a span."),
@@ -93,4 +113,14 @@ DEPENDENCIES = (
 OPERATIONS = (
     SERVICE,
     in_query("spanKind", "`internal`, `server`, `client`, `producer`, `consumer`; any by default."),
+)
+QUANTILE = in_query("quantile", "From 0 to 1.", kind="number", required=True)
+METRICS = (
+    {**repeated("service", "The names of services."), "required": True},
+    in_query("groupByOperation", "One series for each operation.", kind="boolean"),
+    in_query("endTs", "Unix milliseconds; now by default.", kind="integer"),
+    in_query("lookback", "Milliseconds before `endTs`; an hour by default.", kind="integer"),
+    in_query("step", "Milliseconds between two points; 5,000 by default.", kind="integer"),
+    in_query("ratePer", "Checked, and otherwise ignored: a rate is that of its step.", kind="integer"),
+    repeated("spanKind", "`unspecified`, `internal`, `server`, `client`, `producer`, `consumer`; `server` by default."),
 )

@@ -15,8 +15,20 @@ from relayscope.api.jaeger.parameter import first
 from tracedata import CallerError, NotFoundError, RelayscopeError, RetryableError
 
 _INDENT = 4
+
+
+class DisabledError(CallerError):
+    """What is asked for is not there in this installation."""
+
+
+class TooLargeError(CallerError):
+    """A body has more bytes than are taken."""
+
+
 # The first row that fits wins.
 _STATUSES: tuple[tuple[type[RelayscopeError], HTTPStatus], ...] = (
+    (DisabledError, HTTPStatus.NOT_IMPLEMENTED),
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (CallerError, HTTPStatus.BAD_REQUEST),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -24,18 +36,28 @@ _STATUSES: tuple[tuple[type[RelayscopeError], HTTPStatus], ...] = (
 )
 
 
-def answer(request: Request, envelope: Envelope) -> Response:
-    """The envelope as JSON, indented when ``prettyPrint`` is set to anything but ``false``."""
-    body = msgspec.json.encode(envelope)
+def answer(request: Request, answered: msgspec.Struct, *, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """The envelope, or what stands in its place, as JSON, indented when ``prettyPrint`` is set to anything but ``false``."""
+    body = msgspec.json.encode(answered)
     if first(request.query_params, "prettyPrint") not in ("", "false"):
         body = msgspec.json.format(body, indent=_INDENT)
-    return Response(body, media_type="application/json")
+    return Response(body, status_code=status, media_type="application/json")
 
 
 def error_response(error: RelayscopeError) -> Response:
     """The envelope as Go's ``http.Error`` sends it: JSON that is called plain text, and a line end."""
-    status = next(status for family, status in _STATUSES if isinstance(error, family))
-    body = msgspec.json.encode(Envelope(data=None, errors=[Failure(code=status, msg=str(error))]))
+    status = status_of(error)
+    return plain_error(Envelope(data=None, errors=[Failure(code=status, msg=str(error))]), error, status=status)
+
+
+def status_of(error: RelayscopeError) -> HTTPStatus:
+    """The status of a family of errors."""
+    return next(status for family, status in _STATUSES if isinstance(error, family))
+
+
+def plain_error(told: msgspec.Struct, error: RelayscopeError, *, status: HTTPStatus) -> Response:
+    """``told`` as the body, and ``error`` in the headers."""
+    body = msgspec.json.encode(told)
     headers = {"X-Content-Type-Options": "nosniff"}
     if isinstance(error, RetryableError):
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))

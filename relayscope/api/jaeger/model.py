@@ -91,7 +91,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 # Traces are encoded already, see ``relayscope.api.rendering``.
-Data = Sequence[str] | Sequence[Operation] | Sequence[msgspec.Raw] | Sequence[DependencyLink] | None
+Data = Sequence[str] | Sequence[Operation] | Sequence[msgspec.Raw] | Sequence[DependencyLink] | int | None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,10 +15,10 @@ from relayscope.api.jaeger.identifier import parse_trace_id
 from storage.api import Tag, TraceSearch, Window
 from tracedata import CallerError
 
-_DEFAULT_LIMIT = 100
+DEFAULT_LIMIT = 100
 # Jaeger has no bound, but its page asks for no more, and whole traces come back.
-_MAX_LIMIT = 1_500
-_US_PER_MS = 1_000
+MAX_LIMIT = 1_500
+US_PER_MS = 1_000
 _DEFAULT_SEARCH_US = 48 * 3_600_000_000
 _DEFAULT_DEPENDENCIES_MS = 24 * 3_600_000
 _MAX_INT64 = 2**63 - 1
@@ -55,17 +55,20 @@ def required_service(parameters: QueryParams) -> str:
 
 
 def check_hints(parameters: QueryParams) -> None:
-    """Checks ``start``, ``end`` and ``raw`` of a request that names its traces.
+    """Checks ``start`` and ``end`` of a request that names its traces.
 
-    The times only hint where to look, and Grafana sends them in another unit than Jaeger, so nothing depends on them.
-    Adjusters are not applied at all yet, so ``raw`` changes nothing.
+    They only hint where to look, and Grafana sends them in another unit than Jaeger, so nothing depends on them.
 
     Raises:
         CallerError: one of them is malformed.
     """
     for name in ("start", "end"):
-        _named(parameters, name=name, read=_parse_int64, default=0)
-    _named(parameters, name="raw", read=_parse_bool, default=False)
+        named(parameters, name=name, read=parse_int64, default=0)
+
+
+def is_raw(parameters: QueryParams) -> bool:
+    """Whether traces are wanted as they are stored. Raises ``CallerError`` when ``raw`` is malformed."""
+    return named(parameters, name="raw", read=parse_bool, default=False)
 
 
 def read_search(parameters: QueryParams, *, workspace_id: int, now_us: int) -> TraceSearch | TraceLookup:
@@ -75,17 +78,18 @@ def read_search(parameters: QueryParams, *, workspace_id: int, now_us: int) -> T
         CallerError: a parameter is malformed, missing or contradicts another.
     """
     check_hints(parameters)
+    is_raw(parameters)
     texts = parameters.getlist("traceID")
     if texts:
         return TraceLookup(trace_ids=tuple(_parse_listed_id(text) for text in texts))
     search = TraceSearch(
         workspace_id=workspace_id,
-        start_us=_named(parameters, name="start", read=_parse_int64, default=now_us - _DEFAULT_SEARCH_US),
-        end_us=_named(parameters, name="end", read=_parse_int64, default=now_us),
+        start_us=named(parameters, name="start", read=parse_int64, default=now_us - _DEFAULT_SEARCH_US),
+        end_us=named(parameters, name="end", read=parse_int64, default=now_us),
         tags=_read_tags(parameters),
         limit=_read_limit(parameters),
-        min_duration_ns=_named(parameters, name="minDuration", read=_parse_duration, default=0) or None,
-        max_duration_ns=_named(parameters, name="maxDuration", read=_parse_duration, default=0) or None,
+        min_duration_ns=named(parameters, name="minDuration", read=parse_go_duration, default=0) or None,
+        max_duration_ns=named(parameters, name="maxDuration", read=parse_go_duration, default=0) or None,
         service=required_service(parameters),
         operation=first(parameters, "operation") or None,
     )
@@ -108,20 +112,22 @@ def read_window(parameters: QueryParams, *, workspace_id: int, now_us: int) -> W
     Raises:
         CallerError: a parameter is malformed.
     """
-    end_us = _US_PER_MS * _named(parameters, name="endTs", read=_parse_int64, default=now_us // _US_PER_MS)
-    lookback_ms = _named(parameters, name="lookback", read=_parse_int64, default=_DEFAULT_DEPENDENCIES_MS)
+    end_us = US_PER_MS * named(parameters, name="endTs", read=parse_int64, default=now_us // US_PER_MS)
+    lookback_ms = named(parameters, name="lookback", read=parse_int64, default=_DEFAULT_DEPENDENCIES_MS)
     return Window(
         workspace_id=workspace_id,
-        start_us=_clamp(end_us - _US_PER_MS * lookback_ms),
-        end_us=_clamp(end_us),
+        start_us=clamp(end_us - US_PER_MS * lookback_ms),
+        end_us=clamp(end_us),
     )
 
 
-def _clamp(time_us: int) -> int:
+def clamp(time_us: int) -> int:
+    """The nearest time that fits in 64 bits."""
     return max(-_MAX_INT64 - 1, min(time_us, _MAX_INT64))
 
 
-def _named(parameters: QueryParams, *, name: str, read: Callable[[str], Read], default: Read) -> Read:
+def named(parameters: QueryParams, *, name: str, read: Callable[[str], Read], default: Read) -> Read:
+    """The value of a parameter; ``default`` when it is missing or empty. Errors name it, in Jaeger's words."""
     text = first(parameters, name)
     if not text:
         return default
@@ -133,7 +139,7 @@ def _named(parameters: QueryParams, *, name: str, read: Callable[[str], Read], d
 
 def _read_limit(parameters: QueryParams) -> int:
     text = first(parameters, "limit")
-    return min(_parse_integer(text, bits=32), _MAX_LIMIT) if text else _DEFAULT_LIMIT
+    return min(parse_integer(text, bits=32), MAX_LIMIT) if text else DEFAULT_LIMIT
 
 
 def _read_tags(parameters: QueryParams) -> list[Tag]:
@@ -151,31 +157,36 @@ def _parse_listed_id(text: str) -> bytes:
         raise CallerError(f"cannot parse traceID param: {exc}") from exc
 
 
-def _parse_duration(text: str) -> int:
+def parse_go_duration(text: str) -> int:
+    """Nanoseconds in 64 bits."""
     duration = parse_duration(text)
     if abs(duration) > _MAX_INT64:
-        raise CallerError(f"time: invalid duration {_quoted(text)}")
+        raise CallerError(f"time: invalid duration {quoted(text)}")
     return duration
 
 
-def _parse_bool(text: str) -> bool:
+def parse_bool(text: str) -> bool:
+    """As Go's ``strconv.ParseBool``."""
     if text not in _BOOLEANS:
-        raise CallerError(f"strconv.ParseBool: parsing {_quoted(text)}: invalid syntax")
+        raise CallerError(f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax")
     return _BOOLEANS[text]
 
 
-def _parse_int64(text: str) -> int:
-    return _parse_integer(text, bits=64)
+def parse_int64(text: str) -> int:
+    """As Go's ``strconv.ParseInt``."""
+    return parse_integer(text, bits=64)
 
 
-def _parse_integer(text: str, *, bits: int) -> int:
+def parse_integer(text: str, *, bits: int) -> int:
+    """As Go's ``strconv.ParseInt``, of so many bits."""
     if not _INTEGER.fullmatch(text):
-        raise CallerError(f"strconv.ParseInt: parsing {_quoted(text)}: invalid syntax")
+        raise CallerError(f"strconv.ParseInt: parsing {quoted(text)}: invalid syntax")
     limit = 2 ** (bits - 1)
     if len(text) > _MAX_INTEGER_CHARS or not -limit <= int(text) < limit:
-        raise CallerError(f"strconv.ParseInt: parsing {_quoted(text)}: value out of range")
+        raise CallerError(f"strconv.ParseInt: parsing {quoted(text)}: value out of range")
     return int(text)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As Go's ``%q``, for what occurs in parameters."""
     return msgspec.json.encode(text).decode()

@@ -1,4 +1,4 @@
-"""The endpoints of Jaeger's older HTTP JSON API, as its web page up to 2.14 and Grafana's data source call them."""
+"""The endpoints of Jaeger's older HTTP JSON API that read, as its web page and Grafana's data source call them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote_plus
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from relayscope.api.jaeger import document
+from relayscope.api.jaeger.adjustment import adjust_trace
 from relayscope.api.jaeger.envelope import EnvelopeRoute, answer
 from relayscope.api.jaeger.identifier import format_trace_id, parse_trace_id
 from relayscope.api.jaeger.model import DependencyLink, Envelope, Failure, Operation
@@ -18,18 +20,18 @@ from relayscope.api.jaeger.parameter import (
     TraceLookup,
     check_hints,
     first,
+    is_raw,
     read_search,
     read_window,
     required_service,
 )
-from relayscope.api.jaeger.translation import KIND_NAMES, translate_trace
+from relayscope.api.jaeger.translation import KIND_NAMES, KINDS, translate_trace
 from relayscope.api.rendering import encode_by_part
 from relayscope.api.workspace import workspace_of as default_workspace_of
 from storage.api import SpanReader
-from tracedata import NotFoundError, Span, SpanKind
+from tracedata import NotFoundError, Span
 
 _NS_PER_US = 1_000
-_KINDS = {name: kind for kind, name in KIND_NAMES.items()} | {"unspecified": int(SpanKind.UNSPECIFIED)}
 _NOT_FOUND = "trace not found"
 
 
@@ -38,9 +40,14 @@ def create_router(
     *,
     workspace_of: Callable[[Request], int] = default_workspace_of,
     clock_ns: Callable[[], int] = time.time_ns,
+    max_clock_skew_ns: int = 0,
 ) -> APIRouter:
-    """Routes below ``/api``. ``clock_ns`` is what "now" means, in Unix nanoseconds."""
-    endpoints = _Endpoints(reader, workspace_of=workspace_of, clock_ns=clock_ns)
+    """Routes below ``/api``.
+
+    ``clock_ns`` is what "now" means, in Unix nanoseconds. By up to ``max_clock_skew_ns`` spans are moved in a trace that is
+    shown, to where their parents say that they must have been.
+    """
+    endpoints = _Endpoints(reader, workspace_of=workspace_of, clock_ns=clock_ns, max_clock_skew_ns=max_clock_skew_ns)
     router = APIRouter(prefix="/api", tags=["jaeger"], route_class=EnvelopeRoute, default_response_class=Response)
     router.add_api_route(
         "/services",
@@ -89,10 +96,12 @@ class _Endpoints:
         *,
         workspace_of: Callable[[Request], int],
         clock_ns: Callable[[], int],
+        max_clock_skew_ns: int,
     ) -> None:
         self._reader = reader
         self._workspace_of = workspace_of
         self._clock_ns = clock_ns
+        self._max_clock_skew_ns = max_clock_skew_ns
         # One answer of whole traces at a time: several threads would only keep the event loop waiting longer.
         self._rendering = asyncio.Semaphore(1)
 
@@ -117,10 +126,10 @@ class _Endpoints:
         """An unknown service, or a kind that does not exist, has none."""
         service = required_service(request.query_params)
         kind_name = first(request.query_params, "spanKind")
-        if kind_name and kind_name not in _KINDS:
+        if kind_name and kind_name not in KINDS:
             return answer(request, Envelope(data=[]))
         found = await self._reader.operations(
-            self._workspace_of(request), service=service, kind=_KINDS[kind_name] if kind_name else None
+            self._workspace_of(request), service=service, kind=KINDS[kind_name] if kind_name else None
         )
         data = [Operation(name=operation.name, span_kind=KIND_NAMES.get(operation.kind, "")) for operation in found]
         return answer(request, Envelope(data=data, total=len(data)))
@@ -151,6 +160,7 @@ class _Endpoints:
         """All spans of a trace, whatever the time hints say."""
         trace_id = parse_trace_id(request.path_params["traceID"])
         check_hints(request.query_params)
+        is_raw(request.query_params)
         found = await self._reader.get_traces(self._workspace_of(request), [trace_id])
         if not found.get(trace_id):
             raise NotFoundError(_NOT_FOUND)
@@ -177,13 +187,18 @@ class _Endpoints:
         found: Mapping[bytes, Sequence[Span]],
         errors: Sequence[Failure] = (),
     ) -> Response:
+        as_stored = is_raw(request.query_params)
+
         def render() -> Response:
-            data = [encode_by_part(translate_trace(trace_id, found[trace_id]), part="spans") for trace_id in trace_ids]
+            data = [self._shown(trace_id, found[trace_id], as_stored=as_stored) for trace_id in trace_ids]
             return answer(request, Envelope(data=data, errors=errors or None))
 
-        # A trace of 10,000 spans takes long enough to translate that other requests would notice.
         async with self._rendering:
             return await asyncio.to_thread(render)
+
+    def _shown(self, trace_id: bytes, spans: Sequence[Span], *, as_stored: bool) -> msgspec.Raw:
+        adjusted = spans if as_stored else adjust_trace(spans, max_clock_skew_ns=self._max_clock_skew_ns)
+        return encode_by_part(translate_trace(trace_id, adjusted), part="spans")
 
     def _now_us(self) -> int:
         return self._clock_ns() // _NS_PER_US

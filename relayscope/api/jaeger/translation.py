@@ -8,13 +8,13 @@ here and served by the other APIs: scope attributes, attributes and trace states
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeGuard
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from relayscope.api.jaeger import model
 from relayscope.api.jaeger.identifier import format_span_id, format_trace_id
+from relayscope.api.jaeger.warning import WARNINGS, are_texts, warnings_of
 from tracedata import Attributes, Event, Link, Resource, Span, SpanKind, StatusCode, Value
 from tracedata.printed import printed, printed_double
 
@@ -24,8 +24,6 @@ _NS_PER_US = 1_000
 _SAMPLED = 0x01
 _SERVICE_NAME = "service.name"
 _NO_RESOURCE_SERVICE_NAME = "OTLPResourceNoServiceName"
-# Jaeger's own components hand warnings on in this attribute, a slice of strings.
-_WARNINGS = "@jaeger@warnings"
 _CHILD_OF = "CHILD_OF"
 _FOLLOWS_FROM = "FOLLOWS_FROM"
 _REF_TYPE = "opentracing.ref_type"
@@ -36,6 +34,9 @@ KIND_NAMES: Mapping[int, str] = {
     SpanKind.CLIENT: "client",
     SpanKind.PRODUCER: "producer",
     SpanKind.CONSUMER: "consumer",
+}
+KINDS: Mapping[str, int] = {name: kind for kind, name in KIND_NAMES.items()} | {
+    "unspecified": int(SpanKind.UNSPECIFIED)
 }
 _STATUS_NAMES: Mapping[int, str] = {StatusCode.OK: "OK", StatusCode.ERROR: "ERROR"}
 
@@ -121,15 +122,10 @@ def _translate_span(span: Span, *, trace_id: str, process_id: str) -> model.Span
 
 
 def _warnings(span: Span) -> list[str]:
-    carried = span.attributes.get(_WARNINGS)
-    warnings = list(carried) if _is_texts(carried) else []
+    warnings = list(warnings_of(span))
     if span.duration_ns < 0:
         warnings.append(f"span ends {-span.duration_ns}ns before it starts; its duration is shown as 0")
     return warnings
-
-
-def _is_texts(value: Value) -> TypeGuard[Sequence[str]]:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and all(isinstance(v, str) for v in value)
 
 
 def _references(span: Span, trace_id: str) -> list[model.Reference]:
@@ -169,9 +165,7 @@ def _tags(span: Span) -> list[model.KeyValue]:
 
 
 def _fields(attributes: Attributes) -> list[model.KeyValue]:
-    return [
-        translate_value(key, value) for key, value in attributes.items() if key != _WARNINGS or not _is_texts(value)
-    ]
+    return [translate_value(key, value) for key, value in attributes.items() if key != WARNINGS or not are_texts(value)]
 
 
 def _texts(texts: Mapping[str, str]) -> list[model.KeyValue]:

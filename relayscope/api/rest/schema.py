@@ -193,4 +193,12 @@ class SpanList(Json, frozen=True, kw_only=True):
     next_cursor: NextCursor
 
 
-ANSWERS: tuple[type[msgspec.Struct], ...] = (Trace, TraceList, SpanList)
+class ArchivedTrace(Json, frozen=True, kw_only=True):
+    """A trace that is kept beyond retention."""
+
+    trace_id: TraceId
+    archived_at: Time
+    span_count: Annotated[int, Meta(description="How many of its spans are kept so far.")]
+
+
+ANSWERS: tuple[type[msgspec.Struct], ...] = (ArchivedTrace, Trace, TraceList, SpanList)

@@ -74,6 +74,10 @@ WHERE s.workspace_id = %(workspace_id)s
   AND (r.place <= %(first)s OR r.is_root AND r.place_of_kind = 1 OR r.is_failed AND r.place_of_status <= %(failed)s)
 ORDER BY s.trace_id, r.place;
 
+-- has_archived: whether one of some traces is in the archive
+SELECT count(*) > 0 AS is_so FROM relayscope.archived_traces
+WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
+
 -- resources: some entries of the dictionary
 SELECT resource_id, schema_url, dropped_attributes_count, attributes FROM relayscope.resources
 WHERE workspace_id = %(workspace_id)s AND resource_id = ANY(%(ids)s);

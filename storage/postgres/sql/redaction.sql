@@ -95,11 +95,21 @@ LEFT JOIN relayscope.redaction_progress AS g ON g.run_id = %(run)s AND g.partiti
 WHERE p.signal = ANY(%(signals)s) AND g.is_done IS NOT TRUE
 ORDER BY p.is_default, p.from_time, p.signal DESC;
 
--- expected: how many rows of some signals there are, as PostgreSQL estimates
+-- archive: the archive, unless a run has finished it, with where it stands; it has no partitions
+SELECT %(name)s::text AS signal, %(name)s::text AS name, g.trace_id, g.span_id, g.start_us
+FROM (SELECT 1) AS one
+LEFT JOIN relayscope.redaction_progress AS g ON g.run_id = %(run)s AND g.partition = %(name)s
+WHERE g.is_done IS NOT TRUE;
+
+-- expected: how many rows of some signals and of the archive there are, as PostgreSQL estimates
 SELECT coalesce(sum(greatest(c.reltuples, s.n_live_tup, 0)), 0)::bigint
-FROM relayscope.partitions AS p JOIN pg_class AS c ON c.oid = p.relation
-LEFT JOIN pg_stat_all_tables AS s ON s.relid = p.relation
-WHERE p.signal = ANY(%(signals)s);
+FROM (
+    SELECT p.relation FROM relayscope.partitions AS p WHERE p.signal = ANY(%(signals)s)
+    UNION ALL
+    SELECT ('relayscope.' || %(archive)s::text)::regclass
+) AS looked (relation)
+JOIN pg_class AS c ON c.oid = looked.relation
+LEFT JOIN pg_stat_all_tables AS s ON s.relid = looked.relation;
 
 -- totals: the counts of a run so far
 SELECT coalesce(sum(spans) FILTER (WHERE NOT starts_with(partition, 'log_records_')), 0)::bigint AS spans,
@@ -123,10 +133,11 @@ INSERT INTO relayscope.redaction_progress AS g
 VALUES (%(run)s, %(partition)s, '', '', 0, 0, 0, 0, true)
 ON CONFLICT (run_id, partition) DO UPDATE SET is_done = true;
 
--- touched: partitions with dead rows that hold old values
+-- touched: partitions with dead rows that hold old values, and the archive, of which nobody counts all
 SELECT g.partition FROM relayscope.redaction_progress AS g
-JOIN relayscope.partitions AS p ON p.name = g.partition AND p.signal = ANY(%(signals)s)
-WHERE g.run_id = %(run)s AND g.changed > 0 AND NOT g.is_vacuumed
+LEFT JOIN relayscope.partitions AS p ON p.name = g.partition AND p.signal = ANY(%(signals)s)
+WHERE g.run_id = %(run)s AND NOT g.is_vacuumed
+  AND (p.name IS NOT NULL AND g.changed > 0 OR g.partition = %(archive)s::text)
 ORDER BY g.partition;
 
 -- vacuumed: notes that a partition has none any more

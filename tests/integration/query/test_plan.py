@@ -87,7 +87,7 @@ class _Plan:
         # The default partition and the first day hold next to nothing, for which no index is worth its while.
         scans = [node for node in nodes if node["Node Type"] == "Seq Scan"]
         self.scanned = {scan["Relation Name"] for scan in scans if _rows_read(scan) > 100}
-        self.indexes = {parents[node["Index Name"]] for node in nodes if "Index Name" in node}
+        self.indexes = {parents.get(node["Index Name"], node["Index Name"]) for node in nodes if "Index Name" in node}
         self.touched = sum(node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in nodes[:1])
 
 
@@ -108,6 +108,15 @@ async def test_traces_by_id_are_read_through_their_index(filled: str, count: int
     assert plan.scanned == set()
     assert plan.indexes == {"spans_identity_idx"}
     assert plan.touched < 100 * count
+
+
+@pytest.mark.parametrize("name", ["spans", "outlines", "outline_spans"])
+async def test_archived_traces_are_read_through_the_indexes_of_both_places(filled: str, name: str) -> None:
+    ids = [bytes(row[0]) for row in await rows(filled, "SELECT DISTINCT trace_id FROM relayscope.spans LIMIT 20")]
+    parameters = {"workspace_id": 1, "trace_ids": ids, "first": 100, "failed": 100}
+    plan = await _planned(filled, Statement(sql=load_statements("archive_reader.sql")[name], parameters=parameters))
+    assert plan.scanned == set()
+    assert plan.indexes == {"spans_identity_idx", "archived_spans_identity_idx"}
 
 
 @pytest.mark.parametrize(("asked", "below"), SEARCHES.values(), ids=SEARCHES.keys())

@@ -3,9 +3,11 @@ from __future__ import annotations
 import re
 
 from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
+from relayscope.api.jaeger import JaegerAccess
 from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.api.rest.sql import SqlAccess
+from storage.postgres.archive import PostgresTraceArchive
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.read_pool import ReaderConfig
@@ -14,6 +16,7 @@ from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from tests.support.canned_export import CannedExport
 from tests.support.canned_queries import CannedQueries
+from tests.support.factory import batch
 from tests.support.memory_frames import MemoryFrames
 from tests.support.memory_interactions import MemoryInteractions
 from tests.support.memory_samples import MemorySamples
@@ -48,6 +51,7 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
         sql=sql,
         export=ExportAccess(CannedExport(), stall_timeout_s=1),
         details=DetailAccess(MemoryFrames(store), MemorySamples(store)),
+        jaeger_access=JaegerAccess(archive=PostgresTraceArchive("unused"), decode=lambda _: batch()),
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}

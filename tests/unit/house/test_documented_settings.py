@@ -49,6 +49,7 @@ _WORDS = {
             "tls.key_file": "none",
         }.items()
     },
+    "service.jaeger.ui": "none",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
     "service.workers": "from the number of cores",
