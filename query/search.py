@@ -6,7 +6,7 @@ can come several times; the store that runs the statement keeps the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -29,6 +29,11 @@ def _parsed(sql: str) -> exp.Expr:
 _SELECT = _parsed(
     "SELECT s.trace_id, s.start_time FROM relayscope.spans AS s "
     "ORDER BY s.start_time DESC, s.trace_id DESC LIMIT %(rows)s"
+)
+# Each trace once, and how many matching spans there are in all.
+_SELECT_TRACES = _parsed(
+    "SELECT s.trace_id, CAST(sum(count(*)) OVER () AS bigint) AS spans FROM relayscope.spans AS s "
+    "GROUP BY s.trace_id ORDER BY min(s.start_time), s.trace_id"
 )
 _BASE = _parsed("s.workspace_id = %(workspace_id)s AND s.start_time >= %(start)s AND s.start_time <= %(end)s")
 _SERVICE = _parsed("s.service_name = %(service)s")
@@ -85,12 +90,7 @@ Condition = tuple[exp.Expr, Mapping[str, object]]
 
 def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) -> Statement:
     """The SQL of a search. ``below`` continues within a page; ``search.after`` starts the page after another one."""
-    parameters: dict[str, object] = {}
-    conditions: list[exp.Expr] = []
-    for number, (template, values) in enumerate(_conditions(search)):
-        conditions.append(_renamed(template, {name: f"{name}_{number}" for name in values}))
-        parameters |= {f"{name}_{number}": value for name, value in values.items()}
-    parameters["workspace_id"] = search.workspace_id
+    conditions, parameters = _numbered(search)
     where = list(conditions)
     place = below or search.after
     if place is not None:
@@ -101,6 +101,41 @@ def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) ->
         parameters |= {"after_start": _moment(search.after.start_us), "after_trace_id": search.after.trace_id}
     assert isinstance(_SELECT, exp.Select)  # noqa: S101 - narrows the type of a constant
     return Statement(sql=_SELECT.where(*where, copy=True).sql(_DIALECT), parameters=parameters)
+
+
+class SearchSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """``storage.export.TraceSelection``: the traces that a search finds, on all of its pages."""
+
+    search: TraceSearch
+
+    @property
+    def workspace_id(self) -> int:
+        return self.search.workspace_id
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether more is asked for than a time range."""
+        return len(list(_conditions(self.search))) > 1
+
+    def traces(self) -> Statement:
+        conditions, parameters = _numbered(self.search)
+        assert isinstance(_SELECT_TRACES, exp.Select)  # noqa: S101 - narrows the type of a constant
+        return Statement(sql=_SELECT_TRACES.where(*conditions, copy=True).sql(_DIALECT), parameters=parameters)
+
+    def matches(self, trace_ids: Sequence[bytes]) -> Statement | None:  # noqa: ARG002 - of the protocol
+        """Nothing: ``traces`` says it all."""
+        return None
+
+
+def _numbered(search: TraceSearch) -> tuple[list[exp.Expr], dict[str, object]]:
+    """The conditions, with names of their own for what each is given."""
+    parameters: dict[str, object] = {}
+    conditions: list[exp.Expr] = []
+    for number, (template, values) in enumerate(_conditions(search)):
+        conditions.append(_renamed(template, {name: f"{name}_{number}" for name in values}))
+        parameters |= {f"{name}_{number}": value for name, value in values.items()}
+    parameters["workspace_id"] = search.workspace_id
+    return conditions, parameters
 
 
 def _conditions(search: TraceSearch) -> Iterator[Condition]:

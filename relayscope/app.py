@@ -23,14 +23,15 @@ from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
 from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from receiver.otlp_json import decode_traces
-from relayscope.api.app import AiAccess, ReplayAccess, create_app, installed_version
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app, installed_version
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
 from relayscope.api.observation import ApiInstruments
+from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rpc import TraceSource, create_services
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
-from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, ForwardMetrics, IngestMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings
@@ -45,6 +46,8 @@ from storage.postgres.connection import check_url
 from storage.postgres.decision_reader import PostgresDecisionReader
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
+from storage.postgres.export_reader import ExportConfig, PostgresExportReader
+from storage.postgres.frame_reader import PostgresFrameReader
 from storage.postgres.inspection import PostgresInspector
 from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
@@ -58,12 +61,13 @@ from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.rule_set import PostgresRuleSets
+from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.span_metrics_reader import PostgresSpanMetricsReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.trace_summary_reader import PostgresTraceSummaryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
+from tracedata import Consumer, IngestInstruments, PermanentError, Pipeline, Processor
 
 # Statistics may take long, and must not take all connections of the database.
 _INTERACTION_CONNECTIONS = 4
@@ -156,6 +160,18 @@ def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
     return PostgresSpanReader(ReaderConfig(dsn=dsn, statement_timeout_s=timeout_s), compile_search=compile_search)
 
 
+def _build_export(settings: Settings, dsn: str) -> PostgresExportReader:
+    export = settings.storage.export
+    return PostgresExportReader(
+        ExportConfig(
+            dsn=dsn,
+            max_connections=export.max_connections,
+            statement_timeout_s=export.timeout_s,
+            stall_timeout_s=export.stall_timeout_s,
+        )
+    )
+
+
 def build_retention(settings: Settings, dsn: str) -> Retention:
     """What shows and removes what is too old."""
     return Retention(dsn, settings.storage.retention.periods)
@@ -229,14 +245,27 @@ def _build_enrich(settings: Settings) -> Enrich:
     return Enrich(price, instruments=EnrichMetrics())
 
 
+def _forwarding(settings: Settings, writer: PostgresSpanWriter, *, slot: str) -> tuple[Consumer, Sequence[Component]]:
+    """The writer, and around it what sends on what was stored, if there is anywhere to send it to."""
+    if not settings.exporters:
+        return writer, []
+    # The libraries of senders are loaded only where something is sent.
+    from relayscope.forward.build import build_forwarder  # noqa: PLC0415
+    from relayscope.forward.forwarder import Forwarding  # noqa: PLC0415
+
+    forwarder = build_forwarder(settings, slot=slot, instruments=ForwardMetrics())
+    return Forwarding(writer, forwarder), [forwarder]
+
+
 def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
-    """An ingest worker: receivers, processors, writer."""
+    """An ingest worker: receivers, processors, writer, and what sends on what was stored."""
     telemetry = build_telemetry(settings, role=slot)
     instruments: IngestInstruments = IngestMetrics()
     if telemetry is not None:
         instruments = telemetry.ingest(instruments)
     writer = _build_writer(settings, dsn, instruments=instruments)
-    pipeline = Pipeline(_build_processors(settings, instruments=instruments), writer)
+    consumer, forwarders = _forwarding(settings, writer, slot=slot)
+    pipeline = Pipeline(_build_processors(settings, instruments=instruments), consumer)
     grace_s = settings.service.shutdown_grace_s
     otlp = settings.receivers.otlp
     admission = Admission(
@@ -278,7 +307,7 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
         admission,
         instruments=instruments,
     )
-    return [*([telemetry] if telemetry else []), writer, grpc, http]
+    return [*([telemetry] if telemetry else []), *forwarders, writer, grpc, http]
 
 
 def _build_grpc(settings: Settings, source: TraceSource) -> GrpcQueryServer:
@@ -312,7 +341,8 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         dsn=dsn, max_connections=_INTERACTION_CONNECTIONS, statement_timeout_s=settings.storage.query_timeout_s
     )
     interactions, decisions = PostgresInteractionReader(reading), PostgresDecisionReader(reading)
-    consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), writer)
+    stored, forwarders = _forwarding(settings, writer, slot=slot)
+    consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), stored)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)
@@ -328,7 +358,9 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     )
     grpc = _build_grpc(settings, TraceSource(reader, queries, summaries, jaeger.archive, jaeger.max_clock_skew_ns))
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn=dsn)), PostgresRuleSets(dsn))
+    exports = _build_export(settings, dsn)
     runner = build_sql(settings, dsn) if settings.storage.sql.enabled else None
+    details = DetailAccess(PostgresFrameReader(reader.pool), PostgresSampleReader(reader.pool))
     app = create_app(
         reader,
         logs=logs,
@@ -338,8 +370,10 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         ai=ai,
         queries=queries,
         replayed=replayed,
+        export=ExportAccess(exports, stall_timeout_s=settings.storage.export.stall_timeout_s),
         jaeger_access=jaeger,
         sql=sql_access(settings, runner) if runner else None,
+        details=details,
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
     if settings.processors.ai.enabled:
@@ -349,6 +383,8 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         reader,
         interactions,
         decisions,
+        exports,
+        *forwarders,
         *([runner] if runner else []),
         writer,
         *leaders,

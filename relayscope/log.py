@@ -24,7 +24,7 @@ from tracedata import PermanentError
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
 
 # Libraries that speak at every step.
-_QUIET = ("uvicorn", "asyncio", "grpc", "opentelemetry", "presidio-analyzer", "psycopg.pool")
+_QUIET = ("uvicorn", "asyncio", "grpc", "httpcore", "httpx", "opentelemetry", "presidio-analyzer", "psycopg.pool")
 _OURS = ("processors", "query", "receiver", "redaction", "relayscope", "storage", "tracedata")
 # A line is written in one piece, so that the lines of several processes do not mix in one file.
 _MAX_TEXT = 2_000

@@ -22,6 +22,7 @@ from relayscope.app import (
     build_database,
     migrate_schema,
 )
+from relayscope.loop import refuse_own_ports
 from relayscope.metrics import forget_gauges
 from relayscope.price import prepare_prices
 from relayscope.process import Announcement, Role, Specification
@@ -30,7 +31,6 @@ from relayscope.redaction import prepare_redaction, record_policy
 from relayscope.run import ChildState, RunFolder, RunState
 from relayscope.settings import Settings
 from relayscope.settings.value import split_endpoint
-from relayscope.telemetry import refuse_own_ports
 from tracedata import CallerError, PermanentError, RelayscopeError
 
 _log = logging.getLogger(__name__)
@@ -133,8 +133,7 @@ class Supervisor:
             refuse_own_ports(settings)
             prepare_redaction(settings)
             prepare_prices(settings)
-            if not settings.processors.redaction.enabled:
-                _log.warning("redaction is switched off: personal data and secrets are stored as they come")
+            _warn_of_bare_data(settings)
             if self._database is not None:
                 await self._database.start()
                 self._dsn = self._database.dsn
@@ -352,6 +351,14 @@ async def running_system(settings: Settings, *, ready_file: Path | None = None) 
         if file is not None:
             file.remove()
         await supervisor.aclose()
+
+
+def _warn_of_bare_data(settings: Settings) -> None:
+    if settings.processors.redaction.enabled:
+        return
+    _log.warning("redaction is switched off: personal data and secrets are stored as they come")
+    if settings.exporters:
+        _log.warning("they are also sent on as they come, to %s", ", ".join(settings.exporters))
 
 
 def _reserve(host: str, port: int) -> socket.socket:

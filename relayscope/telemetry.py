@@ -8,14 +8,11 @@ of their resource.
 from __future__ import annotations
 
 import asyncio
-import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from ipaddress import ip_address
 
 import msgspec
-import psutil
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -25,9 +22,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from relayscope.api.observation import ApiInstruments, ApiProbe
-from relayscope.settings import Settings
-from relayscope.settings.value import split_endpoint
-from tracedata import Batch, CallerError, GroupProbe, IngestInstruments, Receipt, RequestProbe, SignalName
+from tracedata import Batch, GroupProbe, IngestInstruments, Receipt, RequestProbe, SignalName
 
 # On the resource of our own spans, and on a request's span that is not to be sent.
 OWN = "relayscope.self"
@@ -85,41 +80,6 @@ class Telemetry:
     def api(self, inner: ApiInstruments) -> ApiInstruments:
         """``inner``, with a span for each request besides."""
         return _TracedApi(inner, self._tracer)
-
-
-def refuse_own_ports(settings: Settings) -> None:
-    """Whether spans of our own would come back to us; ports that are 0 are known only once they are reserved.
-
-    Raises:
-        CallerError: they would.
-    """
-    endpoint = settings.service.telemetry.traces.endpoint
-    if endpoint is None:
-        return
-    host, port = split_endpoint(endpoint)
-    protocols = settings.receivers.otlp.protocols
-    ours = [split_endpoint(listening) for listening in (protocols.grpc.endpoint, protocols.http.endpoint)]
-    if any(port == listening for _, listening in ours) and _is_here(host):
-        raise CallerError(
-            f"service.telemetry.traces.endpoint: {endpoint} is where this Relayscope receives, so that every span would "
-            "make another one; send them elsewhere"
-        )
-
-
-def _is_here(host: str) -> bool:
-    try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except OSError:
-        # A name that means nothing now is not ours; the exporter will say so in the log.
-        return False
-    here = {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
-    return any(address in here or _is_ours(address) for address in found)
-
-
-def _is_ours(address: str) -> bool:
-    """Loopback, and the address that means all of them. A link-local one names its interface after a percent sign."""
-    parsed = ip_address(address.partition("%")[0])
-    return parsed.is_loopback or parsed.is_unspecified
 
 
 class _ButNotOurOwn(SpanProcessor):

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from query.search import compile_search
+from storage.postgres.frame_reader import PostgresFrameReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
+from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.golden import Golden
 from tests.support.name_model import train_name_model
@@ -115,6 +117,12 @@ async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
     reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
-    yield Store(writer=writer, reader=reader, logs=PostgresLogReader(reader.pool))
+    yield Store(
+        writer=writer,
+        reader=reader,
+        logs=PostgresLogReader(reader.pool),
+        frames=PostgresFrameReader(reader.pool),
+        samples=PostgresSampleReader(reader.pool),
+    )
     await reader.aclose()
     await writer.aclose()

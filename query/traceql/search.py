@@ -32,6 +32,11 @@ _CANDIDATES = (
     "SELECT s.trace_id, s.start_time FROM relayscope.spans AS s "
     "ORDER BY s.start_time DESC, s.trace_id DESC LIMIT %(rows)s"
 )
+# Each trace that has a candidate once.
+_TRACES = (
+    "SELECT s.trace_id, CAST(sum(count(*)) OVER () AS bigint) AS spans FROM relayscope.spans AS s "
+    "GROUP BY s.trace_id ORDER BY min(s.start_time), s.trace_id"
+)
 _IN_WINDOW = "s.workspace_id = %(workspace_id)s AND s.start_time >= %(start)s AND s.start_time <= %(end)s"
 _BELOW = "(s.start_time, s.trace_id) < (%(below_start)s, %(below_trace_id)s)"
 # A trace that was looked at for an earlier page: it has such a span at or above the cursor.
@@ -53,12 +58,7 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     def candidates(self, *, below: SearchCursor | None = None) -> Statement:
         """Spans of traces that can be found. ``below`` continues within a page."""
-        binder = Binder()
-        condition = driver(self.query.pipeline)
-        where = [sql(_IN_WINDOW)]
-        if condition is not None:
-            where.append(compile_condition(condition, binder))
-        parameters = {**binder.parameters, **window_parameters(self.workspace_id, self.start_us, self.end_us)}
+        where, parameters = self._candidate_conditions()
         found = select(_CANDIDATES).where(*where, copy=False)
         place = below or self.after
         if place is not None:
@@ -68,6 +68,24 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
             found = found.where(_not_seen(where), copy=False)
             parameters |= {"after_start": moment(self.after.start_us), "after_trace_id": self.after.trace_id}
         return statement(found, parameters)
+
+    def _candidate_conditions(self) -> tuple[list[exp.Expr], dict[str, object]]:
+        binder = Binder()
+        condition = driver(self.query.pipeline)
+        where = [sql(_IN_WINDOW)]
+        if condition is not None:
+            where.append(compile_condition(condition, binder))
+        return where, {**binder.parameters, **window_parameters(self.workspace_id, self.start_us, self.end_us)}
+
+    def traces(self) -> Statement:
+        """See ``storage.export.TraceSelection``: every trace that has a candidate."""
+        where, parameters = self._candidate_conditions()
+        return statement(select(_TRACES).where(*where, copy=False), parameters)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it asks for anything; what it asks for may be true of all spans."""
+        return True
 
     def matches(self, trace_ids: Sequence[bytes]) -> Statement:
         """What these traces match: ``trace_id``, ``set_number``, ``matched``, the span, and the values as jsonb."""

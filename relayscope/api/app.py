@@ -12,6 +12,8 @@ from relayscope.api.observation import ApiInstruments, ObservedRequests, SystemV
 from relayscope.api.problem import install_problem_handlers
 from relayscope.api.rest import (
     archive,
+    attributes,
+    comparisons,
     decision_submissions,
     decisions,
     health,
@@ -21,19 +23,25 @@ from relayscope.api.rest import (
     rules,
     services,
     submissions,
+    trace_details,
+    trace_errors,
     trace_queries,
     traces,
 )
 from relayscope.api.rest import logs as log_records
 from relayscope.api.rest.answer import component_schemas
+from relayscope.api.rest.export import ExportAccess, create_export_router
+from relayscope.api.rest.export_sql import create_sql_export_router
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql import create_router as create_sql_router
 from storage.api import SpanReader
 from storage.decision_reader import DecisionReader
+from storage.frame import FrameReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
 from storage.replay import ReplayReader
 from storage.rule_set import RuleSets
+from storage.sample import SampleReader
 from storage.trace_query import TraceQueryReader
 from tracedata import Consumer
 
@@ -63,6 +71,13 @@ class AiAccess(NamedTuple):
     decisions: DecisionReader | None = None
 
 
+class DetailAccess(NamedTuple):
+    """What the endpoints stand on that tell of large traces in parts, compare traces, and suggest attributes."""
+
+    frames: FrameReader
+    samples: SampleReader
+
+
 class ReplayAccess(NamedTuple):
     """What replay stands on: recorded decisions, and the rule sets that are kept."""
 
@@ -82,6 +97,8 @@ def create_app(
     sql: SqlAccess | None = None,
     queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
+    export: ExportAccess | None = None,
+    details: DetailAccess | None = None,
     jaeger_access: jaeger.JaegerAccess | None = None,
 ) -> FastAPI:
     """The application over a store.
@@ -89,8 +106,9 @@ def create_app(
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets. ``jaeger_access`` is
-    what Jaeger's clients get besides spans.
+    ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets, ``export`` those of exports,
+    ``details`` those of skeletons, critical paths, errors, comparison and attributes. ``jaeger_access`` is what Jaeger's
+    clients get besides spans.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -107,6 +125,7 @@ def create_app(
     app.include_router(services.create_router(reader, clock=clock))
     if queries is not None:
         app.include_router(trace_queries.create_router(queries, reader, clock=clock))
+    _include_details(app, details, ai=ai, logs=logs, clock=clock)
     app.include_router(traces.create_router(reader, clock=clock))
     if logs is not None:
         app.include_router(log_records.create_router(logs, clock=clock))
@@ -118,6 +137,8 @@ def create_app(
         # Before what takes any word after /decisions for the id of a trace.
         app.include_router(replay.create_replay_router(*replayed, clock=clock, sql=sql))
         app.include_router(rules.create_rules_router(replayed.rule_sets))
+    if export is not None:
+        _include_exports(app, export, sql, clock=clock)
     if ai is not None:
         _include_ai(app, ai, clock=clock)
     _include_jaeger(app, reader, jaeger_access, clock=clock, version=version)
@@ -155,6 +176,29 @@ def _include_ai(app: FastAPI, ai: AiAccess, *, clock: Callable[[], int]) -> None
         app.include_router(decision_submissions.create_router(ai.consumer))
     if ai.decisions is not None:
         app.include_router(decisions.create_router(ai.decisions, ai.reader, clock=clock))
+
+
+def _include_exports(app: FastAPI, export: ExportAccess, sql: SqlAccess | None, *, clock: Callable[[], int]) -> None:
+    app.include_router(create_export_router(export, clock=clock))
+    if sql is not None:
+        app.include_router(create_sql_export_router(sql, stall_timeout_s=export.stall_timeout_s))
+
+
+def _include_details(
+    app: FastAPI,
+    details: DetailAccess | None,
+    *,
+    ai: AiAccess | None,
+    logs: LogReader | None,
+    clock: Callable[[], int],
+) -> None:
+    if details is None:
+        return
+    frames, samples = details
+    app.include_router(comparisons.create_router(frames, ai.reader if ai is not None else None))
+    app.include_router(trace_details.create_router(frames))
+    app.include_router(trace_errors.create_router(frames, samples, logs, clock=clock))
+    app.include_router(attributes.create_router(samples, clock=clock))
 
 
 class _Application(FastAPI):

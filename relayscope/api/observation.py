@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from relayscope.api.rest.schema import IngestFigures
+from relayscope.api.rest.health_schema import IngestFigures
 
 # Anything else would be a word of the caller's in a label.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))

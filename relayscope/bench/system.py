@@ -6,26 +6,31 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from relayscope.settings import Settings, load_settings
 from relayscope.supervisor import Ready, running_system
 
 _ANY_PORT = "127.0.0.1:0"
+_NOWHERE: Mapping[str, object] = {}
 
 
 @contextlib.asynccontextmanager
-async def fresh_system(*, workers: int, redaction: bool = True, extraction: bool = True) -> AsyncIterator[Ready]:
+async def fresh_system(
+    *, workers: int, redaction: bool = True, extraction: bool = True, exporters: Mapping[str, object] = _NOWHERE
+) -> AsyncIterator[Ready]:
     """An empty system for the time of the block, with the default policy of redaction or with none, with AI interactions or none.
 
-    Without ``extraction``, nothing is made of spans, and what is stored without any stays.
+    Without ``extraction``, nothing is made of spans, and what is stored without any stays. What is stored is sent on to
+    ``exporters``, as the settings have them.
 
     Raises:
         RelayscopeError: the system cannot start.
     """
     with tempfile.TemporaryDirectory(prefix="relayscope-bench-") as folder:
-        settings = _settings(Path(folder), workers=workers, redaction=redaction, extraction=extraction)
+        processors = {"redaction": {"enabled": redaction}, "ai": {"enabled": extraction}}
+        settings = _settings(Path(folder), workers=workers, processors=processors, exporters=exporters)
         async with running_system(settings) as ready:
             yield ready
 
@@ -35,12 +40,15 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _settings(folder: Path, *, workers: int, redaction: bool, extraction: bool) -> Settings:
+def _settings(
+    folder: Path, *, workers: int, processors: Mapping[str, object], exporters: Mapping[str, object]
+) -> Settings:
     protocols = {"grpc": {"endpoint": _ANY_PORT}, "http": {"endpoint": _ANY_PORT}}
     return load_settings(
         flags={
             "receivers": {"otlp": {"protocols": protocols}},
-            "processors": {"redaction": {"enabled": redaction}, "ai": {"enabled": extraction}},
+            "processors": processors,
+            "exporters": exporters,
             "storage": {"data_dir": folder, "database_url": None},
             "service": {
                 "http": {"endpoint": _ANY_PORT},

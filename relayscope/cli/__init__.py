@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from relayscope.cli import (
+    analysis,
     archive,
     bench,
     decisions,
     doctor,
+    export,
+    importing,
     interactions,
     read,
     redact,
@@ -65,8 +68,11 @@ def _root(
 
 serve.register(app)
 read.register(app)
+analysis.register(app)
 interactions.register(app)
 decisions.register(app)
+export.register(app)
+importing.register(app)
 sql.register(app)
 doctor.register(app)
 retention.register(app)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import httpx
 import msgspec
@@ -84,6 +84,55 @@ def post_for_lines(url: str, path: str, body: bytes, *, media_type: str, accepte
             raise _no_answer(url, exc) from exc
 
 
+def client_of(url: str, *, read_timeout_s: float = _TIMEOUT_S) -> httpx.Client:
+    """What speaks HTTP with the host of the URL.
+
+    Raises:
+        CallerError: it is no URL.
+    """
+    timeout = httpx.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
+    # A proxy of the environment cannot reach this machine's loopback interface.
+    return httpx.Client(timeout=timeout, trust_env=not _is_loopback(_host(url)))
+
+
+class Download(NamedTuple):
+    """A long answer while it comes. ``headers`` are those of HTTP; walking ``pieces`` raises ``BrokenOffError`` where it ends too early."""
+
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+
+class BrokenOffError(PermanentError):
+    """An answer ended before it was whole."""
+
+
+@contextmanager
+def download(url: str, path: str, *, parameters: Parameters, body: bytes | None = None) -> Iterator[Download]:
+    """The answer of ``path``, or to the JSON ``body``, for the time of the block. Raises as ``get`` does."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    # As it is: whoever wants it compressed does that where it is kept.
+    headers = {"accept-encoding": "identity", **({"content-type": "application/json"} if body is not None else {})}
+    with _answered(
+        url,
+        "GET" if body is None else "POST",
+        path,
+        params=given,
+        content=body,
+        headers=headers,
+        read_timeout_s=_STREAM_TIMEOUT_S,
+    ) as response:
+        yield Download(response.headers, _pieces(url, response))
+
+
+def _pieces(url: str, response: httpx.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_bytes()
+    except httpx.HTTPError as exc:
+        raise BrokenOffError(
+            f"{clean(url)} broke the transfer off ({type(exc).__name__}); the log of the server says why"
+        ) from exc
+
+
 @contextmanager
 def _answered(
     url: str,
@@ -96,12 +145,9 @@ def _answered(
     read_timeout_s: float = _TIMEOUT_S,
 ) -> Iterator[httpx.Response]:
     """A response whose status is good, and whose body was not read yet."""
-    host = _host(url)
-    timeout = httpx.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
     with ExitStack() as stack:
         try:
-            # A proxy of the environment cannot reach this machine's loopback interface.
-            client = stack.enter_context(httpx.Client(timeout=timeout, trust_env=not _is_loopback(host)))
+            client = stack.enter_context(client_of(url, read_timeout_s=read_timeout_s))
             address = url.rstrip("/") + path
             response = stack.enter_context(
                 client.stream(method, address, params=params, content=content, headers=headers)

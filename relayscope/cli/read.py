@@ -14,9 +14,13 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import log_schema, schema, service_schema
 from relayscope.api.rest.query_schema import FoundTraceList
+from relayscope.api.rest.trace_detail_schema import CriticalPath
+from relayscope.api.rest.trace_error_schema import TraceErrors
 from relayscope.cli.client import Parameters, PlacedError, get
+from relayscope.cli.render.critical_path import render_critical_path
+from relayscope.cli.render.errors import render_errors
 from relayscope.cli.render.logs import render_logs
 from relayscope.cli.render.map import render_map
 from relayscope.cli.render.matches import render_matches
@@ -51,7 +55,7 @@ def services(*, url: Url = DEFAULT_URL, as_json: AsJson = False, limit: Limit = 
     """List the services that sent spans."""
     parameters: Parameters = {"limit": limit, "cursor": cursor}
     body = ask(url, "/api/v1/services", parameters)
-    show(body, schema.ServiceList, draw=render_services, as_json=as_json)
+    show(body, service_schema.ServiceList, draw=render_services, as_json=as_json)
 
 
 def traces(
@@ -103,9 +107,19 @@ def trace(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(min=1, help="How many spans to draw at most.")] = MAX_SPANS,
+    as_path: Annotated[bool, typer.Option("--critical-path", help="What bounded its end, and self times.")] = False,
+    as_errors: Annotated[bool, typer.Option("--errors", help="What failed, causes first, and where else.")] = False,
 ) -> None:
     """Draw one trace as a waterfall, and its log records below it."""
     path = f"/api/v1/traces/{quote(trace_id, safe='')}"
+    if as_path and as_errors:
+        raise _exit(CallerError("--critical-path and --errors are two views: give one of them."))
+    if as_path:
+        show(ask(url, f"{path}/critical-path", {}), CriticalPath, draw=render_critical_path, as_json=as_json)
+        return
+    if as_errors:
+        show(ask(url, f"{path}/errors", {}), TraceErrors, draw=render_errors, as_json=as_json)
+        return
     width = console().width
     try:
         spans = get(url, path, {})
@@ -124,12 +138,12 @@ class _LogsAlone(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     trace_id: str
     spans: list[schema.Span]
-    logs: schema.LogRecordList
+    logs: log_schema.LogRecordList
 
 
 def _logs_alone(trace_id: str, logs: bytes, *, missing: NotFoundError) -> bytes:
     try:
-        found = msgspec.json.decode(logs, type=schema.LogRecordList)
+        found = msgspec.json.decode(logs, type=log_schema.LogRecordList)
     except msgspec.MsgspecError as exc:
         raise _exit(PermanentError("The server's answer is not what this version expects.")) from exc
     if not found.items:
@@ -155,7 +169,7 @@ def _with_logs(trace: bytes, logs: bytes) -> bytes:
 class _LoggedTrace(schema.Trace, frozen=True, kw_only=True):
     """A trace with the first page of its log records."""
 
-    logs: schema.LogRecordList
+    logs: log_schema.LogRecordList
 
 
 def _logged_trace(trace: _LoggedTrace, *, width: int, limit: int) -> RenderableType:
@@ -177,7 +191,7 @@ def map_(
     """Show which service calls which, with rates, errors and latencies."""
     parameters: Parameters = {"service": service, "start": start, "end": end}
     body = ask(url, "/api/v1/traces/services", parameters)
-    show(body, schema.ServiceMap, draw=partial(render_map, width=console().width), as_json=as_json)
+    show(body, service_schema.ServiceMap, draw=partial(render_map, width=console().width), as_json=as_json)
 
 
 def ask(url: str, path: str, parameters: Parameters) -> bytes:

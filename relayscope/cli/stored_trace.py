@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import log_schema, schema
 from relayscope.cli.client import get
 from tracedata import Attributes, Event, Link, LogRecord, NotFoundError, PermanentError, Resource, Scope, Span, Value
 
@@ -21,7 +21,7 @@ class StoredTrace(msgspec.Struct, frozen=True, kw_only=True):
     log_records: Sequence[LogRecord]
 
 
-_Page = TypeVar("_Page", schema.SpanList, schema.LogRecordList)
+_Page = TypeVar("_Page", schema.SpanList, log_schema.LogRecordList)
 
 
 def stored_trace(url: str, trace_id: str) -> StoredTrace:
@@ -38,7 +38,7 @@ def stored_trace(url: str, trace_id: str) -> StoredTrace:
         spans += (_span(one) for page in _pages(url, f"{path}/spans", schema.SpanList) for one in page.items)
     except NotFoundError as exc:
         missing = exc
-    pages = _pages(url, f"{path}/logs", schema.LogRecordList)
+    pages = _pages(url, f"{path}/logs", log_schema.LogRecordList)
     records = [_log_record(one) for page in pages for one in page.items]
     if missing is not None and not records:
         raise missing
@@ -59,7 +59,7 @@ def _pages(url: str, path: str, answer: type[_Page]) -> Iterator[_Page]:
             return
 
 
-def _log_record(shown: schema.LogRecord) -> LogRecord:
+def _log_record(shown: log_schema.LogRecord) -> LogRecord:
     return LogRecord(
         trace_id=bytes.fromhex(shown.trace_id or ""),
         span_id=bytes.fromhex(shown.span_id or ""),

@@ -35,13 +35,17 @@ def check_prices(settings: Settings) -> Iterator[Finding]:
 
 def _differences(settings: Settings, inspector: Inspector) -> Iterator[str]:
     defaults = dict(_leaves(Settings().model_dump(mode="json")))
-    for name, value in _leaves(settings.model_dump(mode="json")):
+    for name, value in _leaves(settings.model_dump(mode="json", exclude={"exporters"})):
         # What has no default is a rule that somebody named.
         if name in defaults and value == defaults[name]:
             continue
-        # The one setting with a secret in it.
         shown = inspector.describe_url(value) if name == "storage.database_url" else value
         yield f"{name}={shown}"
+    for exporter, one in settings.exporters.items():
+        named = one.model_dump(mode="json", exclude_unset=True)
+        for name, value in _leaves(named, f"exporters.{exporter}."):
+            # Headers are where secrets of destinations stand.
+            yield f"{name}={'***' if '.headers.' in name else value}"
 
 
 # Settings are strings, numbers or none.

@@ -10,6 +10,7 @@ import msgspec
 
 from relayscope.doctor.configuration import check_prices, check_settings
 from relayscope.doctor.database import check_database, check_nothing_runs
+from relayscope.doctor.exporter import check_exporters
 from relayscope.doctor.finding import Finding, Report, failed, ok, report
 from relayscope.doctor.folder import check_embedded, look_into
 from relayscope.doctor.log import check_log
@@ -46,6 +47,7 @@ async def examine(question: Question, inspector: Inspector) -> Report:
             *check_program(inspector, is_embedded=is_embedded),
             check_settings(settings, config=question.config, inspector=inspector),
             *check_prices(settings),
+            *await check_exporters(settings),
             *_folder(inspector, state),
             *await _database(inspector, settings.storage.database_url, state),
             *check_ports(settings, system),

@@ -5,6 +5,7 @@ The one room that knows ``prometheus_client``.
 
 from relayscope.metrics.catalogue import CATALOGUE, Metric
 from relayscope.metrics.exposition import Exposition
+from relayscope.metrics.forward import ForwardMetrics
 from relayscope.metrics.instrument import ApiMetrics, EnrichMetrics, IngestMetrics, SettlementMetrics
 from relayscope.metrics.share import forget_gauges, share
 
@@ -13,6 +14,7 @@ __all__ = [
     "ApiMetrics",
     "EnrichMetrics",
     "Exposition",
+    "ForwardMetrics",
     "IngestMetrics",
     "Metric",
     "SettlementMetrics",

@@ -167,6 +167,43 @@ _METRICS = (
         kind="gauge",
         help="Traces with AI in them of which a span is missing, up to 100,000.",
     ),
+    # Forwarding.
+    Metric(
+        name="relayscope_forward_queue_items",
+        kind="gauge",
+        labels=("exporter",),
+        help="Spans and log records that an exporter holds, those under way included.",
+    ),
+    Metric(
+        name="relayscope_forward_queue_bytes",
+        kind="gauge",
+        labels=("exporter",),
+        help="Bytes of what an exporter holds.",
+    ),
+    Metric(
+        name="relayscope_forward_sent_total",
+        kind="counter",
+        labels=("exporter", "signal"),
+        help="Spans and log records that the destination of an exporter has taken.",
+    ),
+    Metric(
+        name="relayscope_forward_failed_total",
+        kind="counter",
+        labels=("exporter", "signal", "reason"),
+        help="Those that the destination was offered and will not get: refused, rejected, expired, stopped, unencodable, internal.",
+    ),
+    Metric(
+        name="relayscope_forward_dropped_total",
+        kind="counter",
+        labels=("exporter", "signal", "reason"),
+        help="Those that the destination was never offered: queue_full, busy, unstored, stopped, internal.",
+    ),
+    Metric(
+        name="relayscope_forward_retries_total",
+        kind="counter",
+        labels=("exporter",),
+        help="Requests of an exporter that failed and were sent again.",
+    ),
     # API.
     Metric(
         name="relayscope_api_request_seconds",

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from relayscope.api.rest.schema import IngestFigures
+from relayscope.api.rest.health_schema import IngestFigures
 from relayscope.metrics.catalogue import CATALOGUE
 from relayscope.run import RunState, read_state
 from storage.measurement import StoreMeasurement, StoreMeter

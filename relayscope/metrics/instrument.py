@@ -25,29 +25,29 @@ class IngestMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self.received_bytes = _counter(registry, "relayscope_received_bytes_total")
+        self.received_bytes = counter(registry, "relayscope_received_bytes_total")
         self.signals: Mapping[SignalName, SignalMetrics] = {
             "traces": SignalMetrics(registry, "spans"),
             "logs": SignalMetrics(registry, "log_records"),
         }
-        self.refused_requests = _counter(registry, "relayscope_requests_refused_total")
-        self.in_flight = _gauge(registry, "relayscope_requests_in_flight", mode="livesum")
+        self.refused_requests = counter(registry, "relayscope_requests_refused_total")
+        self.in_flight = gauge(registry, "relayscope_requests_in_flight", mode="livesum")
         self.decode_seconds = _histogram(registry, "relayscope_decode_seconds")
         self.lag_seconds = _histogram(registry, "relayscope_ingest_lag_seconds")
-        self.committed = _counter(registry, "relayscope_spans_committed_total")
-        self.committed_log_records = _counter(registry, "relayscope_log_records_committed_total")
-        self.commits = _counter(registry, "relayscope_commits_total")
-        self.commit_failures = _counter(registry, "relayscope_commit_failures_total")
+        self.committed = counter(registry, "relayscope_spans_committed_total")
+        self.committed_log_records = counter(registry, "relayscope_log_records_committed_total")
+        self.commits = counter(registry, "relayscope_commits_total")
+        self.commit_failures = counter(registry, "relayscope_commit_failures_total")
         self.group_rows = _histogram(registry, "relayscope_group_rows")
         self.commit_seconds = _histogram(registry, "relayscope_commit_seconds")
-        self.last_commit = _gauge(registry, "relayscope_last_commit_timestamp_seconds", mode="max")
-        self.queue_rows = _gauge(registry, "relayscope_queue_rows", mode="livesum")
-        self.queue_bytes = _gauge(registry, "relayscope_queue_bytes", mode="livesum")
-        self.redactions = _counter(registry, "relayscope_redactions_total")
+        self.last_commit = gauge(registry, "relayscope_last_commit_timestamp_seconds", mode="max")
+        self.queue_rows = gauge(registry, "relayscope_queue_rows", mode="livesum")
+        self.queue_bytes = gauge(registry, "relayscope_queue_bytes", mode="livesum")
+        self.redactions = counter(registry, "relayscope_redactions_total")
         self.redaction_seconds = _histogram(registry, "relayscope_redaction_seconds")
-        self.cache_hits = _counter(registry, "relayscope_redaction_cache_hits_total")
-        self.cache_misses = _counter(registry, "relayscope_redaction_cache_misses_total")
-        self.cache_bytes = _gauge(registry, "relayscope_redaction_cache_bytes", mode="livesum")
+        self.cache_hits = counter(registry, "relayscope_redaction_cache_hits_total")
+        self.cache_misses = counter(registry, "relayscope_redaction_cache_misses_total")
+        self.cache_bytes = gauge(registry, "relayscope_redaction_cache_bytes", mode="livesum")
         self._cache = (0, 0)
         self._keys: set[str] = set()
 
@@ -94,8 +94,8 @@ class SignalMetrics:
     """What became of the spans, or of the log records, of requests."""
 
     def __init__(self, registry: CollectorRegistry, name: str) -> None:
-        self._accepted = _counter(registry, f"relayscope_{name}_accepted_total")
-        self._rejected = _counter(registry, f"relayscope_{name}_rejected_total")
+        self._accepted = counter(registry, f"relayscope_{name}_accepted_total")
+        self._rejected = counter(registry, f"relayscope_{name}_rejected_total")
         self._reasons: set[str] = set()
 
     def accept(self, count: int, *, transport: str) -> None:
@@ -167,9 +167,9 @@ class EnrichMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self.interactions = _counter(registry, "relayscope_ai_interactions_total")
-        self.arrivals = _counter(registry, "relayscope_ai_deferred_parts_total")
-        self.unreadable = _counter(registry, "relayscope_ai_unmapped_total")
+        self.interactions = counter(registry, "relayscope_ai_interactions_total")
+        self.arrivals = counter(registry, "relayscope_ai_deferred_parts_total")
+        self.unreadable = counter(registry, "relayscope_ai_unmapped_total")
 
     def enriched(self, *, interactions: int, arrivals: int) -> None:
         self.interactions.inc(interactions)
@@ -184,12 +184,12 @@ class SettlementMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self.traces = _counter(registry, "relayscope_ai_traces_settled_total")
-        self.changed = _counter(registry, "relayscope_ai_rows_changed_total")
+        self.traces = counter(registry, "relayscope_ai_traces_settled_total")
+        self.changed = counter(registry, "relayscope_ai_rows_changed_total")
         self.lag_seconds = _histogram(registry, "relayscope_ai_settlement_lag_seconds")
         # Only the process that leads knows them.
-        self.arrivals = _gauge(registry, "relayscope_ai_arrivals", mode="livemostrecent")
-        self.waiting_traces = _gauge(registry, "relayscope_ai_waiting_traces", mode="livemostrecent")
+        self.arrivals = gauge(registry, "relayscope_ai_arrivals", mode="livemostrecent")
+        self.waiting_traces = gauge(registry, "relayscope_ai_waiting_traces", mode="livemostrecent")
 
     def settled(self, *, traces: int, failed: int, oversized: int, changed: int) -> None:
         for outcome, count in (("settled", traces), ("failed", failed), ("oversized", oversized)):
@@ -240,12 +240,12 @@ class _ApiRequest:
         self._status = status
 
 
-def _counter(registry: CollectorRegistry, name: str) -> Counter:
+def counter(registry: CollectorRegistry, name: str) -> Counter:
     metric = CATALOGUE[name]
     return Counter(name, metric.help, metric.labels, registry=registry)
 
 
-def _gauge(registry: CollectorRegistry, name: str, *, mode: str) -> Gauge:
+def gauge(registry: CollectorRegistry, name: str, *, mode: str) -> Gauge:
     """``mode`` says how the values of several processes become one, and whether they go with their process."""
     metric = CATALOGUE[name]
     # The library's own type for modes is private.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from relayscope.settings.exporter import Exporters
 from relayscope.settings.file import Tree, read_tree
 from relayscope.settings.problem import ENVIRONMENT, explain, setting_names, suggestion, variable_of
 from relayscope.settings.processor import ProcessorSettings
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     receivers: ReceiverSettings = ReceiverSettings()
     processors: ProcessorSettings = ProcessorSettings()
     storage: StorageSettings = StorageSettings()
+    exporters: Exporters = Field({}, description="Where spans and log records go on to, once they are stored.")
     service: ServiceSettings = ServiceSettings()
 
     @classmethod

@@ -35,6 +35,18 @@ class RetentionSettings(Section):
         return {signal: parse_age(age) for signal, age in ages.items() if age is not None}
 
 
+class ExportSettings(Section):
+    """Exports, which have connections of their own."""
+
+    max_connections: int = Field(2, ge=1, le=32, description="Exports that run at a time; more are told to come later.")
+    timeout_s: float = Field(
+        600.0, gt=0, description="One statement of an export that takes longer is cancelled, and the export with it."
+    )
+    stall_timeout_s: float = Field(
+        60.0, gt=0, description="An export whose reader takes nothing for longer is broken off."
+    )
+
+
 class SqlSettings(Section):
     """SQL of users."""
 
@@ -77,4 +89,5 @@ class StorageSettings(Section):
     partition_width: Literal["hour", "day"] = Field("day", description="What one partition holds: `hour` or `day`.")
     partitions_ahead: int = Field(3, ge=1, le=100, description="Partitions that are made before their time comes.")
     retention: RetentionSettings = RetentionSettings()
+    export: ExportSettings = ExportSettings()
     sql: SqlSettings = SqlSettings()

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import uvicorn
 
-from relayscope.api.app import AiAccess, ReplayAccess, create_app
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.jaeger import JaegerAccess
+from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rest.sql import SqlAccess
 from tests.support.canned_queries import CannedQueries
 from tests.support.canned_reader import CannedReader
@@ -34,13 +35,23 @@ def serving(
     queries: CannedQueries | None = None,
     replayed: ReplayAccess | None = None,
     sql: SqlAccess | None = None,
+    export: ExportAccess | None = None,
+    details: DetailAccess | None = None,
     jaeger_access: JaegerAccess | None = None,
     components: Sequence[Startable] = (),
 ) -> Iterator[str]:
     """The URL of an API that runs in a thread until the end of the block, with what it needs in the same event loop."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_app(
-            reader, logs=reader, ai=ai, queries=queries, replayed=replayed, sql=sql, jaeger_access=jaeger_access
+            reader,
+            logs=reader,
+            ai=ai,
+            queries=queries,
+            replayed=replayed,
+            sql=sql,
+            export=export,
+            details=details,
+            jaeger_access=jaeger_access,
         )
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         # Connections wait in the listener's backlog until the server accepts them, so nothing has to wait here.

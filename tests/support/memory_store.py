@@ -58,19 +58,19 @@ class MemoryStore:
         )
 
     async def services(self, workspace_id: int) -> Sequence[str]:
-        return sorted({span.resource.service_name for span in self._of(workspace_id)} - {""})
+        return sorted({span.resource.service_name for span in self.spans_of(workspace_id)} - {""})
 
     async def operations(self, workspace_id: int, *, service: str, kind: int | None = None) -> Sequence[Operation]:
         found = {
             (span.name, int(span.kind))
-            for span in self._of(workspace_id)
+            for span in self.spans_of(workspace_id)
             if span.resource.service_name == service and kind in (None, span.kind)
         }
         return [Operation(name=name, kind=number) for name, number in sorted(found)]
 
     async def find_traces(self, search: TraceSearch) -> TracePage:
         newest: dict[bytes, int] = {}
-        for span in self._of(search.workspace_id):
+        for span in self.spans_of(search.workspace_id):
             if span_matches(span, search):
                 newest[span.trace_id] = max(start_us(span), newest.get(span.trace_id, 0))
         ranked = sorted(((start, trace_id) for trace_id, start in newest.items()), reverse=True)
@@ -85,7 +85,7 @@ class MemoryStore:
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         wanted = set(trace_ids)
         found: dict[bytes, list[Span]] = {}
-        for span in self._of(workspace_id):
+        for span in self.spans_of(workspace_id):
             if span.trace_id in wanted:
                 found.setdefault(span.trace_id, []).append(span)
         for spans in found.values():
@@ -125,12 +125,13 @@ class MemoryStore:
             for (parent, child), spans in sorted(calls.items())
         ]
 
-    def _of(self, workspace_id: int) -> list[Span]:
+    def spans_of(self, workspace_id: int) -> list[Span]:
+        """All spans of a workspace, as they came."""
         return [span for (owner, _), span in self._spans.items() if owner == workspace_id]
 
     def _in_window(self, window: Window) -> Iterator[tuple[Span, set[str]]]:
         """Spans of named services that start in the window, each with the services of its parent."""
-        spans = self._of(window.workspace_id)
+        spans = self.spans_of(window.workspace_id)
         by_id: dict[tuple[bytes, bytes], set[str]] = {}
         for span in spans:
             if window.start_us - _US_PER_DAY <= start_us(span) < window.end_us + _US_PER_DAY:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from storage.api import DEFAULT_WORKSPACE_ID, SpanReader, SpanWriter, TraceSearch
+from storage.frame import FrameReader
 from storage.log_record import LogReader, LogSearch
+from storage.sample import SampleReader
 from tests.support.factory import batch, log_batch, replaced_search
 from tracedata import LogRecord, Receipt, Span
 
@@ -20,6 +22,8 @@ class Store:
     writer: SpanWriter
     reader: SpanReader
     logs: LogReader
+    frames: FrameReader
+    samples: SampleReader
 
     async def put(self, *spans: Span, workspace_id: int = DEFAULT_WORKSPACE_ID) -> Receipt:
         """Stores the spans as one batch."""

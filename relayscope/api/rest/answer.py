@@ -8,14 +8,23 @@ import msgspec
 from starlette.responses import JSONResponse
 
 from relayscope.api.problem import PROBLEM_MEDIA_TYPE, Problem
+from relayscope.api.rest.attribute_schema import ATTRIBUTE_ANSWERS
+from relayscope.api.rest.comparison_schema import COMPARISON_ANSWERS
 from relayscope.api.rest.decision_schema import DECISION_ANSWERS
 from relayscope.api.rest.decision_submission import SubmittedDecisionTrace
+from relayscope.api.rest.export_schema import EXPORT_ANSWERS
+from relayscope.api.rest.health_schema import HEALTH_ANSWERS
 from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
+from relayscope.api.rest.log_schema import LOG_ANSWERS
 from relayscope.api.rest.query_schema import QUERY_ANSWERS
+from relayscope.api.rest.redaction_schema import REDACTION_ANSWERS
 from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
+from relayscope.api.rest.service_schema import SERVICE_ANSWERS
 from relayscope.api.rest.sql_schema import SQL_ANSWERS, SqlRequest
 from relayscope.api.rest.submission import SubmittedAiInteraction
+from relayscope.api.rest.trace_detail_schema import TRACE_DETAIL_ANSWERS
+from relayscope.api.rest.trace_error_schema import TRACE_ERROR_ANSWERS
 
 # ``Any`` here and below: FastAPI and msgspec type the parts of an OpenAPI document so.
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -50,10 +59,19 @@ def component_schemas() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         (
             *ANSWERS,
+            *TRACE_DETAIL_ANSWERS,
+            *COMPARISON_ANSWERS,
+            *TRACE_ERROR_ANSWERS,
+            *ATTRIBUTE_ANSWERS,
+            *LOG_ANSWERS,
+            *SERVICE_ANSWERS,
+            *HEALTH_ANSWERS,
+            *REDACTION_ANSWERS,
             *INTERACTION_ANSWERS,
             *DECISION_ANSWERS,
             *QUERY_ANSWERS,
             *REPLAY_ANSWERS,
+            *EXPORT_ANSWERS,
             *SQL_ANSWERS,
             SqlRequest,
             SubmittedAiInteraction,

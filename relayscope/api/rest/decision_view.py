@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from relayscope.api.rest import decision_schema as schema
+from relayscope.api.rest.export_schema import ExportedDecision
 from relayscope.api.rest.interaction_schema import Money, Percentiles
 from relayscope.api.rest.interaction_view import interaction_id
 from relayscope.api.rest.value import iso_time, milliseconds
@@ -26,6 +27,21 @@ def represent_trace(trace: decision_reader.DecisionTrace) -> schema.DecisionTrac
         **_above(trace),
         decisions=[schema.Decision(**_fields(one)) for one in trace.decisions],
         matched=[one.id for one in trace.decisions if one.id in trace.matched],
+    )
+
+
+def represent_exported(one: Decision) -> ExportedDecision:
+    """A decision by itself."""
+    return ExportedDecision(
+        **_fields(one),
+        trace_id=one.trace_id.hex() or None,
+        time_unix_nano=str(one.time_unix_nano),
+        request_id=one.request_id or None,
+        user_id=one.user_id or UNSET,
+        session_id=one.session_id or UNSET,
+        organization_id=one.organization_id or UNSET,
+        request_path=one.request_path or UNSET,
+        final_outcome=schema.FinalOutcome(**structs.asdict(one.final)),
     )
 
 

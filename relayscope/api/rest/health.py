@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from relayscope.api.observation import SystemView
-from relayscope.api.rest import schema
+from relayscope.api.rest import health_schema
 from relayscope.api.rest.answer import StructResponse, describe
 from storage.api import SpanReader, StoreHealth
 from tracedata import RetryableError
@@ -29,7 +29,7 @@ class HealthEndpoints:
 
     async def live(self) -> Response:
         """The process runs. Says nothing about the store."""
-        return StructResponse(schema.Liveness(status="ok"))
+        return StructResponse(health_schema.Liveness(status="ok"))
 
     async def ready(self) -> Response:
         """All processes are up and the store answers, so requests can be served."""
@@ -37,21 +37,21 @@ class HealthEndpoints:
         if missing:
             raise RetryableError(f"Not everything is up: {', '.join(missing)}.")
         await self._health()
-        return StructResponse(schema.Liveness(status="ready"))
+        return StructResponse(health_schema.Liveness(status="ready"))
 
     async def telemetry(self) -> Response:
         """Versions, ingest figures, and whether the store keeps what was acknowledged through a crash."""
         health = await self._health()
-        durability = schema.Durability(
+        durability = health_schema.Durability(
             fsync=health.fsync,
             full_page_writes=health.full_page_writes,
             synchronous_commit=health.synchronous_commit,
         )
         is_durable = health.fsync and health.full_page_writes and health.synchronous_commit
-        store = schema.Store(
+        store = health_schema.Store(
             server_version=health.server_version, schema_version=health.schema_version, durability=durability
         )
-        answer = schema.TelemetryHealth(
+        answer = health_schema.TelemetryHealth(
             status="ok" if is_durable else "degraded",
             version=self._version,
             store=store,
@@ -94,16 +94,18 @@ def create_router(
     """The router of ``/healthz``, ``/readyz`` and ``/api/v1/telemetry/health``. ``patience_s`` is how long they wait for the store."""
     router = APIRouter(tags=["Health"], default_response_class=StructResponse)
     endpoints = HealthEndpoints(reader, version=version, system=system, patience_s=patience_s)
-    router.add_api_route("/healthz", endpoints.live, summary="Alive", responses=describe(schema.Liveness))
+    router.add_api_route("/healthz", endpoints.live, summary="Alive", responses=describe(health_schema.Liveness))
     # FastAPI would describe both methods with one id.
     for path, endpoint in (("/healthz", endpoints.live), ("/readyz", endpoints.ready)):
         router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-    router.add_api_route("/readyz", endpoints.ready, summary="Ready", responses=describe(schema.Liveness, unavailable))
+    router.add_api_route(
+        "/readyz", endpoints.ready, summary="Ready", responses=describe(health_schema.Liveness, unavailable)
+    )
     router.add_api_route(
         "/api/v1/telemetry/health",
         endpoints.telemetry,
         summary="Health of the system",
-        responses=describe(schema.TelemetryHealth, unavailable),
+        responses=describe(health_schema.TelemetryHealth, unavailable),
     )
     return router

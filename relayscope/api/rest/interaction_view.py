@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType, structs
 
 from relayscope.api.rest import interaction_schema as schema
+from relayscope.api.rest.export_schema import ExportedInteraction
 from relayscope.api.rest.schema import ErrorDetails
 from relayscope.api.rest.value import iso_time, milliseconds
 from storage.interaction_reader import (
@@ -52,19 +53,25 @@ def represent_detail(
     one: Interaction, *, conversation: Conversation | None, related: Sequence[RelatedSpan]
 ) -> schema.InteractionDetail:
     """Everything. Without a conversation, the texts of the interaction stand for it."""
-    usage = one.usage
     return schema.InteractionDetail(
         **_fields(one),
         messages=_messages(one, conversation),
         parameters=dict(one.parameters),
         cost_explanation=_cost_explanation(one.cost),
-        reported_usage=schema.ReportedUsage(
-            input=usage.reported_input,
-            output=usage.reported_output,
-            basis=usage.basis,
-            aggregate=_usage(one.reported_aggregate) if one.reported_aggregate else None,
-        ),
+        reported_usage=_reported_usage(one),
         related_spans=[_related_span(span) for span in related],
+    )
+
+
+def represent_exported(one: Interaction) -> ExportedInteraction:
+    """What exports have: more than lists, and nothing that has to be looked up."""
+    return ExportedInteraction(
+        **_fields(one),
+        start_time_unix_nano=str(one.start_time_unix_nano),
+        end_time_unix_nano=str(max(one.end_time_unix_nano, 0)),
+        parameters=dict(one.parameters),
+        cost_explanation=_cost_explanation(one.cost),
+        reported_usage=_reported_usage(one),
     )
 
 
@@ -226,6 +233,15 @@ def _part(part: Part) -> schema.MessagePart:
         id=part.id or UNSET,
         name=part.name or UNSET,
         data=dict(part.data) if part.data else UNSET,
+    )
+
+
+def _reported_usage(one: Interaction) -> schema.ReportedUsage:
+    return schema.ReportedUsage(
+        input=one.usage.reported_input,
+        output=one.usage.reported_output,
+        basis=one.usage.basis,
+        aggregate=_usage(one.reported_aggregate) if one.reported_aggregate else None,
     )
 
 

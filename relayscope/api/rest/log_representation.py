@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import log_schema, schema
 from relayscope.api.rest.representation import represent_resource, represent_scope
-from relayscope.api.rest.value import any_value, iso_time, key_values
+from relayscope.api.rest.value import iso_time, key_values
+from relayscope.otlp.value import any_value
 from tracedata import LogRecord
 from tracedata.printed import printed
 
@@ -24,7 +25,7 @@ def severity_name(number: int) -> str:
     return SEVERITIES[place] if 0 <= place < len(SEVERITIES) else "unspecified"
 
 
-def represent_log_records(records: Iterable[LogRecord]) -> list[schema.LogRecord]:
+def represent_log_records(records: Iterable[LogRecord]) -> list[log_schema.LogRecord]:
     """Records in the order given. Resources and scopes are converted once, since most records share them."""
     resources: dict[int, schema.Resource] = {}
     scopes: dict[int, schema.Scope] = {}
@@ -38,8 +39,8 @@ def represent_log_records(records: Iterable[LogRecord]) -> list[schema.LogRecord
     return found
 
 
-def _log_record(record: LogRecord, resource: schema.Resource, scope: schema.Scope) -> schema.LogRecord:
-    return schema.LogRecord(
+def _log_record(record: LogRecord, resource: schema.Resource, scope: schema.Scope) -> log_schema.LogRecord:
+    return log_schema.LogRecord(
         trace_id=record.trace_id.hex() or None,
         span_id=record.span_id.hex() or None,
         timestamp=iso_time(record.moment_unix_nano),

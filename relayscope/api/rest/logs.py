@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from query.cursor import decode_log_cursor, encode_log_cursor
 from relayscope.api.rendering import encode_by_part
-from relayscope.api.rest import schema
+from relayscope.api.rest import log_schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.log_representation import represent_log_records
 from relayscope.api.rest.parameter import LogParameters, TraceLogParameters
@@ -52,7 +52,7 @@ def create_router(reader: LogReader, *, clock: Callable[[], int]) -> APIRouter:
     """The router of ``/api/v1/logs`` and of the log records of a trace. ``clock`` gives Unix nanoseconds."""
     router = APIRouter(prefix="/api/v1", tags=["Logs"], default_response_class=StructResponse)
     endpoints = LogEndpoints(reader, clock=clock)
-    answers = describe(schema.LogRecordList, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
+    answers = describe(log_schema.LogRecordList, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
     router.add_api_route("/logs", endpoints.search, summary="Search log records", responses=answers)
     router.add_api_route(
         "/traces/{traceId}/logs", endpoints.of_trace, summary="The log records of a trace", responses=answers
@@ -62,5 +62,5 @@ def create_router(reader: LogReader, *, clock: Callable[[], int]) -> APIRouter:
 
 def _response(page: LogPage) -> Response:
     cursor = encode_log_cursor(page.cursor) if page.cursor else None
-    answer = schema.LogRecordList(items=represent_log_records(page.records), next_cursor=cursor)
+    answer = log_schema.LogRecordList(items=represent_log_records(page.records), next_cursor=cursor)
     return StructResponse(encode_by_part(answer, part="items"))

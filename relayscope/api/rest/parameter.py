@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -83,8 +84,8 @@ class MapParameters(WindowParameters):
         return Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
 
 
-class TraceParameters(WindowParameters):
-    """What a search for traces can be asked. All predicates hold on one and the same span of a found trace."""
+class TraceFilterParameters(WindowParameters):
+    """Which traces are meant. All predicates hold on one and the same span of a found trace."""
 
     service: Text | None = Field(None, description="The service of the span.", examples=["gateway"])
     operation: Text | None = Field(None, description="The name of the span.", examples=["POST /v1/chat/completions"])
@@ -101,11 +102,9 @@ class TraceParameters(WindowParameters):
         "`span.status`, `scope.name` and `scope.version` are understood too.",
         examples=[["gen_ai.request.model:gpt-4o"]],
     )
-    limit: int = Field(20, ge=1, le=1_000, description="How many traces at most.")
-    cursor: Text | None = Field(None, description=CURSOR)
 
-    def search(self, *, workspace_id: int, now_ns: int) -> TraceSearch:
-        """The question for the store.
+    def filtered(self, *, workspace_id: int, now_ns: int, limit: int = 0) -> TraceSearch:
+        """The question for the store, from its beginning.
 
         Raises:
             CallerError: a parameter cannot be read; the message begins with its name.
@@ -119,15 +118,27 @@ class TraceParameters(WindowParameters):
             workspace_id=workspace_id,
             start_us=start_us,
             end_us=end_us,
-            limit=self.limit,
+            limit=limit,
             service=self.service or None,
             operation=self.operation or None,
             min_duration_ns=shortest,
             max_duration_ns=longest,
             status_codes=_STATUS_CODES[self.status] if self.status else (),
             tags=named("tag", lambda: tuple(map(parse_tag, self.tag))),
-            after=named("cursor", lambda: decode_search_cursor(self.cursor) if self.cursor else None),
         )
+
+
+class TraceParameters(TraceFilterParameters):
+    """A page of traces."""
+
+    limit: int = Field(20, ge=1, le=1_000, description="How many traces at most.")
+    cursor: Text | None = Field(None, description=CURSOR)
+
+    def search(self, *, workspace_id: int, now_ns: int) -> TraceSearch:
+        """The question for the store. Raises as ``filtered`` does."""
+        search = self.filtered(workspace_id=workspace_id, now_ns=now_ns, limit=self.limit)
+        after = named("cursor", lambda: decode_search_cursor(self.cursor) if self.cursor else None)
+        return replace(search, after=after)
 
 
 class SpanParameters(Parameters):
@@ -135,6 +146,12 @@ class SpanParameters(Parameters):
 
     limit: int = Field(1_000, ge=1, le=10_000, description="How many spans at most.")
     cursor: Text | None = Field(None, description=CURSOR)
+
+
+class PathParameters(Parameters):
+    """How much of a critical path is wanted."""
+
+    limit: int = Field(1_000, ge=1, le=100_000, description="How many segments, spans and services at most.")
 
 
 class TraceLogParameters(Parameters):

@@ -8,7 +8,8 @@ from query.traceql.metrics import MetricQuery
 from relayscope.api.rest import query_schema as schema
 from relayscope.api.rest.representation import represent_summary
 from relayscope.api.rest.schema import KeyValue
-from relayscope.api.rest.value import any_value, iso_time, milliseconds
+from relayscope.api.rest.value import iso_time, milliseconds
+from relayscope.otlp.value import any_value
 from storage.api import TraceOutline
 from storage.trace_query import MatchedSpan, SeriesPoint, SpanSet, TraceMatch
 from tracedata import Value

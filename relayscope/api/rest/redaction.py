@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import redaction_schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.parameter import Parameters, Text, WindowParameters
 from relayscope.api.rest.value import iso_time
@@ -67,10 +67,11 @@ class RedactionEndpoints:
         window = Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
         counts = await self._store.redaction_counts(window, limit=parameters.limit)
         items = [
-            schema.RedactionCount(entity=one.entity, key=one.key, values=one.values, spans=one.spans) for one in counts
+            redaction_schema.RedactionCount(entity=one.entity, key=one.key, values=one.values, spans=one.spans)
+            for one in counts
         ]
         return StructResponse(
-            schema.RedactionStatistics(
+            redaction_schema.RedactionStatistics(
                 items=items,
                 next_cursor=None,
                 start=iso_time(start_us * _NS_PER_US),
@@ -83,7 +84,9 @@ class RedactionEndpoints:
         """The policy in force."""
         policy = self._policy_of(workspace_of(request))
         return StructResponse(
-            schema.RedactionPolicy(enabled=policy.is_enabled, policy_hash=policy.policy_hash, policy=policy.tree)
+            redaction_schema.RedactionPolicy(
+                enabled=policy.is_enabled, policy_hash=policy.policy_hash, policy=policy.tree
+            )
         )
 
     async def audit(self, request: Request, parameters: Annotated[AuditParameters, Query()]) -> StructResponse:
@@ -92,7 +95,7 @@ class RedactionEndpoints:
             workspace_of(request), limit=parameters.limit, action=parameters.action or None
         )
         items = [
-            schema.AuditEntry(
+            redaction_schema.AuditEntry(
                 audit_id=entry.audit_id,
                 at=iso_time(entry.at_us * _NS_PER_US),
                 actor=entry.actor,
@@ -101,7 +104,7 @@ class RedactionEndpoints:
             )
             for entry in entries
         ]
-        return StructResponse(schema.AuditList(items=items, next_cursor=None))
+        return StructResponse(redaction_schema.AuditList(items=items, next_cursor=None))
 
 
 def create_router(store: RedactionStore, policy_of: PolicyOf, *, clock: Callable[[], int]) -> APIRouter:
@@ -113,15 +116,15 @@ def create_router(store: RedactionStore, policy_of: PolicyOf, *, clock: Callable
         "/redaction/stats",
         endpoints.statistics,
         summary="What was redacted",
-        responses=describe(schema.RedactionStatistics, *failures),
+        responses=describe(redaction_schema.RedactionStatistics, *failures),
     )
     router.add_api_route(
         "/redaction/policy",
         endpoints.policy,
         summary="The policy in force",
-        responses=describe(schema.RedactionPolicy),
+        responses=describe(redaction_schema.RedactionPolicy),
     )
     router.add_api_route(
-        "/audit", endpoints.audit, summary="The audit log", responses=describe(schema.AuditList, *failures)
+        "/audit", endpoints.audit, summary="The audit log", responses=describe(redaction_schema.AuditList, *failures)
     )
     return router

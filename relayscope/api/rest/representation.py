@@ -23,6 +23,10 @@ def kind_name(kind: int) -> str:
     return _KINDS.get(kind, str(kind))
 
 
+def status_name(code: int) -> str:
+    return _STATUS_CODES.get(code, str(code))
+
+
 def represent_spans(spans: Iterable[Span]) -> list[schema.Span]:
     """Spans in the order given. Resources and scopes are converted once, since most spans share them."""
     resources: dict[int, schema.Resource] = {}
@@ -102,7 +106,7 @@ def _span(span: Span, resource: schema.Resource, scope: schema.Scope) -> schema.
         component=span.resource.service_name,
         operation=span.name,
         status="error" if is_failed(span) else "success",
-        status_code=_STATUS_CODES.get(span.status_code, str(span.status_code)),
+        status_code=status_name(span.status_code),
         status_message=span.status_message,
         error_details=error_details(span),
         tags={key: printed(value) for key, value in span.attributes.items()},

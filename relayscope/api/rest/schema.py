@@ -33,18 +33,18 @@ AnyValue: TypeAlias = Annotated[
 ]
 
 
-class _Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Fields in camelCase."""
 
 
-class KeyValue(_Json, frozen=True, kw_only=True):
+class KeyValue(Json, frozen=True, kw_only=True):
     """An attribute without loss of its type."""
 
     key: str
     value: AnyValue
 
 
-class ErrorDetails(_Json, frozen=True, kw_only=True):
+class ErrorDetails(Json, frozen=True, kw_only=True):
     """What went wrong: from the status, the attributes and the exception event of a span."""
 
     message: str
@@ -53,7 +53,7 @@ class ErrorDetails(_Json, frozen=True, kw_only=True):
     type: str | UnsetType = UNSET
 
 
-class SpanEvent(_Json, frozen=True, kw_only=True):
+class SpanEvent(Json, frozen=True, kw_only=True):
     """An event of a span."""
 
     timestamp: Time
@@ -65,7 +65,7 @@ class SpanEvent(_Json, frozen=True, kw_only=True):
     dropped_attributes_count: int
 
 
-class SpanLink(_Json, frozen=True, kw_only=True):
+class SpanLink(Json, frozen=True, kw_only=True):
     """A reference to another span."""
 
     trace_id: str
@@ -76,7 +76,7 @@ class SpanLink(_Json, frozen=True, kw_only=True):
     dropped_attributes_count: int
 
 
-class Resource(_Json, frozen=True, kw_only=True):
+class Resource(Json, frozen=True, kw_only=True):
     """The entity that emitted the span."""
 
     attributes: Sequence[KeyValue]
@@ -84,7 +84,7 @@ class Resource(_Json, frozen=True, kw_only=True):
     schema_url: str
 
 
-class Scope(_Json, frozen=True, kw_only=True):
+class Scope(Json, frozen=True, kw_only=True):
     """The instrumentation scope that made the span."""
 
     name: str
@@ -94,7 +94,7 @@ class Scope(_Json, frozen=True, kw_only=True):
     schema_url: str
 
 
-class Span(_Json, frozen=True, kw_only=True):
+class Span(Json, frozen=True, kw_only=True):
     """One span, without loss."""
 
     trace_id: TraceId
@@ -143,7 +143,7 @@ class Span(_Json, frozen=True, kw_only=True):
     ]
 
 
-class TraceSummary(_Json, frozen=True, kw_only=True):
+class TraceSummary(Json, frozen=True, kw_only=True):
     """A trace without its spans."""
 
     trace_id: TraceId
@@ -179,225 +179,21 @@ class Trace(TraceSummary, frozen=True, kw_only=True):
     ]
 
 
-class TraceList(_Json, frozen=True, kw_only=True):
+class TraceList(Json, frozen=True, kw_only=True):
     """A page of traces, newest first."""
 
     items: Sequence[TraceSummary]
     next_cursor: NextCursor
 
 
-class SpanList(_Json, frozen=True, kw_only=True):
+class SpanList(Json, frozen=True, kw_only=True):
     """A page of the spans of a trace, ordered by start and id."""
 
     items: Sequence[Span]
     next_cursor: NextCursor
 
 
-class LogRecord(_Json, frozen=True, kw_only=True):
-    """One log record, without loss."""
-
-    trace_id: Annotated[str | None, Meta(description="32 hex digits; null when the record belongs to no trace.")]
-    span_id: Annotated[str | None, Meta(description="16 hex digits; null when the record belongs to no span.")]
-    timestamp: Annotated[
-        Time, Meta(description="When it happened; when it was observed, if that is all that is known.")
-    ]
-    time_unix_nano: Annotated[UnixNano, Meta(description="When it happened; 0 when the sender did not know.")]
-    observed_time_unix_nano: UnixNano
-    component: Annotated[str, Meta(description="The service.")]
-    severity: Annotated[
-        str, Meta(description="trace, debug, info, warn, error, fatal or unspecified.", examples=["info"])
-    ]
-    severity_number: Annotated[int, Meta(description="OpenTelemetry's number, 1 to 24; 0 when it is unspecified.")]
-    severity_text: Annotated[str, Meta(description="As the sender wrote it.")]
-    event_name: Annotated[str, Meta(description="The name of the event; empty when the record is none.")]
-    message: Annotated[str, Meta(description="The body as text.")]
-    body: AnyValue
-    tags: Annotated[Mapping[str, str], Meta(description="The attributes as text.")]
-    attributes: Annotated[Sequence[KeyValue], Meta(description="The attributes without loss of their types.")]
-    flags: int
-    dropped_attributes_count: int
-    resource: Resource
-    scope: Scope
-    redactions: Annotated[Mapping[str, int], Meta(description="How many values were redacted, by entity.")]
-    redacted_keys: Annotated[
-        Mapping[str, Mapping[str, int]],
-        Meta(description="The same below each attribute key, or other place of the record."),
-    ]
-    redaction_policy: Annotated[
-        str,
-        Meta(
-            description="Hash of the policy and version of the engine that redacted; empty when nothing was redacted."
-        ),
-    ]
-
-
-class LogRecordList(_Json, frozen=True, kw_only=True):
-    """A page of log records: of a trace, the earliest first; of a search, newest first."""
-
-    items: Sequence[LogRecord]
-    next_cursor: NextCursor
-
-
-class Service(_Json, frozen=True, kw_only=True):
-    """A service that sent spans."""
-
-    name: str
-
-
-class ServiceList(_Json, frozen=True, kw_only=True):
-    """A page of services, sorted by name."""
-
-    items: Sequence[Service]
-    next_cursor: NextCursor
-
-
-class Operation(_Json, frozen=True, kw_only=True):
-    """A span name of a service."""
-
-    name: str
-    kind: Annotated[str, Meta(examples=["server"])]
-
-
-class OperationList(_Json, frozen=True, kw_only=True):
-    """A page of operations, sorted by name and kind."""
-
-    items: Sequence[Operation]
-    next_cursor: NextCursor
-
-
-class ServiceNode(_Json, frozen=True, kw_only=True):
-    """A service and the calls that entered it."""
-
-    service: str
-    spans: int
-    calls: Annotated[int, Meta(description="Spans that have no parent in the same service.")]
-    errors: int
-    p50: Milliseconds
-    p95: Milliseconds
-    p99: Milliseconds
-
-
-class ServiceEdge(_Json, frozen=True, kw_only=True):
-    """Calls from one service to another, measured on the callee's spans."""
-
-    source: str
-    target: str
-    calls: int
-    errors: int
-    p50: Milliseconds
-    p95: Milliseconds
-    p99: Milliseconds
-    calls_per_second: Annotated[float, Meta(description="Calls divided by the length of the window.")]
-
-
-class ServiceMap(_Json, frozen=True, kw_only=True):
-    """Who calls whom; the edges of a service to itself are left out."""
-
-    nodes: Sequence[ServiceNode]
-    edges: Sequence[ServiceEdge]
-    start: Time
-    end: Time
-    truncated: Annotated[bool, Meta(description="Whether rarer nodes or edges were left out to bound the answer.")]
-
-
-class Durability(_Json, frozen=True, kw_only=True):
-    """The settings of PostgreSQL that make an acknowledged span survive a crash; all are on when healthy."""
-
-    fsync: bool
-    full_page_writes: bool
-    synchronous_commit: bool
-
-
-class Store(_Json, frozen=True, kw_only=True):
-    """The database behind the API."""
-
-    server_version: str
-    schema_version: int
-    durability: Durability
-
-
-class IngestFigures(_Json, frozen=True, kw_only=True):
-    """What all ingest workers of this run have done, those included that were replaced."""
-
-    workers: Annotated[int, Meta(description="Ingest workers that should run.")]
-    workers_up: Annotated[int, Meta(description="Ingest workers that are ready.")]
-    restarts: Annotated[int, Meta(description="Processes that ended by themselves and were started again.")]
-    accepted_spans: Annotated[int, Meta(description="Spans acknowledged to their senders.")]
-    rejected_spans: Annotated[int, Meta(description="Spans left out of accepted requests.")]
-    committed_spans: Annotated[int, Meta(description="Spans in committed groups.")]
-    refused_requests: Annotated[int, Meta(description="Requests answered with an error.")]
-    failed_commits: Annotated[int, Meta(description="Groups whose senders were told to try again.")]
-    accepted_log_records: Annotated[int, Meta(description="Log records acknowledged to their senders.")]
-    rejected_log_records: Annotated[int, Meta(description="Log records left out of accepted requests.")]
-    committed_log_records: Annotated[int, Meta(description="Log records in committed groups.")]
-    queued_rows: Annotated[
-        int, Meta(description="Rows of spans, log records and what is made of them that wait for a commit now.")
-    ]
-    queued_bytes: Annotated[int, Meta(description="Bytes that wait for a commit now.")]
-
-
-class TelemetryHealth(_Json, frozen=True, kw_only=True):
-    """Whether the system can be trusted with traces."""
-
-    status: Annotated[
-        Literal["ok", "degraded"], Meta(description="degraded when a crash could lose acknowledged spans.")
-    ]
-    version: Annotated[str, Meta(description="The version of Relayscope.")]
-    store: Store
-    ingest: Annotated[IngestFigures | None, Meta(description="null when this API stands alone.")]
-
-
-class Liveness(_Json, frozen=True, kw_only=True):
-    """An answer to a probe."""
-
-    status: Annotated[str, Meta(examples=["ok"])]
-
-
-class RedactionCount(_Json, frozen=True, kw_only=True):
-    """How often an entity was redacted at one place."""
-
-    entity: Annotated[str, Meta(examples=["EMAIL_ADDRESS"])]
-    key: Annotated[str, Meta(description="The attribute key, or another place such as `name` or `body`.")]
-    values: Annotated[int, Meta(description="Values that were redacted.")]
-    spans: Annotated[int, Meta(description="Spans and log records in which they stood.")]
-
-
-class RedactionStatistics(_Json, frozen=True, kw_only=True):
-    """What was redacted in a window."""
-
-    items: Sequence[RedactionCount]
-    next_cursor: str | None
-    start: str
-    end: str
-    policy_hash: Annotated[str, Meta(description="The policy in force now.")]
-
-
-class RedactionPolicy(_Json, frozen=True, kw_only=True):
-    """The policy in force."""
-
-    enabled: bool
-    policy_hash: Annotated[str, Meta(description="Names the policy in receipts and in the audit log.")]
-    policy: Annotated[Mapping[str, Any], Meta(description="All of it, as in the configuration file.")]
-
-
-class AuditEntry(_Json, frozen=True, kw_only=True):
-    """One act."""
-
-    audit_id: int
-    at: str
-    actor: Annotated[str, Meta(description="The account that did it, and its machine.")]
-    action: Annotated[str, Meta(examples=["redaction_policy"])]
-    detail: Mapping[str, Any]
-
-
-class AuditList(_Json, frozen=True, kw_only=True):
-    """Acts, newest first."""
-
-    items: Sequence[AuditEntry]
-    next_cursor: str | None
-
-
-class ArchivedTrace(_Json, frozen=True, kw_only=True):
+class ArchivedTrace(Json, frozen=True, kw_only=True):
     """A trace that is kept beyond retention."""
 
     trace_id: TraceId
@@ -405,18 +201,4 @@ class ArchivedTrace(_Json, frozen=True, kw_only=True):
     span_count: Annotated[int, Meta(description="How many of its spans are kept so far.")]
 
 
-ANSWERS: tuple[type[msgspec.Struct], ...] = (
-    ArchivedTrace,
-    RedactionStatistics,
-    RedactionPolicy,
-    AuditList,
-    Trace,
-    TraceList,
-    SpanList,
-    LogRecordList,
-    ServiceList,
-    OperationList,
-    ServiceMap,
-    TelemetryHealth,
-    Liveness,
-)
+ANSWERS: tuple[type[msgspec.Struct], ...] = (ArchivedTrace, Trace, TraceList, SpanList)

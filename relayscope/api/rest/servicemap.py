@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import service_schema
 from relayscope.api.rest.value import iso_time
 from storage.api import CallStatistics, ServiceEdge, ServiceNode, Window
 
@@ -15,7 +15,7 @@ _NO_CALLS = CallStatistics(calls=0, errors=0, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0
 
 def represent_map(
     nodes: Sequence[ServiceNode], edges: Sequence[ServiceEdge], *, window: Window, service: str | None = None
-) -> schema.ServiceMap:
+) -> service_schema.ServiceMap:
     """Nodes sorted by service, edges by source and target; with ``service``, only that one and its neighbours.
 
     Both ends of every edge are among the nodes. The busiest edges and nodes are kept when there are too many.
@@ -28,7 +28,7 @@ def represent_map(
     names = {node.service for node in shown}
     connected = [edge for edge in kept if edge.parent in names and edge.child in names]
     seconds = max(window.end_us - window.start_us, 1) / _US_PER_S
-    return schema.ServiceMap(
+    return service_schema.ServiceMap(
         nodes=[_node(node) for node in sorted(shown, key=lambda node: node.service)],
         edges=[_edge(edge, seconds) for edge in sorted(connected, key=lambda edge: (edge.parent, edge.child))],
         start=iso_time(window.start_us * _NS_PER_US),
@@ -43,8 +43,8 @@ def _with_ends(nodes: Sequence[ServiceNode], ends: set[str]) -> list[ServiceNode
     return [*nodes, *(ServiceNode(service=name, spans=0, statistics=_NO_CALLS) for name in sorted(missing))]
 
 
-def _node(node: ServiceNode) -> schema.ServiceNode:
-    return schema.ServiceNode(
+def _node(node: ServiceNode) -> service_schema.ServiceNode:
+    return service_schema.ServiceNode(
         service=node.service,
         spans=node.spans,
         calls=node.statistics.calls,
@@ -55,8 +55,8 @@ def _node(node: ServiceNode) -> schema.ServiceNode:
     )
 
 
-def _edge(edge: ServiceEdge, seconds: float) -> schema.ServiceEdge:
-    return schema.ServiceEdge(
+def _edge(edge: ServiceEdge, seconds: float) -> service_schema.ServiceEdge:
+    return service_schema.ServiceEdge(
         source=edge.parent,
         target=edge.child,
         calls=edge.statistics.calls,

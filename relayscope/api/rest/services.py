@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import service_schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.page import name_page
 from relayscope.api.rest.parameter import MapParameters, NameParameters
@@ -31,7 +31,7 @@ class ServiceEndpoints:
         names = await self._reader.services(workspace_of(request))
         page, cursor = name_page(names, key=_name_key, limit=parameters.limit, cursor=parameters.cursor)
         return StructResponse(
-            schema.ServiceList(items=[schema.Service(name=name) for name in page], next_cursor=cursor)
+            service_schema.ServiceList(items=[service_schema.Service(name=name) for name in page], next_cursor=cursor)
         )
 
     async def operations(
@@ -42,7 +42,7 @@ class ServiceEndpoints:
         known = "\0" not in service
         operations = await self._reader.operations(workspace_of(request), service=service) if known else ()
         page, cursor = name_page(operations, key=_operation_key, limit=parameters.limit, cursor=parameters.cursor)
-        return StructResponse(schema.OperationList(items=_operations(page), next_cursor=cursor))
+        return StructResponse(service_schema.OperationList(items=_operations(page), next_cursor=cursor))
 
     async def service_map(self, request: Request, parameters: Annotated[MapParameters, Query()]) -> Response:
         """Services and the calls between them, over spans that start in the window (start included, end excluded)."""
@@ -61,17 +61,17 @@ def create_router(reader: SpanReader, *, clock: Callable[[], int]) -> APIRouter:
         "/traces/services",
         endpoints.service_map,
         summary="The service map",
-        responses=describe(schema.ServiceMap, *failures),
+        responses=describe(service_schema.ServiceMap, *failures),
     )
     router.add_api_route(
-        "/services", endpoints.services, summary="Services", responses=describe(schema.ServiceList, *failures)
+        "/services", endpoints.services, summary="Services", responses=describe(service_schema.ServiceList, *failures)
     )
     # ``path``, because names of services may contain slashes.
     router.add_api_route(
         "/services/{service:path}/operations",
         endpoints.operations,
         summary="The operations of a service",
-        responses=describe(schema.OperationList, *failures),
+        responses=describe(service_schema.OperationList, *failures),
     )
     return router
 
@@ -84,5 +84,5 @@ def _operation_key(operation: Operation) -> tuple[str, int]:
     return operation.name, operation.kind
 
 
-def _operations(operations: Sequence[Operation]) -> list[schema.Operation]:
-    return [schema.Operation(name=operation.name, kind=kind_name(operation.kind)) for operation in operations]
+def _operations(operations: Sequence[Operation]) -> list[service_schema.Operation]:
+    return [service_schema.Operation(name=operation.name, kind=kind_name(operation.kind)) for operation in operations]

@@ -32,7 +32,7 @@ _WITH_ARROW = frozenset(("arrow", "parquet"))
 # Unless more are asked for.
 _ROWS = 1_000
 # Parameters may be as long as what they are compared with.
-_MAX_BODY_BYTES = 64 * MAX_SQL_BYTES
+MAX_BODY_BYTES = 64 * MAX_SQL_BYTES
 
 
 class SqlAccess(NamedTuple):
@@ -55,7 +55,7 @@ class SqlEndpoints:
         It runs read-only, in the eyes of the workspace, with bounds of time, rows, bytes and memory. An error says where in
         the query it lies: `position` of the problem. When whoever asked goes away, the query ends.
         """
-        asked = _read(await read_body(request, max_bytes=_MAX_BODY_BYTES))
+        asked = _read(await read_body(request, max_bytes=MAX_BODY_BYTES))
         limit = min(_ROWS, self._access.max_rows) if asked.limit is None else asked.limit
         if limit > self._access.max_rows:
             raise CallerError(f"limit: must be at most {self._access.max_rows:,}")

@@ -55,12 +55,13 @@ async def as_csv(rows: SqlRows, _tell: Tell) -> Pieces:
     writer.writerow([column.name for column in rows.columns])
     booleans = [column.type == "bool" for column in rows.columns]
     async for chunk in rows.chunks():
-        writer.writerows([[_csv_cell(*pair) for pair in zip(row, booleans, strict=True)] for row in chunk])
+        writer.writerows([[csv_cell(*pair) for pair in zip(row, booleans, strict=True)] for row in chunk])
         yield _taken(buffer)
     yield _taken(buffer)
 
 
-def _csv_cell(cell: Cell, is_boolean: bool) -> str:  # noqa: FBT001 - by pairs
+def csv_cell(cell: Cell, is_boolean: bool) -> str:  # noqa: FBT001 - by pairs
+    """A cell of CSV; NULL is nothing."""
     if cell is None:
         return ""
     if is_boolean:

@@ -13,7 +13,7 @@ SqlFormat: TypeAlias = Literal["json", "csv", "arrow", "parquet"]
 _Scalar: TypeAlias = str | int | float | bool | None
 
 
-class SqlRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SqlQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One SELECT over the views that `/api/v1/sql/schema` lists."""
 
     sql: Annotated[str, Meta(description="The query.", examples=["SELECT name, duration_ms FROM spans"])]
@@ -21,6 +21,11 @@ class SqlRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         list[str | int | float | bool | list[_Scalar] | None],
         Meta(description="Values of `$1`, `$2` and so on.", max_length=1_000),
     ] = []
+
+
+class SqlRequest(SqlQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One SELECT, and how its rows are wanted."""
+
     format: Annotated[SqlFormat, Meta(description="How the rows come.")] = "json"
     limit: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="How many rows at most; 1,000 when nothing is said.")

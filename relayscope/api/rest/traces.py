@@ -23,7 +23,7 @@ from tracedata import NotFoundError
 MAX_SPANS_SHOWN = 20_000
 # Outlines hold some spans of each trace, which are in memory only so many at a time.
 _TRACES_AT_ONCE = 50
-_NOT_FOUND = "There is no trace with this id."
+NO_SUCH_TRACE = "There is no trace with this id."
 
 TraceIdPath = Annotated[
     str,
@@ -62,7 +62,7 @@ class TraceEndpoints:
         workspace_id, key = workspace_of(request), parse_trace_id(trace_id)
         outline = (await self._reader.outlines(workspace_id, [key])).get(key)
         if outline is None:
-            raise NotFoundError(_NOT_FOUND)
+            raise NotFoundError(NO_SUCH_TRACE)
         page = await self._reader.trace_spans(workspace_id, key, limit=MAX_SPANS_SHOWN)
         # In a thread, because a large trace would hold up every other request.
         async with self._rendering:
@@ -76,7 +76,7 @@ class TraceEndpoints:
         after = decode_span_cursor(parameters.cursor) if parameters.cursor else None
         page = await self._reader.trace_spans(workspace_of(request), key, limit=parameters.limit, after=after)
         if after is None and not page.spans:
-            raise NotFoundError(_NOT_FOUND)
+            raise NotFoundError(NO_SUCH_TRACE)
         async with self._rendering:
             return await asyncio.to_thread(_spans_response, page)
 

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relayscope.api.rest.schema import LogRecord, LogRecordList
+from relayscope.api.rest.log_schema import LogRecord, LogRecordList
 from relayscope.cli.render.text import ERROR, FAINT, clean, duration, fit, service_style
 
 MAX_RECORDS = 100

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from relayscope.api.rest.schema import ServiceEdge, ServiceMap, ServiceNode
+from relayscope.api.rest.service_schema import ServiceEdge, ServiceMap, ServiceNode
 from relayscope.cli.render.table import note, service_cell, table
 from relayscope.cli.render.text import duration, moment, rate, share
 

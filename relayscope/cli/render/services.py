@@ -3,7 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relayscope.api.rest.schema import ServiceList
+from relayscope.api.rest.service_schema import ServiceList
 from relayscope.cli.render.table import note, service_cell, table
 from relayscope.cli.render.text import clean
 

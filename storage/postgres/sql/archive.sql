@@ -39,12 +39,12 @@ INSERT INTO relayscope.archived_traces (workspace_id, trace_id) VALUES (%(worksp
 ON CONFLICT DO NOTHING
 RETURNING archived_at;
 
--- archived: a trace of the archive
-SELECT t.trace_id, t.archived_at,
-       (SELECT count(*) FROM relayscope.archived_spans AS s
-        WHERE s.workspace_id = t.workspace_id AND s.trace_id = t.trace_id) AS span_count
+-- archived: a trace of the archive, with the number of its spans there
+SELECT t.trace_id, t.archived_at, count(s.trace_id) AS span_count
 FROM relayscope.archived_traces AS t
-WHERE t.workspace_id = %(workspace_id)s AND t.trace_id = %(trace_id)s;
+LEFT JOIN relayscope.archived_spans AS s ON s.trace_id = t.trace_id AND s.workspace_id = t.workspace_id
+WHERE t.workspace_id = %(workspace_id)s AND t.trace_id = %(trace_id)s
+GROUP BY t.trace_id, t.archived_at;
 
 -- span_count: how many spans of a trace the archive has
 SELECT count(*) FROM relayscope.archived_spans WHERE workspace_id = %(workspace_id)s AND trace_id = %(trace_id)s;

@@ -75,10 +75,8 @@ WHERE s.workspace_id = %(workspace_id)s
 ORDER BY s.trace_id, r.place;
 
 -- has_archived: whether one of some traces is in the archive
-SELECT EXISTS (
-    SELECT 1 FROM relayscope.archived_traces
-    WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s)
-) AS is_so;
+SELECT count(*) > 0 AS is_so FROM relayscope.archived_traces
+WHERE workspace_id = %(workspace_id)s AND trace_id = ANY(%(trace_ids)s);
 
 -- resources: some entries of the dictionary
 SELECT resource_id, schema_url, dropped_attributes_count, attributes FROM relayscope.resources

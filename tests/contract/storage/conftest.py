@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from query.search import compile_search
+from storage.postgres.frame_reader import PostgresFrameReader
 from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
+from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.citus import citus_url, has_citus, prepare
 from tests.support.interaction_store import InteractionStore, MemoryPlace, PostgresPlace
+from tests.support.memory_frames import MemoryFrames
 from tests.support.memory_interactions import MemoryInteractions
+from tests.support.memory_samples import MemorySamples
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 
@@ -27,7 +31,18 @@ IMPLEMENTATIONS = ("memory", "postgres", *(("citus",) if has_citus() else ()))
 async def memory_store() -> Store:
     """The double, empty."""
     double = MemoryStore()
-    return Store(writer=double, reader=double, logs=double.logs)
+    return Store(
+        writer=double, reader=double, logs=double.logs, frames=MemoryFrames(double), samples=MemorySamples(double)
+    )
+
+
+@pytest.fixture
+async def oracle() -> Store:
+    """Another double, empty, to compare with."""
+    double = MemoryStore()
+    return Store(
+        writer=double, reader=double, logs=double.logs, frames=MemoryFrames(double), samples=MemorySamples(double)
+    )
 
 
 @pytest.fixture
@@ -39,7 +54,13 @@ async def citus_store() -> AsyncIterator[Store]:
     reader = PostgresSpanReader(ReaderConfig(dsn=dsn, max_connections=2), compile_search=compile_search)
     await writer.start()
     await reader.start()
-    yield Store(writer=writer, reader=reader, logs=PostgresLogReader(reader.pool))
+    yield Store(
+        writer=writer,
+        reader=reader,
+        logs=PostgresLogReader(reader.pool),
+        frames=PostgresFrameReader(reader.pool),
+        samples=PostgresSampleReader(reader.pool),
+    )
     await reader.aclose()
     await writer.aclose()
 
@@ -48,7 +69,7 @@ async def citus_store() -> AsyncIterator[Store]:
 def store(request: pytest.FixtureRequest) -> Store:
     """Each implementation in turn, empty."""
     made = request.getfixturevalue(f"{request.param}_store")
-    return Store(writer=made.writer, reader=made.reader, logs=made.logs)
+    return Store(writer=made.writer, reader=made.reader, logs=made.logs, frames=made.frames, samples=made.samples)
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from tests.support.factory import (
     trace_id,
     workspace,
 )
+from tests.support.memory_frames import MemoryFrames
+from tests.support.memory_samples import MemorySamples
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 from tests.support.strategies import unhurried
@@ -262,7 +264,9 @@ searches = st.builds(
 @given(sent=st.lists(searched_spans, max_size=12), asked=searches)
 async def test_any_search_agrees_with_the_double(store: Store, sent: list[Span], asked: TraceSearch) -> None:
     double = MemoryStore()
-    oracle = Store(writer=double, reader=double, logs=double.logs)
+    oracle = Store(
+        writer=double, reader=double, logs=double.logs, frames=MemoryFrames(double), samples=MemorySamples(double)
+    )
     for one in (store, oracle):
         await one.put(*sent, workspace_id=asked.workspace_id)
     pages, expected = await store.pages(asked), await oracle.pages(asked)

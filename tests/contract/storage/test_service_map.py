@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from storage.api import CallStatistics, ServiceEdge, ServiceNode, Window
 from tests.support.factory import MS_NS, SpanFields, merged, resent, span, span_id, trace_id, window, workspace
+from tests.support.memory_frames import MemoryFrames
+from tests.support.memory_samples import MemorySamples
 from tests.support.memory_store import MemoryStore
 from tests.support.store import Store
 from tests.support.strategies import unhurried
@@ -244,7 +246,12 @@ def latencies(found: Found) -> list[float]:
 async def test_any_map_agrees_with_the_double(store: Store, sent: list[Span], start_us: int, end_us: int) -> None:
     asked = window(workspace_id=workspace(), start_us=start_us, end_us=end_us)
     double = MemoryStore()
-    for one in (store, Store(writer=double, reader=double, logs=double.logs)):
+    for one in (
+        store,
+        Store(
+            writer=double, reader=double, logs=double.logs, frames=MemoryFrames(double), samples=MemorySamples(double)
+        ),
+    ):
         await one.put(*sent, workspace_id=asked.workspace_id)
     for found, expected in (
         (await store.reader.service_nodes(asked), await double.service_nodes(asked)),

@@ -13,6 +13,7 @@ from relayscope.api.app import create_app
 from relayscope.api.jaeger import JaegerAccess, load_ui
 from relayscope.api.jaeger.ui import Capabilities, index_page
 from storage.postgres.archive import PostgresTraceArchive
+from tests.support.invocation import invoke
 from tests.support.memory_store import MemoryStore
 from tracedata import CallerError
 
@@ -165,6 +166,13 @@ def test_what_is_told_can_end_no_script(build: Path) -> None:
     told = Capabilities(archive_storage=True, metrics_storage=True)
     page = index_page(load_ui(build), told, version="</script><script>alert(1)")
     assert "</script><script>alert" not in page
+
+
+def test_nothing_is_started_when_there_is_no_build(tmp_path: Path) -> None:
+    refused = invoke("up", "--jaeger-ui", str(tmp_path), "--data-dir", str(tmp_path / "data"))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "has no build of Jaeger's web page: index.html cannot be read" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from relayscope.api.rest.page import name_page
 from relayscope.api.rest.representation import represent_spans, represent_summary, represent_trace
-from relayscope.api.rest.value import any_value, iso_time, parse_trace_id
+from relayscope.api.rest.value import iso_time, parse_trace_id
+from relayscope.otlp.value import any_value
 from tests.support.canned_reader import START_NS, TRACE_ID
 from tests.support.outline import outline_of
 from tests.support.trace import CHILD, MS, ROOT, failed

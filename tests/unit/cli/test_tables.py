@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
-from relayscope.api.rest import schema
+from relayscope.api.rest import schema, service_schema
 from relayscope.api.rest.representation import represent_summary
 from relayscope.api.rest.servicemap import represent_map
 from relayscope.cli.render.map import render_map
@@ -86,7 +86,7 @@ def test_map() -> None:
     ("renderable", "sentence"),
     [
         (render_traces(schema.TraceList(items=[], next_cursor=None), width=80, today=DAY), "No traces match."),
-        (render_services(schema.ServiceList(items=[], next_cursor=None)), "No service has sent spans yet."),
+        (render_services(service_schema.ServiceList(items=[], next_cursor=None)), "No service has sent spans yet."),
         (render_map(represent_map([], [], window=WINDOW), width=80), "No service has sent spans in this window"),
         (render_map(represent_map([node("a")], [], window=WINDOW), width=80), "No service called another one"),
     ],
@@ -97,7 +97,9 @@ def test_nothing_is_said_in_a_sentence(renderable: RenderableType, sentence: str
 
 
 def test_services() -> None:
-    answer = schema.ServiceList(items=[schema.Service(name="gateway"), schema.Service(name="[b]")], next_cursor=None)
+    answer = service_schema.ServiceList(
+        items=[service_schema.Service(name="gateway"), service_schema.Service(name="[b]")], next_cursor=None
+    )
     assert drawn(render_services(answer))[-2:] == ["gateway", "[b]"]
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import re
 
-from relayscope.api.app import AiAccess, ReplayAccess, create_app
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.jaeger import JaegerAccess
+from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.api.rest.sql import SqlAccess
 from storage.postgres.archive import PostgresTraceArchive
@@ -13,9 +14,12 @@ from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
+from tests.support.canned_export import CannedExport
 from tests.support.canned_queries import CannedQueries
 from tests.support.factory import batch
+from tests.support.memory_frames import MemoryFrames
 from tests.support.memory_interactions import MemoryInteractions
+from tests.support.memory_samples import MemorySamples
 from tests.support.memory_store import MemoryStore
 from tests.support.recording_consumer import RecordingConsumer
 from tests.support.repository import document
@@ -45,6 +49,8 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
         queries=CannedQueries(),
         replayed=replayed,
         sql=sql,
+        export=ExportAccess(CannedExport(), stall_timeout_s=1),
+        details=DetailAccess(MemoryFrames(store), MemorySamples(store)),
         jaeger_access=JaegerAccess(archive=PostgresTraceArchive("unused"), decode=lambda _: batch()),
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from relayscope.cli import app
 from relayscope.settings import FLAG_VARIABLES, Settings, load_settings
+from relayscope.settings.exporter import EXPORTERS
 from tests.support.repository import document
 
 _PAGE = "docs/configuration.md"
@@ -34,6 +35,20 @@ _WORDS = {
     "storage.retention.ai_interactions": "as long as spans",
     "storage.retention.decisions": "as long as spans",
     "storage.sql.key_file": "`sql.key` in the data folder",
+    "exporters.otlp.endpoint": "required",
+    "exporters.otlphttp.endpoint": "required",
+    "exporters.file.path": "required",
+    **{
+        f"exporters.{kind}.{name}": words
+        for kind in ("otlp", "otlphttp", "console", "file")
+        for name, words in {
+            "signals": "`traces` and `logs`",
+            "headers": "none",
+            "tls.ca_file": "those of the system",
+            "tls.cert_file": "none",
+            "tls.key_file": "none",
+        }.items()
+    },
     "service.jaeger.ui": "none",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
@@ -45,7 +60,11 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, s
     """Each setting: its path, its default as the page writes it, and what it means."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if path == "exporters":
+            # There are any number of them; the page has each kind once.
+            for kind, exporter in EXPORTERS.items():
+                yield from _settings(exporter, f"exporters.{kind}.")
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _settings(field.annotation, f"{path}.")
         else:
             yield path, _WORDS.get(path, f"`{field.default}`"), field.description

@@ -7,7 +7,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from query.search import compile_search
+from query.search import SearchSelection, compile_search
 from storage.api import SearchCursor, Tag, TraceSearch
 from tests.support.factory import BASE_US, search
 from tests.support.golden import Golden
@@ -51,6 +51,9 @@ SEARCHES: dict[str, TraceSearch] = {
     ),
 }
 
+# What is exported, by the end of the name of the golden file.
+SELECTIONS: dict[str, TraceSearch] = {name: SEARCHES[name] for name in ("everything", "service", "two_tags")}
+
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_the_sql_of_a_search_is_as_reviewed(name: str, golden: Golden) -> None:
@@ -59,8 +62,16 @@ def test_the_sql_of_a_search_is_as_reviewed(name: str, golden: Golden) -> None:
     golden.check(f"{name}.sql", f"{pretty}\n")
 
 
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_the_sql_of_a_selection_is_as_reviewed(name: str, golden: Golden) -> None:
+    statement = SearchSelection(search=SELECTIONS[name]).traces()
+    pretty = sqlglot.parse_one(statement.sql, read="postgres").sql("postgres", pretty=True)
+    golden.check(f"export_{name}.sql", f"{pretty}\n")
+    assert set(_PLACEHOLDER.findall(statement.sql)) == set(statement.parameters)
+
+
 def test_there_is_no_golden_file_without_a_search(golden: Golden) -> None:
-    assert golden.names() == {f"{name}.sql" for name in SEARCHES}
+    assert golden.names() == {f"{name}.sql" for name in SEARCHES} | {f"export_{name}.sql" for name in SELECTIONS}
 
 
 @pytest.mark.parametrize("below", [None, _CURSOR], ids=["first rows", "further rows"])

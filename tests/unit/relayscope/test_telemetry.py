@@ -8,9 +8,10 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from relayscope.loop import refuse_own_ports
 from relayscope.metrics import ApiMetrics, IngestMetrics
 from relayscope.settings import Settings, load_settings
-from relayscope.telemetry import OWN, Telemetry, TelemetryConfig, refuse_own_ports
+from relayscope.telemetry import OWN, Telemetry, TelemetryConfig
 from tests.support.factory import batch, resource, span
 from tracedata import Batch, CallerError, IngestInstruments, Receipt
 

@@ -1,0 +1,1 @@
+"""What forwarding costs the ingest that it stands beside."""
