@@ -39,6 +39,14 @@ LOCAL_TABLES = (
     "ai_progress",
     "decision_progress",
     "rule_sets",
+    "rollup_arrivals",
+    "rollup_stale",
+    "span_metrics_1m",
+    "span_metrics_1h",
+    "span_metrics_1d",
+    "service_edges_1m",
+    "service_edges_1h",
+    "service_edges_1d",
 )
 
 

@@ -1,0 +1,164 @@
+"""Answers from rollups, and from rows for what is not rolled up as it is: exact to the newest span that is committed.
+
+Everything of an answer is read from one snapshot. ADR 0016 says why a call is counted once whichever of its spans came late.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from storage.api import CallStatistics, PeerEdge, PeerKind, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.latency import percentiles_ms
+from storage.postgres.read_pool import Ask, ReadPool
+from storage.postgres.rollup_mark import MINUTES_PER_DAY, RolledSignal
+from storage.postgres.rollup_statement import load_rollup_statements
+from storage.postgres.stored_part import Row
+
+STATEMENTS = load_rollup_statements("rollup_reader.sql")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_OTLP_US = 2**64 // 1000
+_FRACTIONS = (0.5, 0.95, 0.99)
+Relation = Literal["call", "within", "database", "produce", "consume", "external", "answered"]
+_PEER_KINDS: Mapping[str, PeerKind] = {
+    "database": "database",
+    "produce": "messaging",
+    "consume": "messaging",
+    "external": "external",
+}
+# A relation, who calls, who is called, and the system of a peer.
+_Key = tuple[str, str, str, str]
+
+
+class Tally:
+    """Calls by latency bucket, and how many of them failed. Adding and taking away are exact."""
+
+    __slots__ = ("cells", "errors")
+
+    def __init__(self, buckets: Iterable[int] = (), counts: Iterable[int] = (), *, errors: int = 0) -> None:
+        self.cells = Counter(dict(zip(buckets, counts, strict=True)))
+        self.errors = errors
+
+    def add(self, other: Tally) -> None:
+        self.cells.update(other.cells)
+        self.errors += other.errors
+
+    def take(self, other: Tally) -> None:
+        """Takes away what is a part of it."""
+        self.cells.subtract(other.cells)
+        self.errors -= other.errors
+
+    @property
+    def statistics(self) -> CallStatistics:
+        cells = sorted((bucket, count) for bucket, count in self.cells.items() if count > 0)
+        counts = [count for _, count in cells]
+        p50, p95, p99 = percentiles_ms([bucket for bucket, _ in cells], counts, _FRACTIONS)
+        return CallStatistics(calls=sum(counts), errors=self.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A window of a signal, and the coarsest rollups that may be read for it, in minutes."""
+
+    window: Window
+    signal: RolledSignal = "spans"
+    coarsest: int = MINUTES_PER_DAY
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        window = self.window
+        start_us = min(max(window.start_us, 0), _MAX_OTLP_US)
+        end_us = min(max(window.end_us, start_us), _MAX_OTLP_US)
+        return {
+            "workspace_id": window.workspace_id,
+            "signal": self.signal,
+            "coarsest": self.coarsest,
+            "start": _EPOCH + timedelta(microseconds=start_us),
+            "end": _EPOCH + timedelta(microseconds=end_us),
+        }
+
+
+async def covered(ask: Ask, question: Question) -> dict[str, object]:
+    """The parameters of statements that read a window: the question's, and which of it is read from where."""
+    (row,) = await ask(STATEMENTS["coverage"], question.parameters)
+    return {**question.parameters, **row._asdict()}
+
+
+class RollupReader:
+    """Answers over a pool of read-only connections, which lives as long as this one."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def service_map(self, window: Window) -> ServiceMap:
+        """See ``storage.api.SpanReader``."""
+        async with self._pool.snapshot(STATEMENTS["snapshot"], action="service map") as ask:
+            parameters = await covered(ask, Question(window=window))
+            services = await ask(STATEMENTS["services"], parameters)
+            edges = _tallies(await ask(STATEMENTS["edges"], parameters))
+        return ServiceMap(nodes=_nodes(services, edges), edges=_calls(edges, {"call"}), peers=_peers(edges))
+
+    async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
+        """See ``storage.api.SpanReader``."""
+        async with self._pool.snapshot(STATEMENTS["snapshot"], action="service map") as ask:
+            parameters = await covered(ask, Question(window=window))
+            edges = _tallies(await ask(STATEMENTS["edges"], parameters))
+        return _calls(edges, {"call", "within"})
+
+
+def _tallies(rows: Sequence[Row]) -> dict[_Key, Tally]:
+    return {
+        (row.relation, row.source, row.target, row.system): Tally(row.latencies, row.counts, errors=row.errors)
+        for row in rows
+    }
+
+
+def _nodes(services: Sequence[Row], edges: Mapping[_Key, Tally]) -> Sequence[ServiceNode]:
+    """Of all spans of a service, those have entered it that have no parent in it."""
+    nodes: list[ServiceNode] = []
+    for row in services:
+        entered = Tally(row.latencies, row.counts, errors=row.errors)
+        for relation in ("call", "within"):
+            if inner := edges.get((relation, row.service_name, row.service_name, "")):
+                entered.take(inner)
+        nodes.append(ServiceNode(service=row.service_name, spans=sum(row.counts), statistics=entered.statistics))
+    return nodes
+
+
+def _calls(edges: Mapping[_Key, Tally], relations: set[str]) -> Sequence[ServiceEdge]:
+    found: dict[tuple[str, str], Tally] = {}
+    for (relation, source, target, _), tally in edges.items():
+        if relation in relations:
+            found.setdefault((source, target), Tally()).add(tally)
+    return [
+        ServiceEdge(parent=source, child=target, statistics=tally.statistics)
+        for (source, target), tally in sorted(found.items())
+    ]
+
+
+def _peers(edges: Mapping[_Key, Tally]) -> Sequence[PeerEdge]:
+    """What clients name at their other end. What a service that we know has answered is no peer."""
+    found: list[PeerEdge] = []
+    for (relation, source, target, system), tally in edges.items():
+        kind = _PEER_KINDS.get(relation)
+        if kind is None:
+            continue
+        if answered := edges.get(("answered", source, target, "")) if kind == "external" else None:
+            tally.take(answered)
+        service, peer = (target, source) if relation == "consume" else (source, target)
+        statistics = tally.statistics
+        if statistics.calls:
+            found.append(
+                PeerEdge(
+                    kind=kind,
+                    service=service,
+                    peer=peer,
+                    system=system,
+                    is_inbound=relation == "consume",
+                    statistics=statistics,
+                )
+            )
+    return sorted(found, key=lambda one: (one.service, one.kind, one.peer, one.system, one.is_inbound))

@@ -1,0 +1,87 @@
+-- minute: the minute in which a span starts; no time zone has a say in it
+date_bin('1 minute', s.start_time, timestamptz 'epoch')
+
+-- latency: the number of the bucket of a duration, as storage.latency has it
+CASE WHEN s.duration_ns > 0 THEN (ceil(ln(s.duration_ns::float8) / 0.048790164169432) + 1)::smallint ELSE 0::smallint END
+
+-- measured: what is needed of a span to count it, and calls on it; the last three say which peer a client's span names
+s.trace_id, s.span_id, s.parent_span_id, s.start_time, {minute} AS minute, s.duration_ns, s.kind, s.status_code = 2 AS is_failed,
+{latency} AS latency, s.service_name, peer.relation, peer.name AS peer, peer.system
+
+-- peer: what the span of a client, a producer or a consumer names at its other end; joined to spans named s
+LEFT JOIN LATERAL (
+    SELECT left(CASE WHEN named.db <> '' THEN coalesce(named.namespace, named.address, named.db)
+                     WHEN named.broker <> '' THEN coalesce(named.destination, named.broker)
+                     ELSE coalesce(named.service, named.address) END, 255) AS name,
+           left(coalesce(named.db, named.broker, ''), 255) AS system,
+           CASE WHEN named.db <> '' THEN 'database'
+                WHEN named.broker <> '' AND s.kind = 5 THEN 'consume'
+                WHEN named.broker <> '' THEN 'produce'
+                ELSE 'external' END AS relation
+    FROM (SELECT CASE WHEN s.kind = 3 THEN coalesce(nullif(s.attributes ->> 'db.system.name', ''),
+                                                    nullif(s.attributes ->> 'db.system', '')) END AS db,
+                 nullif(s.attributes ->> 'messaging.system', '') AS broker,
+                 coalesce(nullif(s.attributes ->> 'db.namespace', ''), nullif(s.attributes ->> 'db.name', '')) AS namespace,
+                 coalesce(nullif(s.attributes ->> 'messaging.destination.name', ''),
+                          nullif(s.attributes ->> 'messaging.destination', '')) AS destination,
+                 nullif(s.attributes ->> 'peer.service', '') AS service,
+                 coalesce(nullif(s.attributes ->> 'server.address', ''), nullif(s.attributes ->> 'net.peer.name', ''),
+                          nullif(s.attributes ->> 'http.host', ''),
+                          substring(coalesce(s.attributes ->> 'url.full', s.attributes ->> 'http.url')
+                                    FROM '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]+)')) AS address
+          OFFSET 0) AS named
+    WHERE named.db <> '' OR named.broker <> ''
+       OR s.kind = 3 AND coalesce(named.service, named.address) <> ''
+              AND NOT (s.attributes ?| ARRAY['gen_ai.provider.name', 'gen_ai.system'])
+) AS peer ON s.kind IN (3, 4, 5) AND s.service_name <> '' AND s.attributes IS NOT NULL
+
+-- calls: every call that the spans of whole traces show, in a relation named touched, with the minutes in which its witnesses start: the
+-- parents of one service, or the children in other services that answered a client; whether one of these is wanted, and whether all are.
+-- Rows with the same ids count by themselves
+SELECT found.minute, found.start_time, found.is_failed, found.latency, found.relation, found.source, found.target, found.system,
+       found.witness, found.touches, found.only,
+       CASE WHEN found.last > found.witness THEN ARRAY(
+           SELECT DISTINCT other FROM unnest(found.witnesses) AS other WHERE other > found.witness ORDER BY other) END AS other_witnesses
+FROM (
+    SELECT c.minute, c.start_time, c.is_failed, c.latency,
+           CASE WHEN p.service_name <> c.service_name OR c.kind IN (2, 5) THEN 'call' ELSE 'within' END AS relation,
+           p.service_name AS source, c.service_name AS target, '' AS system,
+           min(p.minute) AS witness, max(p.minute) AS last, array_agg(p.minute) AS witnesses, bool_or(p.is_wanted) AS touches,
+           bool_and(p.is_wanted) AS only
+    FROM touched AS c
+    JOIN touched AS p ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id
+                     AND p.start_time > c.start_time - interval '24 hours' AND p.start_time < c.start_time + interval '24 hours'
+    WHERE c.service_name <> '' AND p.service_name <> ''
+    GROUP BY c.number, c.minute, c.start_time, c.is_failed, c.latency, c.kind, c.service_name, p.service_name
+    UNION ALL
+    SELECT k.minute, k.start_time, k.is_failed, k.latency, 'answered', k.service_name, k.peer, '',
+           min(d.minute), max(d.minute), array_agg(d.minute), bool_or(d.is_wanted), bool_and(d.is_wanted)
+    FROM touched AS k
+    JOIN touched AS d ON d.trace_id = k.trace_id AND d.parent_span_id = k.span_id
+                     AND d.start_time > k.start_time - interval '24 hours' AND d.start_time < k.start_time + interval '24 hours'
+    WHERE k.relation = 'external' AND d.service_name <> '' AND d.service_name <> k.service_name
+    GROUP BY k.number, k.minute, k.start_time, k.is_failed, k.latency, k.service_name, k.peer
+    UNION ALL
+    SELECT k.minute, k.start_time, k.is_failed, k.latency, k.relation,
+           CASE WHEN k.relation = 'consume' THEN k.peer ELSE k.service_name END,
+           CASE WHEN k.relation = 'consume' THEN k.service_name ELSE k.peer END, k.system, k.minute, k.minute, NULL, k.is_wanted, k.is_wanted
+    FROM touched AS k
+    WHERE k.relation IS NOT NULL
+) AS found
+
+-- witness_in_day: whether a day is rolled up as it is in which a witness of the row t starts
+NOT date_bin('1 day', t.witness, timestamptz 'epoch') <@ %(unclean_days)s::tstzmultirange
+OR t.other_witnesses IS NOT NULL AND EXISTS (
+    SELECT FROM unnest(t.other_witnesses) AS one
+    WHERE NOT date_bin('1 day', one, timestamptz 'epoch') <@ %(unclean_days)s::tstzmultirange)
+
+-- witness_in_hour: whether such an hour is
+NOT date_bin('1 hour', t.witness, timestamptz 'epoch') <@ %(unclean_hours)s::tstzmultirange
+OR t.other_witnesses IS NOT NULL AND EXISTS (
+    SELECT FROM unnest(t.other_witnesses) AS one
+    WHERE NOT date_bin('1 hour', one, timestamptz 'epoch') <@ %(unclean_hours)s::tstzmultirange)
+
+-- witness_in_minute: whether such a minute is
+NOT t.witness <@ %(dirty)s::tstzmultirange
+OR t.other_witnesses IS NOT NULL AND EXISTS (
+    SELECT FROM unnest(t.other_witnesses) AS one WHERE NOT one <@ %(dirty)s::tstzmultirange)

@@ -1,0 +1,91 @@
+"""Spans whose map is hard to roll up, and rolling them up at any moment."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from msgspec.structs import replace
+
+from storage.api import CallStatistics, PeerEdge, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.latency import MAX_RELATIVE_ERROR
+from storage.postgres.rollup_leader import Rollup, RollupConfig
+from tests.support.factory import BASE_US, HOUR_US, MS_NS, SECOND_US, span, span_id, trace_id
+from tracedata import Span, SpanKind, StatusCode, Value
+
+_MINUTE_US = 60 * SECOND_US
+_DAY_US = 24 * HOUR_US
+# Moments around which spans start: ends of minutes, hours and days, and what lies just within a day of each other.
+_MOMENTS = (0, _MINUTE_US, 2 * _MINUTE_US, HOUR_US, 5 * HOUR_US, 12 * HOUR_US, _DAY_US, _DAY_US + HOUR_US, -12 * HOUR_US, -_DAY_US)
+_PEERS: Sequence[dict[str, Value]] = (
+    {},
+    {"db.system.name": "postgresql", "db.namespace": "orders", "server.address": "db.internal"},
+    {"messaging.system": "kafka", "messaging.destination.name": "emails"},
+    {"server.address": "api.example.com"},
+    {"url.full": "https://user@pay.example.com:443/charge?x=1"},
+    {"gen_ai.provider.name": "openai", "server.address": "api.openai.com"},
+)
+
+
+def moment(choice: random.Random) -> int:
+    """Microseconds from ``BASE_US``."""
+    return choice.choice(_MOMENTS) + choice.choice((-1, 0, 1, choice.randrange(-90, 90) * SECOND_US))
+
+
+def traces(choice: random.Random, count: int) -> list[Span]:
+    """Spans of some traces: any kind, with peers, with parents before and after them, in other services or absent; some share an id."""
+    spans: list[Span] = []
+    for _ in range(count):
+        shared = trace_id()
+        ids = [span_id() for _ in range(choice.randrange(1, 6))]
+        around = moment(choice)
+        for _ in range(choice.randrange(1, 9)):
+            at_us = around + choice.randrange(-5, 5) * SECOND_US if choice.random() < 0.6 else moment(choice)
+            spans.append(
+                span(
+                    service=choice.choice(("a", "b", "c", "")),
+                    at_us=at_us,
+                    lasting_ns=choice.choice((0, -5, choice.randrange(1, 900) * MS_NS)),
+                    trace_id=shared,
+                    span_id=choice.choice(ids),
+                    parent_span_id=choice.choice((b"", *ids)),
+                    name=choice.choice(("GET", "PUT")),
+                    kind=choice.choice(list(SpanKind)),
+                    status_code=choice.choice((StatusCode.UNSET, StatusCode.ERROR)),
+                    attributes=choice.choice(_PEERS),
+                )
+            )
+    return spans
+
+
+def windows(choice: random.Random, workspace_id: int) -> Window:
+    """A window that begins and ends wherever, or on whole days."""
+    if choice.random() < 0.3:
+        whole = BASE_US - BASE_US % _DAY_US
+        return Window(workspace_id=workspace_id, start_us=whole - 2 * _DAY_US, end_us=whole + 3 * _DAY_US)
+    start_us, end_us = sorted(BASE_US + moment(choice) for _ in range(2))
+    return Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
+
+
+async def roll_up(dsn: str) -> None:
+    """Rolls up everything."""
+    await Rollup(RollupConfig(dsn=dsn)).drain()
+
+
+def assert_same_map(found: ServiceMap, expected: ServiceMap) -> None:
+    """Counts are equal, and percentiles as near as is promised."""
+    for ones, others in ((found.nodes, expected.nodes), (found.edges, expected.edges), (found.peers, expected.peers)):
+        assert [_bare(one) for one in ones] == [_bare(other) for other in others]
+        assert_near([one.statistics for one in ones], [other.statistics for other in others])
+
+
+def assert_near(found: Sequence[CallStatistics], expected: Sequence[CallStatistics]) -> None:
+    """Percentiles are as near as is promised."""
+    for one, other in zip(found, expected, strict=True):
+        near = pytest.approx((other.p50_ms, other.p95_ms, other.p99_ms), rel=MAX_RELATIVE_ERROR + 1e-9, abs=1e-12)
+        assert (one.p50_ms, one.p95_ms, one.p99_ms) == near
+
+
+def _bare(one: ServiceNode | ServiceEdge | PeerEdge) -> ServiceNode | ServiceEdge | PeerEdge:
+    return replace(one, statistics=replace(one.statistics, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0))
