@@ -137,11 +137,15 @@ class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceEdge(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge."""
+    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge.
+
+    ``is_async``: the callee is no child of the caller's span; it took a message, and links to the span that sent it.
+    """
 
     parent: str
     child: str
     statistics: CallStatistics
+    is_async: bool = False
 
 
 PeerKind: TypeAlias = Literal["database", "messaging", "model", "external"]
@@ -163,6 +167,15 @@ class PeerEdge(msgspec.Struct, frozen=True, kw_only=True):
     is_inbound: bool = False
 
 
+class PeerNode(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that sends no spans itself, as ``PeerEdge`` names it, and all calls of services to it and from it."""
+
+    kind: PeerKind
+    peer: str
+    system: str
+    statistics: CallStatistics
+
+
 class ServiceMap(msgspec.Struct, frozen=True, kw_only=True):
     """Services, the calls between them, and what else they call; sorted.
 
@@ -172,6 +185,7 @@ class ServiceMap(msgspec.Struct, frozen=True, kw_only=True):
     nodes: Sequence[ServiceNode]
     edges: Sequence[ServiceEdge]
     peers: Sequence[PeerEdge] = ()
+    peer_nodes: Sequence[PeerNode] = ()
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,6 +284,7 @@ __all__ = [
     "Operation",
     "PeerEdge",
     "PeerKind",
+    "PeerNode",
     "SearchCursor",
     "ServiceEdge",
     "ServiceMap",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from storage.api import CallStatistics, PeerEdge, PeerKind, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.api import CallStatistics, PeerEdge, PeerKind, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
 from storage.latency import percentiles_ms
 from storage.postgres.read_pool import Ask, ReadPool
 from storage.postgres.rollup_mark import MINUTES_PER_DAY, RolledSignal
@@ -51,6 +51,10 @@ class Tally:
         """Takes away what is a part of it."""
         self.cells.subtract(other.cells)
         self.errors -= other.errors
+
+    @property
+    def calls(self) -> int:
+        return self.cells.total()
 
     @property
     def statistics(self) -> CallStatistics:
@@ -99,7 +103,13 @@ class RollupReader:
             parameters = await covered(ask, Question(window=window))
             services = await ask(STATEMENTS["services"], parameters)
             edges = _tallies(await ask(STATEMENTS["edges"], parameters))
-        return ServiceMap(nodes=_nodes(services, edges), edges=_calls(edges, {"call"}), peers=_peers(edges))
+        peers = _peers(edges)
+        return ServiceMap(
+            nodes=_nodes(services, edges),
+            edges=_calls(edges, {"call"}),
+            peers=[PeerEdge(**one._asdict(), statistics=tally.statistics) for one, tally in peers.items()],
+            peer_nodes=_peer_nodes(peers),
+        )
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
         """See ``storage.api.SpanReader``."""
@@ -139,26 +149,36 @@ def _calls(edges: Mapping[_Key, Tally], relations: set[str]) -> Sequence[Service
     ]
 
 
-def _peers(edges: Mapping[_Key, Tally]) -> Sequence[PeerEdge]:
+class _Peer(NamedTuple):
+    """A service, and the peer that it names, in the order in which they are given."""
+
+    service: str
+    kind: PeerKind
+    peer: str
+    system: str
+    is_inbound: bool
+
+
+def _peers(edges: Mapping[_Key, Tally]) -> Mapping[_Peer, Tally]:
     """What clients name at their other end. What a service that we know has answered is no peer."""
-    found: list[PeerEdge] = []
+    found: dict[_Peer, Tally] = {}
     for (relation, source, target, system), tally in edges.items():
         kind = _PEER_KINDS.get(relation)
         if kind is None:
             continue
         if answered := edges.get(("answered", source, target, "")) if kind == "external" else None:
             tally.take(answered)
-        service, peer = (target, source) if relation == "consume" else (source, target)
-        statistics = tally.statistics
-        if statistics.calls:
-            found.append(
-                PeerEdge(
-                    kind=kind,
-                    service=service,
-                    peer=peer,
-                    system=system,
-                    is_inbound=relation == "consume",
-                    statistics=statistics,
-                )
-            )
-    return sorted(found, key=lambda one: (one.service, one.kind, one.peer, one.system, one.is_inbound))
+        is_inbound = relation == "consume"
+        service, peer = (target, source) if is_inbound else (source, target)
+        found.setdefault(_Peer(service, kind, peer, system, is_inbound), Tally()).add(tally)
+    return {peer: tally for peer, tally in sorted(found.items()) if tally.calls}
+
+
+def _peer_nodes(peers: Mapping[_Peer, Tally]) -> Sequence[PeerNode]:
+    nodes: dict[tuple[PeerKind, str, str], Tally] = {}
+    for one, tally in peers.items():
+        nodes.setdefault((one.kind, one.peer, one.system), Tally()).add(tally)
+    return [
+        PeerNode(kind=kind, peer=peer, system=system, statistics=tally.statistics)
+        for (kind, peer, system), tally in sorted(nodes.items())
+    ]

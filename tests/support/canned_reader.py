@@ -10,6 +10,7 @@ from storage.api import (
     CallStatistics,
     Operation,
     PeerEdge,
+    PeerNode,
     ServiceEdge,
     ServiceMap,
     ServiceNode,
@@ -61,6 +62,7 @@ class CannedReader:
     nodes: Sequence[ServiceNode] = ()
     edges: Sequence[ServiceEdge] = ()
     peers: Sequence[PeerEdge] = ()
+    peer_nodes: Sequence[PeerNode] = ()
     state: StoreHealth = HEALTHY
     broken: Exception | None = None
     records: Sequence[LogRecord] = ()
@@ -111,7 +113,7 @@ class CannedReader:
     async def service_map(self, window: Window) -> ServiceMap:
         self._reach(window.workspace_id)
         self.asked = window
-        return ServiceMap(nodes=self.nodes, edges=self.edges, peers=self.peers)
+        return ServiceMap(nodes=self.nodes, edges=self.edges, peers=self.peers, peer_nodes=self.peer_nodes)
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
         self._reach(window.workspace_id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
 
 import pytest
 from msgspec.structs import replace
 
-from storage.api import CallStatistics, PeerEdge, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.api import CallStatistics, PeerEdge, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
 from storage.latency import MAX_RELATIVE_ERROR
 from storage.postgres.rollup_leader import Rollup, RollupConfig
 from tests.support.factory import BASE_US, HOUR_US, MS_NS, SECOND_US, span, span_id, trace_id
@@ -18,6 +19,7 @@ _MINUTE_US = 60 * SECOND_US
 _DAY_US = 24 * HOUR_US
 # Moments around which spans start: ends of minutes, hours and days, and what lies just within a day of each other.
 _MOMENTS = (0, _MINUTE_US, 2 * _MINUTE_US, HOUR_US, 5 * HOUR_US, 12 * HOUR_US, _DAY_US, _DAY_US + HOUR_US, -12 * HOUR_US, -_DAY_US)
+_Part = TypeVar("_Part", ServiceNode, ServiceEdge, PeerEdge, PeerNode)
 _PEERS: Sequence[dict[str, Value]] = (
     {},
     {"db.system.name": "postgresql", "db.namespace": "orders", "server.address": "db.internal"},
@@ -75,7 +77,8 @@ async def roll_up(dsn: str) -> None:
 
 def assert_same_map(found: ServiceMap, expected: ServiceMap) -> None:
     """Counts are equal, and percentiles as near as is promised."""
-    for ones, others in ((found.nodes, expected.nodes), (found.edges, expected.edges), (found.peers, expected.peers)):
+    for part in ("nodes", "edges", "peers", "peer_nodes"):
+        ones, others = getattr(found, part), getattr(expected, part)
         assert [_bare(one) for one in ones] == [_bare(other) for other in others]
         assert_near([one.statistics for one in ones], [other.statistics for other in others])
 
@@ -87,5 +90,5 @@ def assert_near(found: Sequence[CallStatistics], expected: Sequence[CallStatisti
         assert (one.p50_ms, one.p95_ms, one.p99_ms) == near
 
 
-def _bare(one: ServiceNode | ServiceEdge | PeerEdge) -> ServiceNode | ServiceEdge | PeerEdge:
+def _bare(one: _Part) -> _Part:
     return replace(one, statistics=replace(one.statistics, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from storage.api import CallStatistics, PeerEdge, PeerKind, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.api import CallStatistics, PeerEdge, PeerKind, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
 from tracedata import Span, SpanKind, StatusCode
 from tracedata.printed import printed
 
 _NS_PER_MS = 1_000_000
 _US_PER_DAY = 86_400_000_000
 _REMOTE = (SpanKind.SERVER, SpanKind.CONSUMER)
+# A service, and the kind, name and system of a peer, and whether the service took a message from it.
+_PeerKey: TypeAlias = tuple[str, PeerKind, str, str, bool]
 
 
 def service_map_of(spans: Sequence[Span], window: Window) -> ServiceMap:
     """``spans`` are those of the workspace, each once."""
+    peers = _peers(spans, window)
     own: dict[str, int] = {}
     entries: dict[str, list[Span]] = {}
     calls: dict[tuple[str, str], list[Span]] = {}
@@ -34,7 +38,11 @@ def service_map_of(spans: Sequence[Span], window: Window) -> ServiceMap:
             for service, count in sorted(own.items())
         ],
         edges=_edges(calls),
-        peers=_peers(spans, window),
+        peers=[
+            PeerEdge(service=service, kind=kind, peer=peer, system=system, is_inbound=is_inbound, statistics=call_statistics(ones))
+            for (service, kind, peer, system, is_inbound), ones in sorted(peers.items())
+        ],
+        peer_nodes=_peer_nodes(peers),
     )
 
 
@@ -76,24 +84,23 @@ def _edges(calls: Mapping[tuple[str, str], Sequence[Span]]) -> Sequence[ServiceE
     ]
 
 
-def _peers(spans: Sequence[Span], window: Window) -> Sequence[PeerEdge]:
-    found: dict[tuple[str, PeerKind, str, str, bool], list[Span]] = {}
+def _peers(spans: Sequence[Span], window: Window) -> Mapping[_PeerKey, Sequence[Span]]:
+    found: dict[_PeerKey, list[Span]] = {}
     for span in spans:
         if span.resource.service_name and window.start_us <= start_us(span) < window.end_us:
             named = _peer(span)
             if named is not None and not (named[0] == "external" and _is_answered(span, spans)):
-                kind, name, system, is_inbound = named
-                found.setdefault((span.resource.service_name, kind, name, system, is_inbound), []).append(span)
+                found.setdefault((span.resource.service_name, *named), []).append(span)
+    return found
+
+
+def _peer_nodes(peers: Mapping[_PeerKey, Sequence[Span]]) -> Sequence[PeerNode]:
+    nodes: dict[tuple[PeerKind, str, str], list[Span]] = {}
+    for (_, kind, peer, system, _), spans in peers.items():
+        nodes.setdefault((kind, peer, system), []).extend(spans)
     return [
-        PeerEdge(
-            service=service,
-            kind=kind,
-            peer=name,
-            system=system,
-            is_inbound=is_inbound,
-            statistics=call_statistics(counted),
-        )
-        for (service, kind, name, system, is_inbound), counted in sorted(found.items())
+        PeerNode(kind=kind, peer=peer, system=system, statistics=call_statistics(spans))
+        for (kind, peer, system), spans in sorted(nodes.items())
     ]
 
 

@@ -92,12 +92,12 @@ WITH by_day AS MATERIALIZED (
         SELECT e.* FROM relayscope.service_edges_1d AS e
         WHERE e.workspace_id = %(workspace_id)s AND e.bucket >= lower(r) AND e.bucket < upper(r) OFFSET 0) AS t
 ), by_hour AS MATERIALIZED (
-    SELECT t.*, ({witness_in_hour}) AS is_valid, false AS is_of_day
+    SELECT t.*, ({witness_in_hour}) AS is_valid
     FROM unnest(%(hours)s::tstzmultirange) AS r CROSS JOIN LATERAL (
         SELECT e.* FROM relayscope.service_edges_1h AS e
         WHERE e.workspace_id = %(workspace_id)s AND e.bucket >= lower(r) AND e.bucket < upper(r) OFFSET 0) AS t
     UNION ALL
-    SELECT t.*, ({witness_in_hour}), true
+    SELECT t.*, ({witness_in_hour})
     FROM (SELECT DISTINCT bucket FROM by_day WHERE NOT is_valid) AS b CROSS JOIN LATERAL (
         SELECT e.* FROM relayscope.service_edges_1h AS e
         WHERE e.workspace_id = %(workspace_id)s AND e.bucket >= b.bucket AND e.bucket < b.bucket + interval '24 hours' OFFSET 0) AS t
@@ -109,10 +109,10 @@ WITH by_day AS MATERIALIZED (
     WHERE {witness_in_minute}
     UNION ALL
     SELECT t.*
-    FROM (SELECT DISTINCT bucket, is_of_day FROM by_hour WHERE NOT is_valid) AS b CROSS JOIN LATERAL (
+    FROM (SELECT DISTINCT bucket FROM by_hour WHERE NOT is_valid) AS b CROSS JOIN LATERAL (
         SELECT e.* FROM relayscope.service_edges_1m AS e
         WHERE e.workspace_id = %(workspace_id)s AND e.bucket >= b.bucket AND e.bucket < b.bucket + interval '1 hour' OFFSET 0) AS t
-    WHERE ({witness_in_minute}) AND NOT ({witness_in_hour}) AND NOT (b.is_of_day AND ({witness_in_day}))
+    WHERE ({witness_in_minute}) AND NOT ({witness_in_hour})
 ), rolled AS (
     SELECT relation, source, target, system, errors, latencies, counts FROM by_day WHERE is_valid
     UNION ALL SELECT relation, source, target, system, errors, latencies, counts FROM by_hour WHERE is_valid

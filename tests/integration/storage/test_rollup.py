@@ -19,7 +19,7 @@ from tracedata import Span
 pytestmark = pytest.mark.postgres
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 async def test_the_map_is_that_of_all_spans_whenever_they_are_rolled_up(shared_postgres_dsn: str, seed: int) -> None:
     choice = random.Random(seed)
     own = workspace()
