@@ -27,7 +27,7 @@ from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.observation import ApiInstruments
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
-from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, RollupMetrics, SettlementMetrics
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings
@@ -51,6 +51,7 @@ from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
+from storage.postgres.rollup_leader import Rollup, RollupConfig
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
@@ -175,6 +176,11 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
 def build_search_index(dsn: str) -> SearchIndex:
     """What fills the full-text index. Every API process brings it, and one at a time leads."""
     return SearchIndex(SearchIndexConfig(dsn=dsn))
+
+
+def build_rollup(dsn: str) -> Rollup:
+    """What keeps rollups up to date. Every API process brings it, and one at a time leads."""
+    return Rollup(RollupConfig(dsn=dsn), instruments=RollupMetrics())
 
 
 def _build_writer(settings: Settings, dsn: str, *, instruments: IngestInstruments) -> PostgresSpanWriter:
@@ -309,7 +315,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         queries=queries,
         replayed=replayed,
     )
-    leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
+    leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn), build_rollup(dsn)]
     if settings.processors.ai.enabled:
         leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))
     return [

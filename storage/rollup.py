@@ -25,7 +25,7 @@ class RollupStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class RollupInstruments(Protocol):
     """Told of what rolling up does."""
 
-    def rolled(self, *, buckets: int, spans: int, seconds: float) -> None:
+    def rolled(self, *, buckets: int, rows: int, seconds: float) -> None:
         """Buckets were made anew in one transaction, of so many spans or interactions."""
         ...
 

@@ -5,7 +5,7 @@ The one room that knows ``prometheus_client``.
 
 from relayscope.metrics.catalogue import CATALOGUE, Metric
 from relayscope.metrics.exposition import Exposition
-from relayscope.metrics.instrument import ApiMetrics, EnrichMetrics, IngestMetrics, SettlementMetrics
+from relayscope.metrics.instrument import ApiMetrics, EnrichMetrics, IngestMetrics, RollupMetrics, SettlementMetrics
 from relayscope.metrics.share import forget_gauges, share
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Exposition",
     "IngestMetrics",
     "Metric",
+    "RollupMetrics",
     "SettlementMetrics",
     "forget_gauges",
     "share",

@@ -29,7 +29,7 @@ Connection = AsyncConnection[Any]
 class Unobserved:
     """``RollupInstruments`` to which nobody listens."""
 
-    def rolled(self, *, buckets: int, spans: int, seconds: float) -> None:
+    def rolled(self, *, buckets: int, rows: int, seconds: float) -> None:
         """Nobody listens."""
 
     def backlog(self, *, dirty: int, stale: int, lag_s: float) -> None:
@@ -108,7 +108,7 @@ class Roller:
                 # Another one was faster.
                 return
             await _roll_spans(connection, mark.parameters)
-        self._instruments.rolled(buckets=mark.minutes, spans=rows, seconds=time.monotonic() - born)
+        self._instruments.rolled(buckets=mark.minutes, rows=rows, seconds=time.monotonic() - born)
 
     async def _refresh(self, connection: Connection, mark: Mark) -> None:
         """Makes an hour of its minutes, or a day of its hours."""
@@ -123,7 +123,7 @@ class Roller:
             if mark.minutes < MINUTES_PER_DAY:
                 # The day may have been made anew while the hour was not.
                 await connection.execute(_STATEMENTS["outdate_day"], mark.parameters)
-        self._instruments.rolled(buckets=1, spans=0, seconds=time.monotonic() - born)
+        self._instruments.rolled(buckets=1, rows=0, seconds=time.monotonic() - born)
 
     @staticmethod
     async def _rows(connection: Connection, name: str, parameters: Mapping[str, object]) -> Sequence[Any]:
@@ -139,7 +139,6 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
 async def _roll_spans(connection: Connection, parameters: Mapping[str, object]) -> None:
     await connection.execute(_STATEMENTS["planning"])
     await connection.execute(_STATEMENTS["touch"], parameters)
-    await connection.execute(_STATEMENTS["analyse"])
     await connection.execute(_STATEMENTS["joining"])
     await connection.execute(_STATEMENTS["remove_metrics"], parameters)
     await connection.execute(_STATEMENTS["add_metrics"], parameters)

@@ -35,7 +35,7 @@ CREATE TABLE relayscope.span_metrics_1m (
     operation    text,
     duration_ns  numeric NOT NULL,
     latencies    smallint[] NOT NULL,
-    counts       bigint[] NOT NULL
+    counts       integer[] NOT NULL
 );
 COMMENT ON COLUMN relayscope.span_metrics_1m.operation IS 'null in the row of all operations of a service';
 COMMENT ON COLUMN relayscope.span_metrics_1m.latencies IS 'numbers of the latency buckets that are not empty, in order: storage.latency';
@@ -63,7 +63,7 @@ CREATE TABLE relayscope.service_edges_1m (
     system          text NOT NULL,
     other_witnesses timestamptz[],
     latencies       smallint[] NOT NULL,
-    counts          bigint[] NOT NULL
+    counts          integer[] NOT NULL
 );
 COMMENT ON COLUMN relayscope.service_edges_1m.relation IS 'what is counted: storage.postgres.rollup_relation';
 COMMENT ON COLUMN relayscope.service_edges_1m.witness IS 'the first bucket in which witnesses start';

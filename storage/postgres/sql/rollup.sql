@@ -4,11 +4,11 @@ SELECT pg_try_advisory_lock(hashtext('relayscope.rollup'));
 -- prepare: places for what one transaction works with
 CREATE TEMPORARY TABLE IF NOT EXISTS touched (
     number bigint, trace_id bytea, span_id bytea, parent_span_id bytea, start_time timestamptz, minute timestamptz,
-    duration_ns bigint, kind smallint, is_failed boolean, latency smallint, service_name text, relation text, peer text, system text,
-    name text, is_wanted boolean) ON COMMIT DELETE ROWS;
+    duration_ns bigint, kind smallint, is_failed boolean, latency smallint, service_name text, is_named boolean, relation text, peer text, system text,
+    name text, is_wanted boolean, is_alone boolean) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS found_edges (
     bucket timestamptz, witness timestamptz, calls bigint, errors bigint, workspace_id integer, relation text, source text, target text,
-    system text, other_witnesses timestamptz[], latencies smallint[], counts bigint[], is_wanted boolean) ON COMMIT DELETE ROWS;
+    system text, other_witnesses timestamptz[], latencies smallint[], counts integer[], is_wanted boolean) ON COMMIT DELETE ROWS;
 
 -- alone: one transaction rolls up at a time, and no rows move to a partition that is being made. This comes first: LOCK TABLE takes no
 -- snapshot, so what comes after it sees everything that those who held the locks have done
@@ -20,7 +20,8 @@ LOCK TABLE relayscope.spans_default, relayscope.ai_interactions_default IN ACCES
 SELECT set_config('enable_seqscan', 'off', true) AS seqscan, set_config('jit', 'off', true) AS jit;
 
 -- joining: what was found of them is joined whole
-SELECT set_config('enable_seqscan', 'on', true) AS seqscan, set_config('enable_nestloop', 'off', true) AS nestloop;
+SELECT set_config('enable_seqscan', 'on', true) AS seqscan, set_config('enable_nestloop', 'off', true) AS nestloop,
+       set_config('enable_sort', 'off', true) AS sort, set_config('enable_mergejoin', 'off', true) AS mergejoin;
 
 -- next: times that were left alone for a while, the newest or those that have waited longest first; with the time since they were marked
 SELECT a.workspace_id, a.signal, a.start, a.minutes, count(*) AS marks,
@@ -58,25 +59,21 @@ WHERE workspace_id = %(workspace_id)s AND signal = %(signal)s AND start >= %(sta
   AND start + minutes * interval '1 minute' <= %(end)s
   AND arrived_at <= clock_timestamp() - %(quiet_s)s * interval '1 second';
 
--- touch: all spans near a time of the traces that have one in it
+-- touch: all spans near a time of the traces that have one in it; whether one is alone with its ids is for joining
 WITH wanted AS MATERIALIZED (
     SELECT DISTINCT trace_id FROM relayscope.spans
     WHERE workspace_id = %(workspace_id)s AND start_time >= %(start)s AND start_time < %(end)s
 )
 INSERT INTO touched
-SELECT row_number() OVER (), m.*
-FROM wanted AS w
+SELECT row_number() OVER (), m.* FROM wanted AS w
 CROSS JOIN LATERAL (
     SELECT {measured}, CASE WHEN s.start_time >= %(start)s AND s.start_time < %(end)s THEN s.name END,
-           s.start_time >= %(start)s AND s.start_time < %(end)s
+           s.start_time >= %(start)s AND s.start_time < %(end)s, count(*) OVER (PARTITION BY s.span_id) = 1
     FROM relayscope.spans AS s
     {peer}
-    WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = w.trace_id
+    WHERE s.workspace_id + 0 = %(workspace_id)s AND s.trace_id = w.trace_id
       AND s.start_time > %(start)s::timestamptz - interval '48 hours' AND s.start_time < %(end)s::timestamptz + interval '48 hours'
     OFFSET 0) AS m;
-
--- analyse: what is joined next
-ANALYZE touched;
 
 -- remove_metrics: what was rolled up of a time
 DELETE FROM relayscope.span_metrics_1m WHERE workspace_id = %(workspace_id)s AND bucket >= %(start)s AND bucket < %(end)s;
@@ -91,19 +88,19 @@ WITH counted AS MATERIALIZED (
 INSERT INTO relayscope.span_metrics_1m
     (bucket, calls, errors, workspace_id, kind, service_name, operation, duration_ns, latencies, counts)
 SELECT minute, sum(calls)::bigint, sum(errors)::bigint, %(workspace_id)s, kind, service_name, name, sum(duration_ns),
-       array_agg(latency ORDER BY latency), array_agg(calls ORDER BY latency)
+       array_agg(latency ORDER BY latency), array_agg(calls::integer ORDER BY latency)
 FROM counted GROUP BY minute, service_name, name, kind
 UNION ALL
 SELECT minute, sum(calls)::bigint, sum(errors)::bigint, %(workspace_id)s, NULL, service_name, NULL, sum(duration_ns),
-       array_agg(latency ORDER BY latency), array_agg(calls ORDER BY latency)
-FROM (SELECT minute, service_name, latency, sum(calls)::bigint AS calls, sum(errors) AS errors, sum(duration_ns) AS duration_ns
+       array_agg(latency ORDER BY latency), array_agg(calls::integer ORDER BY latency)
+FROM (SELECT minute, service_name, latency, sum(calls) AS calls, sum(errors) AS errors, sum(duration_ns) AS duration_ns
       FROM counted GROUP BY minute, service_name, latency) AS whole
 GROUP BY minute, service_name;
 
 -- find_edges: calls that are counted in a time, and those that have a witness in it
 INSERT INTO found_edges
 SELECT minute, witness, sum(calls)::bigint, sum(errors)::bigint, %(workspace_id)s, relation, source, target, system, other_witnesses,
-       array_agg(latency ORDER BY latency), array_agg(calls ORDER BY latency), is_wanted
+       array_agg(latency ORDER BY latency), array_agg(calls::integer ORDER BY latency), is_wanted
 FROM (
     SELECT c.minute, c.witness, c.other_witnesses, c.relation, c.source, c.target, c.system, c.latency,
            c.minute >= %(start)s AND c.minute < %(end)s AS is_wanted,
@@ -200,9 +197,9 @@ DELETE FROM relayscope.{coarse} WHERE workspace_id = %(workspace_id)s AND bucket
 INSERT INTO relayscope.{coarse}
     (bucket, calls, errors, workspace_id, kind, service_name, operation, duration_ns, latencies, counts)
 SELECT %(start)s, sum(calls)::bigint, sum(errors)::bigint, %(workspace_id)s, kind, service_name, operation, sum(duration_ns),
-       array_agg(latency ORDER BY latency), array_agg(calls ORDER BY latency)
+       array_agg(latency ORDER BY latency), array_agg(calls::integer ORDER BY latency)
 FROM (
-    SELECT f.service_name, f.operation, f.kind, cell.latency, sum(cell.calls)::bigint AS calls,
+    SELECT f.service_name, f.operation, f.kind, cell.latency, sum(cell.calls) AS calls,
            coalesce(sum(f.errors) FILTER (WHERE cell.place = 1), 0) AS errors,
            coalesce(sum(f.duration_ns) FILTER (WHERE cell.place = 1), 0) AS duration_ns
     FROM relayscope.{fine} AS f CROSS JOIN LATERAL unnest(f.latencies, f.counts) WITH ORDINALITY AS cell (latency, calls, place)
@@ -216,9 +213,9 @@ INSERT INTO relayscope.{coarse}
     (bucket, witness, calls, errors, workspace_id, relation, source, target, system, other_witnesses, latencies, counts)
 SELECT %(start)s, witnesses[1], sum(calls)::bigint, sum(errors)::bigint, %(workspace_id)s, relation, source, target, system,
        CASE WHEN cardinality(witnesses) > 1 THEN witnesses[2:] END,
-       array_agg(latency ORDER BY latency), array_agg(calls ORDER BY latency)
+       array_agg(latency ORDER BY latency), array_agg(calls::integer ORDER BY latency)
 FROM (
-    SELECT f.relation, f.source, f.target, f.system, w.witnesses, cell.latency, sum(cell.calls)::bigint AS calls,
+    SELECT f.relation, f.source, f.target, f.system, w.witnesses, cell.latency, sum(cell.calls) AS calls,
            coalesce(sum(f.errors) FILTER (WHERE cell.place = 1), 0) AS errors
     FROM relayscope.{fine} AS f
     CROSS JOIN LATERAL (

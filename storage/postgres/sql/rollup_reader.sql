@@ -4,6 +4,8 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 LOCK TABLE relayscope.spans_default, relayscope.ai_interactions_default IN ACCESS SHARE MODE;
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_nestloop = off;
+SET LOCAL enable_sort = off;
+SET LOCAL enable_mergejoin = off;
 SET LOCAL jit = off;
 
 -- coverage: which parts of a window are read from rollups of days, hours and minutes, and which from rows; and which minutes, hours and
@@ -66,24 +68,29 @@ WITH parts AS (
     SELECT t.* FROM unnest(%(minutes)s::tstzmultirange) AS r CROSS JOIN LATERAL (
         SELECT e.service_name, e.errors, e.latencies, e.counts FROM relayscope.span_metrics_1m AS e
         WHERE e.workspace_id = %(workspace_id)s AND e.operation IS NULL AND e.bucket >= lower(r) AND e.bucket < upper(r) OFFSET 0) AS t
-), cells AS (
-    SELECT p.service_name, cell.latency, sum(cell.calls)::bigint AS calls,
-           coalesce(sum(p.errors) FILTER (WHERE cell.place = 1), 0)::bigint AS errors
-    FROM parts AS p CROSS JOIN LATERAL unnest(p.latencies, p.counts) WITH ORDINALITY AS cell (latency, calls, place)
-    GROUP BY p.service_name, cell.latency
     UNION ALL
-    SELECT t.service_name, t.latency, count(*), count(*) FILTER (WHERE t.is_failed)
-    FROM unnest(%(rows)s::tstzmultirange) AS r CROSS JOIN LATERAL (
-        SELECT s.service_name, {latency} AS latency, s.status_code = 2 AS is_failed FROM relayscope.spans AS s
-        WHERE s.workspace_id = %(workspace_id)s AND s.start_time >= lower(r) AND s.start_time < upper(r) OFFSET 0) AS t
-    GROUP BY t.service_name, t.latency
-), joined AS (
-    SELECT service_name, latency, sum(calls)::bigint AS calls, sum(errors)::bigint AS errors FROM cells
-    WHERE service_name <> '' GROUP BY service_name, latency
+    SELECT c.service_name, sum(c.errors)::bigint, array_agg(c.latency), array_agg(c.calls::integer)
+    FROM (
+        SELECT t.service_name, t.latency, count(*) AS calls, count(*) FILTER (WHERE t.is_failed) AS errors
+        FROM unnest(%(rows)s::tstzmultirange) AS r CROSS JOIN LATERAL (
+            SELECT s.service_name, {latency} AS latency, s.status_code = 2 AS is_failed FROM relayscope.spans AS s
+            WHERE s.workspace_id = %(workspace_id)s AND s.start_time >= lower(r) AND s.start_time < upper(r) OFFSET 0) AS t
+        GROUP BY t.service_name, t.latency
+    ) AS c
+    GROUP BY c.service_name
+), numbered AS MATERIALIZED (
+    SELECT p.*, dense_rank() OVER (ORDER BY p.service_name COLLATE "C") AS number FROM parts AS p WHERE p.service_name <> ''
+), merged AS (
+    SELECT c.number, array_agg(c.latency ORDER BY c.latency) AS latencies, array_agg(c.calls ORDER BY c.latency) AS counts
+    FROM (SELECT n.number, cell.latency, sum(cell.calls) AS calls
+          FROM numbered AS n CROSS JOIN LATERAL unnest(n.latencies, n.counts) AS cell (latency, calls)
+          GROUP BY n.number, cell.latency) AS c
+    GROUP BY c.number
 )
-SELECT service_name, sum(errors)::bigint AS errors, array_agg(latency ORDER BY latency) AS latencies,
-       array_agg(calls ORDER BY latency) AS counts
-FROM joined GROUP BY service_name ORDER BY service_name COLLATE "C";
+SELECT n.service_name, n.errors, m.latencies, m.counts
+FROM (SELECT number, service_name, sum(errors)::bigint AS errors FROM numbered GROUP BY number, service_name) AS n
+JOIN merged AS m USING (number)
+ORDER BY n.number;
 
 -- edges: calls of a window by what they are and between whom. A rolled call counts when a bucket of its witnesses is rolled up as it is:
 -- then the witness is there still. Where none is, it is looked for in the next finer rows, and at last among the spans
@@ -127,27 +134,36 @@ WITH by_day AS MATERIALIZED (
 ), touched AS MATERIALIZED (
     SELECT row_number() OVER () AS number, t.*, t.minute <@ %(dirty)s::tstzmultirange AS is_wanted
     FROM changed AS c CROSS JOIN LATERAL (
-        SELECT {measured} FROM relayscope.spans AS s
+        SELECT {measured}, count(*) OVER (PARTITION BY s.span_id) = 1 AS is_alone FROM relayscope.spans AS s
         {peer}
-        WHERE s.workspace_id = %(workspace_id)s AND s.trace_id = c.trace_id
+        WHERE s.workspace_id + 0 = %(workspace_id)s AND s.trace_id = c.trace_id
           AND s.start_time > %(start)s::timestamptz - interval '24 hours' AND s.start_time < %(end)s::timestamptz + interval '24 hours'
         OFFSET 0) AS t
-), cells AS (
-    SELECT p.relation, p.source, p.target, p.system, cell.latency, sum(cell.calls)::bigint AS calls,
-           coalesce(sum(p.errors) FILTER (WHERE cell.place = 1), 0)::bigint AS errors
-    FROM rolled AS p CROSS JOIN LATERAL unnest(p.latencies, p.counts) WITH ORDINALITY AS cell (latency, calls, place)
-    GROUP BY p.relation, p.source, p.target, p.system, cell.latency
+), parts AS (
+    SELECT relation, source, target, system, errors, latencies, counts FROM rolled
     UNION ALL
-    SELECT c.relation, c.source, c.target, c.system, c.latency, count(*), count(*) FILTER (WHERE c.is_failed)
-    FROM ({calls}) AS c
-    WHERE c.start_time <@ %(rows)s::tstzmultirange
-       OR c.only AND c.start_time >= %(start)s AND c.start_time < %(end)s
-    GROUP BY c.relation, c.source, c.target, c.system, c.latency
-), joined AS (
-    SELECT relation, source, target, system, latency, sum(calls)::bigint AS calls, sum(errors)::bigint AS errors FROM cells
-    GROUP BY relation, source, target, system, latency
+    SELECT c.relation, c.source, c.target, c.system, sum(c.errors)::bigint, array_agg(c.latency), array_agg(c.calls::integer)
+    FROM (
+        SELECT c.relation, c.source, c.target, c.system, c.latency, count(*) AS calls, count(*) FILTER (WHERE c.is_failed) AS errors
+        FROM ({calls}) AS c
+        WHERE c.start_time <@ %(rows)s::tstzmultirange
+           OR c.only AND c.start_time >= %(start)s AND c.start_time < %(end)s
+        GROUP BY c.relation, c.source, c.target, c.system, c.latency
+    ) AS c
+    GROUP BY c.relation, c.source, c.target, c.system
+), numbered AS MATERIALIZED (
+    -- Adding up by a number is several times faster than by four texts.
+    SELECT p.*, dense_rank() OVER (ORDER BY relation COLLATE "C", source COLLATE "C", target COLLATE "C", system COLLATE "C") AS number
+    FROM parts AS p
+), merged AS (
+    SELECT c.number, array_agg(c.latency ORDER BY c.latency) AS latencies, array_agg(c.calls ORDER BY c.latency) AS counts
+    FROM (SELECT n.number, cell.latency, sum(cell.calls) AS calls
+          FROM numbered AS n CROSS JOIN LATERAL unnest(n.latencies, n.counts) AS cell (latency, calls)
+          GROUP BY n.number, cell.latency) AS c
+    GROUP BY c.number
 )
-SELECT relation, source, target, system, sum(errors)::bigint AS errors, array_agg(latency ORDER BY latency) AS latencies,
-       array_agg(calls ORDER BY latency) AS counts
-FROM joined GROUP BY relation, source, target, system
-ORDER BY relation, source COLLATE "C", target COLLATE "C", system COLLATE "C";
+SELECT n.relation, n.source, n.target, n.system, n.errors, m.latencies, m.counts
+FROM (SELECT number, relation, source, target, system, sum(errors)::bigint AS errors FROM numbered
+      GROUP BY number, relation, source, target, system) AS n
+JOIN merged AS m USING (number)
+ORDER BY n.number;

@@ -6,7 +6,7 @@ CASE WHEN s.duration_ns > 0 THEN (ceil(ln(s.duration_ns::float8) / 0.04879016416
 
 -- measured: what is needed of a span to count it, and calls on it; the last three say which peer a client's span names
 s.trace_id, s.span_id, s.parent_span_id, s.start_time, {minute} AS minute, s.duration_ns, s.kind, s.status_code = 2 AS is_failed,
-{latency} AS latency, s.service_name, peer.relation, peer.name AS peer, peer.system
+{latency} AS latency, s.service_name, s.service_name <> '' AS is_named, peer.relation, peer.name AS peer, peer.system
 
 -- peer: what the span of a client, a producer or a consumer names at its other end; joined to spans named s
 LEFT JOIN LATERAL (
@@ -37,37 +37,46 @@ LEFT JOIN LATERAL (
 
 -- calls: every call that the spans of whole traces show, in a relation named touched, with the minutes in which its witnesses start: the
 -- parents of one service, or the children in other services that answered a client; whether one of these is wanted, and whether all are.
--- Rows with the same ids count by themselves
-SELECT found.minute, found.start_time, found.is_failed, found.latency, found.relation, found.source, found.target, found.system,
-       found.witness, found.touches, found.only,
-       CASE WHEN found.last > found.witness THEN ARRAY(
-           SELECT DISTINCT other FROM unnest(found.witnesses) AS other WHERE other > found.witness ORDER BY other) END AS other_witnesses
+-- Rows with the same ids count by themselves, which is why most parents, that are alone with their ids, need no grouping
+SELECT c.minute, c.start_time, c.is_failed, c.latency,
+       CASE WHEN p.service_name <> c.service_name OR c.kind IN (2, 5) THEN 'call' ELSE 'within' END AS relation,
+       p.service_name AS source, c.service_name AS target, '' AS system,
+       p.minute AS witness, NULL::timestamptz[] AS other_witnesses, p.is_wanted AS touches, p.is_wanted AS only
+FROM touched AS c
+JOIN touched AS p ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id AND p.is_named AND p.is_alone
+                 AND p.start_time > c.start_time - interval '24 hours' AND p.start_time < c.start_time + interval '24 hours'
+WHERE c.is_named
+UNION ALL
+SELECT found.minute, found.start_time, found.is_failed, found.latency, found.relation, found.source, found.target, '',
+       found.witness, CASE WHEN found.last > found.witness THEN ARRAY(
+           SELECT DISTINCT other FROM unnest(found.witnesses) AS other WHERE other > found.witness ORDER BY other) END,
+       found.touches, found.only
 FROM (
     SELECT c.minute, c.start_time, c.is_failed, c.latency,
            CASE WHEN p.service_name <> c.service_name OR c.kind IN (2, 5) THEN 'call' ELSE 'within' END AS relation,
-           p.service_name AS source, c.service_name AS target, '' AS system,
+           p.service_name AS source, c.service_name AS target,
            min(p.minute) AS witness, max(p.minute) AS last, array_agg(p.minute) AS witnesses, bool_or(p.is_wanted) AS touches,
            bool_and(p.is_wanted) AS only
     FROM touched AS c
-    JOIN touched AS p ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id
+    JOIN touched AS p ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id AND p.is_named AND NOT p.is_alone
                      AND p.start_time > c.start_time - interval '24 hours' AND p.start_time < c.start_time + interval '24 hours'
-    WHERE c.service_name <> '' AND p.service_name <> ''
+    WHERE c.is_named
     GROUP BY c.number, c.minute, c.start_time, c.is_failed, c.latency, c.kind, c.service_name, p.service_name
     UNION ALL
-    SELECT k.minute, k.start_time, k.is_failed, k.latency, 'answered', k.service_name, k.peer, '',
+    SELECT k.minute, k.start_time, k.is_failed, k.latency, 'answered', k.service_name, k.peer,
            min(d.minute), max(d.minute), array_agg(d.minute), bool_or(d.is_wanted), bool_and(d.is_wanted)
     FROM touched AS k
-    JOIN touched AS d ON d.trace_id = k.trace_id AND d.parent_span_id = k.span_id
+    JOIN touched AS d ON d.trace_id = k.trace_id AND d.parent_span_id = k.span_id AND d.is_named
                      AND d.start_time > k.start_time - interval '24 hours' AND d.start_time < k.start_time + interval '24 hours'
-    WHERE k.relation = 'external' AND d.service_name <> '' AND d.service_name <> k.service_name
+    WHERE k.relation = 'external' AND d.service_name <> k.service_name
     GROUP BY k.number, k.minute, k.start_time, k.is_failed, k.latency, k.service_name, k.peer
-    UNION ALL
-    SELECT k.minute, k.start_time, k.is_failed, k.latency, k.relation,
-           CASE WHEN k.relation = 'consume' THEN k.peer ELSE k.service_name END,
-           CASE WHEN k.relation = 'consume' THEN k.service_name ELSE k.peer END, k.system, k.minute, k.minute, NULL, k.is_wanted, k.is_wanted
-    FROM touched AS k
-    WHERE k.relation IS NOT NULL
 ) AS found
+UNION ALL
+SELECT k.minute, k.start_time, k.is_failed, k.latency, k.relation,
+       CASE WHEN k.relation = 'consume' THEN k.peer ELSE k.service_name END,
+       CASE WHEN k.relation = 'consume' THEN k.service_name ELSE k.peer END, k.system, k.minute, NULL, k.is_wanted, k.is_wanted
+FROM touched AS k
+WHERE k.relation IS NOT NULL
 
 -- witness_in_day: whether a day is rolled up as it is in which a witness of the row t starts
 NOT date_bin('1 day', t.witness, timestamptz 'epoch') <@ %(unclean_days)s::tstzmultirange

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from relayscope.metrics import CATALOGUE, ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, SettlementMetrics
+from relayscope.metrics import CATALOGUE, ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, RollupMetrics, SettlementMetrics
 from relayscope.run import ChildState, RunFolder, RunState
 from storage.measurement import StoreMeasurement
 from tracedata import RetryableError
@@ -96,6 +96,7 @@ async def test_every_metric_of_the_catalogue_exists_and_no_other(run: RunFolder)
     ApiMetrics(registry)
     EnrichMetrics(registry)
     SettlementMetrics(registry)
+    RollupMetrics(registry)
     counted = {family.name + "_total" * (family.type == "counter") for family in registry.collect()}
     text = (await Exposition(run.path, meter=FakeMeter(), version="1").exposition()).decode()
     shown = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
