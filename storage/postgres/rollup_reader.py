@@ -15,13 +15,14 @@ import msgspec
 from storage.api import CallStatistics, PeerEdge, PeerKind, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
 from storage.latency import percentiles_ms
 from storage.postgres.read_pool import Ask, ReadPool
-from storage.postgres.rollup_mark import MINUTES_PER_DAY, RolledSignal
+from storage.postgres.rollup_mark import MINUTES_PER_DAY, MINUTES_PER_HOUR, RolledSignal
 from storage.postgres.rollup_statement import load_rollup_statements
 from storage.postgres.stored_part import Row
 
 STATEMENTS = load_rollup_statements("rollup_reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000
+_US_PER_MINUTE = 60_000_000
 _FRACTIONS = (0.5, 0.95, 0.99)
 Relation = Literal["call", "within", "database", "produce", "consume", "external", "answered"]
 _PEER_KINDS: Mapping[str, PeerKind] = {
@@ -83,6 +84,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             "start": _EPOCH + timedelta(microseconds=start_us),
             "end": _EPOCH + timedelta(microseconds=end_us),
         }
+
+
+def coarsest_of(length_us: int | None) -> int:
+    """The coarsest rollups, in minutes, of which each lies in one time bucket of a length; 0 when none does."""
+    if length_us is None:
+        return MINUTES_PER_DAY
+    return next((one for one in (MINUTES_PER_DAY, MINUTES_PER_HOUR, 1) if length_us % (one * _US_PER_MINUTE) == 0), 0)
 
 
 async def covered(ask: Ask, question: Question) -> dict[str, object]:

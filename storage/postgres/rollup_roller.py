@@ -107,7 +107,7 @@ class Roller:
             if not taken.rowcount:
                 # Another one was faster.
                 return
-            await _roll_spans(connection, mark.parameters)
+            await (_roll_spans if mark.signal == "spans" else _roll_interactions)(connection, mark.parameters)
         self._instruments.rolled(buckets=mark.minutes, rows=rows, seconds=time.monotonic() - born)
 
     async def _refresh(self, connection: Connection, mark: Mark) -> None:
@@ -133,6 +133,7 @@ class Roller:
 # The tables of each signal, and what makes an hour or a day of them.
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "spans": {"span_metrics": "merge_metrics", "service_edges": "merge_edges"},
+    "ai_interactions": {"ai_usage": "merge_usage"},
 }
 
 
@@ -154,9 +155,13 @@ async def _roll_spans(connection: Connection, parameters: Mapping[str, object]) 
         await connection.execute(_STATEMENTS["outdate"], {**parameters, "minutes": sorted(elsewhere)})
 
 
+async def _roll_interactions(connection: Connection, parameters: Mapping[str, object]) -> None:
+    for name in ("planning", "remove_usage", "add_usage", "outdate_range"):
+        await connection.execute(_STATEMENTS[name], parameters)
+
+
 async def _merge(connection: Connection, name: str, mark: Mark) -> None:
     coarse = sql.Identifier(f"{name}_{_SUFFIXES[mark.minutes]}")
     fine = sql.Identifier(f"{name}_{_SUFFIXES[_BELOW[mark.minutes]]}")
-    await connection.execute(sql.SQL(_STATEMENTS["remove_coarse"]).format(coarse=coarse), mark.parameters)
-    merge = sql.SQL(_STATEMENTS[_TABLES[mark.signal][name]])
-    await connection.execute(merge.format(coarse=coarse, fine=fine), mark.parameters)
+    for statement in (_STATEMENTS["remove_coarse"], _STATEMENTS[_TABLES[mark.signal][name]]):
+        await connection.execute(sql.SQL(statement).format(coarse=coarse, fine=fine), mark.parameters)

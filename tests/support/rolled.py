@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
+from storage.interaction_reader import CALLS, InteractionFilter, InteractionStatistics, StatisticsQuestion
 from storage.api import CallStatistics, PeerEdge, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
 from storage.latency import MAX_RELATIVE_ERROR
 from storage.postgres.rollup_leader import Rollup, RollupConfig
 from tests.support.factory import BASE_US, HOUR_US, MS_NS, SECOND_US, span, span_id, trace_id
-from tracedata import Span, SpanKind, StatusCode, Value
+from tests.support.interaction import interaction
+from tracedata import Interaction, Span, SpanKind, StatusCode, Value
+from tracedata.interaction import Cost, Usage
 
 _MINUTE_US = 60 * SECOND_US
 _DAY_US = 24 * HOUR_US
@@ -92,3 +95,54 @@ def assert_near(found: Sequence[CallStatistics], expected: Sequence[CallStatisti
 
 def _bare(one: _Part) -> _Part:
     return replace(one, statistics=replace(one.statistics, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0))
+
+
+def calls(choice: random.Random, count: int) -> list[Interaction]:
+    """Interactions of some models at any of those moments."""
+    return [
+        interaction(
+            trace_id=trace_id(),
+            start_time_unix_nano=(start := (BASE_US + moment(choice)) * 1_000),
+            end_time_unix_nano=start + choice.choice((0, choice.randrange(1, 90_000) * MS_NS)),
+            operation=choice.choice(("chat", "embedding", "agent")),
+            service_name=choice.choice(("a", "b")),
+            provider=choice.choice(("openai", "anthropic")),
+            model_requested=choice.choice(("m", "n")),
+            model_served=choice.choice(("", "n", "n-1")),
+            agent=choice.choice(("", "planner")),
+            is_streaming=choice.choice((None, True, False)),
+            time_to_first_token_ns=choice.choice((None, 0, choice.randrange(1, 900) * MS_NS)),
+            usage=choice.choice((Usage(), Usage(input=7, output=choice.randrange(100)), Usage(input=1, is_estimated=True))),
+            cost=choice.choice((Cost(), Cost(amount=0.125, source="s"), Cost(amount=0.5, currency="EUR", source="s"))),
+            status=choice.choice(("success", "error", "timeout")),
+        )
+        for _ in range(count)
+    ]
+
+
+def questions(choice: random.Random) -> list[StatisticsQuestion]:
+    """Questions that rollups answer."""
+    hours = choice.choice((None, 1, 24))
+    where = InteractionFilter(
+        workspace_id=1,
+        start_us=BASE_US - 2 * _DAY_US,
+        end_us=BASE_US + choice.choice((0, 3 * _DAY_US, moment(choice))),
+        operations=choice.choice(((), CALLS)),
+        provider=choice.choice((None, "openai")),
+        model=choice.choice((None, "n")),
+        status=choice.choice((None, "error")),
+    )
+    by = choice.choice(((), ("model",), ("provider", "operation"), ("family", "agent", "service")))
+    buckets = (None, hours and hours * HOUR_US, choice.choice((60 * SECOND_US, 90 * SECOND_US)))
+    return [StatisticsQuestion(where=where, by=by, bucket_us=bucket) for bucket in buckets]
+
+
+def assert_about_same(found: InteractionStatistics, expected: InteractionStatistics) -> None:
+    """All but percentiles are equal, and these as near as is promised."""
+    for name in ("latency", "time_to_first_token"):
+        one, other = getattr(found, name), getattr(expected, name)
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert astuple(one) == pytest.approx(astuple(other), rel=MAX_RELATIVE_ERROR)
+    bare = {"latency": None, "time_to_first_token": None}
+    assert replace(found, **bare) == replace(expected, **bare)

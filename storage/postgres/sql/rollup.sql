@@ -237,3 +237,29 @@ SELECT (SELECT count(*) FROM (SELECT DISTINCT workspace_id, signal, start, minut
 -- mark: notes times; parallel arrays
 INSERT INTO relayscope.rollup_arrivals (workspace_id, signal, start, minutes)
 SELECT * FROM unnest(%(workspace_ids)s::integer[], %(signals)s::text[], %(starts)s::timestamptz[], %(minutes)s::integer[]);
+
+-- remove_usage: what was rolled up of a time
+DELETE FROM relayscope.ai_usage_1m WHERE workspace_id = %(workspace_id)s AND bucket >= %(start)s AND bucket < %(end)s;
+
+-- add_usage: the AI interactions of a time
+WITH told AS MATERIALIZED (
+    SELECT {usage_of} FROM relayscope.ai_interactions AS i {usage_told}
+    WHERE i.workspace_id = %(workspace_id)s AND i.start_time >= %(start)s AND i.start_time < %(end)s
+), placed AS MATERIALIZED (
+    SELECT date_bin('1 minute', bucket, timestamptz 'epoch') AS place, t.*,
+           dense_rank() OVER (ORDER BY date_bin('1 minute', bucket, timestamptz 'epoch'), {usage_key}) AS number
+    FROM told AS t
+), {usage_merge}
+INSERT INTO relayscope.ai_usage_1m
+    (workspace_id, bucket, {usage_key}, {usage_sums}, latencies, counts, first_latencies, first_counts)
+SELECT %(workspace_id)s, place, {usage_key}, {usage_sums}, latencies, counts, first_latencies, first_counts FROM merged;
+
+-- merge_usage: makes an hour or a day of AI usage of what is below
+WITH placed AS MATERIALIZED (
+    SELECT %(start)s::timestamptz AS place, f.*, dense_rank() OVER (ORDER BY {usage_key}) AS number
+    FROM relayscope.{fine} AS f
+    WHERE f.workspace_id = %(workspace_id)s AND f.bucket >= %(start)s AND f.bucket < %(end)s
+), {usage_merge}
+INSERT INTO relayscope.{coarse}
+    (workspace_id, bucket, {usage_key}, {usage_sums}, latencies, counts, first_latencies, first_counts)
+SELECT %(workspace_id)s, place, {usage_key}, {usage_sums}, latencies, counts, first_latencies, first_counts FROM merged;

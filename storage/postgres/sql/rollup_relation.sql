@@ -94,3 +94,62 @@ OR t.other_witnesses IS NOT NULL AND EXISTS (
 NOT t.witness <@ %(dirty)s::tstzmultirange
 OR t.other_witnesses IS NOT NULL AND EXISTS (
     SELECT FROM unnest(t.other_witnesses) AS one WHERE NOT one <@ %(dirty)s::tstzmultirange)
+
+-- usage_key: what a row of AI usage is about
+service_name, provider, model, model_requested, model_family, operation, agent, status, currency
+
+-- usage_sums: the columns of AI usage that are added up
+calls, streaming, priced, is_estimated, cost_pico, input_tokens, cache_read_tokens, cache_write_tokens, cache_write_5m_tokens,
+cache_write_1h_tokens, audio_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, written, writing_ns
+
+-- usage_added: these, of several rows together
+sum(calls)::bigint AS calls, sum(streaming)::bigint AS streaming, sum(priced)::bigint AS priced, bool_or(is_estimated) AS is_estimated,
+sum(cost_pico) AS cost_pico, sum(input_tokens) AS input_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+sum(cache_write_tokens) AS cache_write_tokens, sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(audio_input_tokens) AS audio_input_tokens,
+sum(output_tokens) AS output_tokens, sum(reasoning_tokens) AS reasoning_tokens, sum(audio_output_tokens) AS audio_output_tokens,
+sum(written) AS written, sum(writing_ns) AS writing_ns
+
+-- usage_of: an interaction named i as a row of AI usage
+i.start_time AS bucket, i.service_name, i.provider, i.model, i.model_requested, i.model_family, i.operation, i.agent, i.status,
+CASE WHEN i.cost_pico IS NOT NULL THEN coalesce(i.currency, 'USD') END AS currency,
+1::bigint AS calls, (i.is_streaming IS TRUE)::integer::bigint AS streaming, (i.cost_pico IS NOT NULL)::integer::bigint AS priced,
+i.is_estimated, i.cost_pico::numeric AS cost_pico, i.input_tokens::numeric AS input_tokens,
+i.cache_read_tokens::numeric AS cache_read_tokens, i.cache_write_tokens::numeric AS cache_write_tokens,
+i.cache_write_5m_tokens::numeric AS cache_write_5m_tokens, i.cache_write_1h_tokens::numeric AS cache_write_1h_tokens,
+i.audio_input_tokens::numeric AS audio_input_tokens, i.output_tokens::numeric AS output_tokens,
+i.reasoning_tokens::numeric AS reasoning_tokens, i.audio_output_tokens::numeric AS audio_output_tokens,
+CASE WHEN told.written > 0 AND told.writing_ns > 0 THEN told.written::numeric END AS written,
+CASE WHEN told.written > 0 AND told.writing_ns > 0 THEN told.writing_ns::numeric END AS writing_ns,
+ARRAY[told.latency] AS latencies, ARRAY[1] AS counts,
+CASE WHEN told.first_latency IS NULL THEN ARRAY[]::smallint[] ELSE ARRAY[told.first_latency] END AS first_latencies,
+CASE WHEN told.first_latency IS NULL THEN ARRAY[]::integer[] ELSE ARRAY[1] END AS first_counts
+
+-- usage_told: joined to interactions named i, for that
+CROSS JOIN LATERAL (
+    SELECT coalesce(i.output_tokens, 0)::bigint + coalesce(i.reasoning_tokens, 0) + coalesce(i.audio_output_tokens, 0) AS written,
+           i.latency_ns - coalesce(i.time_to_first_token_ns, 0) AS writing_ns,
+           CASE WHEN i.latency_ns > 0 THEN (ceil(ln(i.latency_ns::float8) / 0.048790164169432) + 1)::smallint ELSE 0::smallint END AS latency,
+           CASE WHEN i.time_to_first_token_ns > 0
+                THEN (ceil(ln(i.time_to_first_token_ns::float8) / 0.048790164169432) + 1)::smallint
+                WHEN i.time_to_first_token_ns IS NOT NULL THEN 0::smallint END AS first_latency) AS told
+
+-- cells_of_usage: latency buckets of rows named placed, by their number; the second of two kinds is the time to the first token
+SELECT number, is_first, array_agg(latency ORDER BY latency) AS latencies, array_agg(calls::integer ORDER BY latency) AS counts
+FROM (
+    SELECT p.number, cell.is_first, cell.latency, sum(cell.calls) AS calls
+    FROM placed AS p CROSS JOIN LATERAL (
+        SELECT false, a.* FROM unnest(p.latencies, p.counts) AS a (latency, calls)
+        UNION ALL SELECT true, b.* FROM unnest(p.first_latencies, p.first_counts) AS b (latency, calls)) AS cell (is_first, latency, calls)
+    GROUP BY p.number, cell.is_first, cell.latency
+) AS cells
+GROUP BY number, is_first
+
+-- usage_merge: rows named placed with the same number as one, named merged
+cells AS MATERIALIZED ({cells_of_usage}), sums AS (
+    SELECT number, place, {usage_key}, {usage_added} FROM placed GROUP BY number, place, {usage_key}
+), merged AS (
+    SELECT s.*, a.latencies, a.counts, coalesce(b.latencies, ARRAY[]::smallint[]) AS first_latencies, coalesce(b.counts, ARRAY[]::integer[]) AS first_counts
+    FROM sums AS s JOIN cells AS a ON a.number = s.number AND NOT a.is_first
+    LEFT JOIN cells AS b ON b.number = s.number AND b.is_first
+)

@@ -7,12 +7,15 @@ import random
 import pytest
 
 from query.search import compile_search
+from storage.postgres.interaction_reader import PostgresInteractionReader, is_rolled
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, writing
 from tests.support.factory import batch, workspace
-from tests.support.rolled import assert_same_map, roll_up, traces, windows
+from tests.support.interaction_store import MemoryPlace, put_rows
+from tests.support.memory_interactions import MemoryInteractions
+from tests.support.rolled import assert_about_same, assert_same_map, calls, questions, roll_up, traces, windows
 from tests.support.service_map import service_edges_of, service_map_of
 from tracedata import Span
 
@@ -48,4 +51,26 @@ async def test_the_map_is_that_of_all_spans_whenever_they_are_rolled_up(shared_p
     for _ in range(8):
         asked = windows(choice, own)
         assert_same_map(await reader.service_map(asked), service_map_of(list(known.values()), asked))
+    await reader.aclose()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_ai_statistics_are_those_of_all_interactions(shared_postgres_dsn: str, seed: int) -> None:
+    choice = random.Random(seed)
+    double = MemoryInteractions()
+    reader = PostgresInteractionReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=1))
+    await reader.start()
+    for _ in range(6):
+        made = calls(choice, 15)
+        await put_rows(shared_postgres_dsn, made)
+        await MemoryPlace(double).put(made, workspace_id=1)
+        if choice.random() < 0.6:
+            await roll_up(shared_postgres_dsn)
+        for question in questions(choice):
+            found, expected = await reader.statistics(question), await double.statistics(question)
+            assert is_rolled(question)
+            told = [[(one.bucket_us, one.key, one.statistics.calls) for one in table.rows] for table in (found, expected)]
+            assert told[0] == told[1]
+            for one, other in zip(found.rows, expected.rows, strict=True):
+                assert_about_same(one.statistics, other.statistics)
     await reader.aclose()
