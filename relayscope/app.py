@@ -52,6 +52,7 @@ from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
 from storage.postgres.rollup_leader import Rollup, RollupConfig
+from storage.postgres.rollup_statistics import PostgresSpanStatisticsReader
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
@@ -314,6 +315,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         ai=ai,
         queries=queries,
         replayed=replayed,
+        statistics=PostgresSpanStatisticsReader(reader.pool),
     )
     leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn), build_rollup(dsn)]
     if settings.processors.ai.enabled:

@@ -19,6 +19,7 @@ from relayscope.api.rest import (
     replay,
     rules,
     services,
+    span_statistics,
     submissions,
     trace_queries,
     traces,
@@ -30,6 +31,7 @@ from storage.decision_reader import DecisionReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
 from storage.replay import ReplayReader
+from storage.rollup import SpanStatisticsReader
 from storage.rule_set import RuleSets
 from storage.trace_query import TraceQueryReader
 from tracedata import Consumer
@@ -67,7 +69,7 @@ class ReplayAccess(NamedTuple):
     rule_sets: RuleSets
 
 
-def create_app(
+def create_app(  # noqa: C901 - a line for each part that may be left out
     reader: SpanReader,
     *,
     clock: Callable[[], int] = time.time_ns,
@@ -78,13 +80,14 @@ def create_app(
     ai: AiAccess | None = None,
     queries: TraceQueryReader | None = None,
     replayed: ReplayAccess | None = None,
+    statistics: SpanStatisticsReader | None = None,
 ) -> FastAPI:
     """The application over a store.
 
     ``reader`` is started and closed by the caller. ``clock`` gives Unix nanoseconds. ``system`` is what the
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
-    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets.
+    ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets, ``statistics`` that of spans over time.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -98,6 +101,8 @@ def create_app(
     app.include_router(health.create_router(reader, version=version, system=system))
     # Before the traces, whose ``/{traceId}`` would take ``/services`` and ``/search`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
+    if statistics is not None:
+        app.include_router(span_statistics.create_router(statistics, clock=clock))
     if queries is not None:
         app.include_router(trace_queries.create_router(queries, reader, clock=clock))
     app.include_router(traces.create_router(reader, clock=clock))

@@ -40,9 +40,8 @@ from storage.postgres.interaction_row import interaction_of
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
 from storage.postgres.reader import decode_spans
+from storage.postgres.rollup_reader import AI_STATEMENTS, Question, coarsest_of, covered
 from storage.postgres.rollup_reader import STATEMENTS as ROLLED
-from storage.postgres.rollup_reader import Question, coarsest_of, covered
-from storage.postgres.rollup_statement import load_rollup_statements
 from storage.postgres.statement import load_statements
 from storage.postgres.storable import MAX_SHORT_CHARS, stored_id
 from storage.postgres.stored_part import Row
@@ -71,7 +70,6 @@ def _whole(name: str) -> LiteralString:
     return statement
 
 
-_ROLLED_AI = load_rollup_statements("rollup_ai.sql")
 _FRACTIONS = (0.5, 0.95, 0.99)
 STATEMENTS = {name: _whole(name) for name in _RAW}
 
@@ -166,7 +164,7 @@ class PostgresInteractionReader:
                 "length": None if question.bucket_us is None else timedelta(microseconds=question.bucket_us),
                 "limit": question.limit + 1,
             }
-            return await ask(_ROLLED_AI["statistics"], parameters)
+            return await ask(AI_STATEMENTS["statistics"], parameters)
 
     async def _fresh_statistics(self, question: StatisticsQuestion) -> Sequence[Row]:
         parameters = {
@@ -373,7 +371,11 @@ def _latency(row: Row) -> Percentiles | None:
 
 def _time_to_first_token(row: Row) -> Percentiles | None:
     if hasattr(row, "first_latencies"):
-        return _percentiles(percentiles_ms(row.first_latencies, row.first_counts, _FRACTIONS)) if row.first_counts else None
+        return (
+            _percentiles(percentiles_ms(row.first_latencies, row.first_counts, _FRACTIONS))
+            if row.first_counts
+            else None
+        )
     return _percentiles(row.time_to_first_token)
 
 

@@ -22,8 +22,8 @@ from storage.interaction import (
 from storage.postgres.error import CONFLICT_ERRORS, translated
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, as_stored, interaction_of, stored
 from storage.postgres.reprocessing import days_of
-from storage.postgres.settlement import settling_connection
 from storage.postgres.rollup_mark import mark, minute_of_stored
+from storage.postgres.settlement import settling_connection
 from storage.postgres.statement import load_statements
 from tracedata import Interaction, RetryableError
 from tracedata.interaction import MODEL_OPERATIONS

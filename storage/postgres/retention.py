@@ -69,9 +69,7 @@ async def remove(connection: AsyncConnection, *, signal: Signal, cutoff: datetim
     """
     before = (await survey(connection, signal=signal, cutoff=cutoff)).partitions
     expired = [partition.name for partition in before if partition.expires]
-    dropped = [
-        one.name for one in before if one.expires and await _drop(connection, one, signal=signal, pause=pause)
-    ]
+    dropped = [one.name for one in before if one.expires and await _drop(connection, one, signal=signal, pause=pause)]
     remaining = [partition for partition in before if partition.name not in dropped]
     rows = 0
     for name in signal.catch_alls:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from storage.api import CallStatistics, PeerEdge, PeerKind, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.interaction_reader import CALLS, DIMENSIONS
 from storage.latency import percentiles_ms
 from storage.postgres.read_pool import Ask, ReadPool
 from storage.postgres.rollup_mark import MINUTES_PER_DAY, MINUTES_PER_HOUR, RolledSignal
@@ -20,6 +21,8 @@ from storage.postgres.rollup_statement import load_rollup_statements
 from storage.postgres.stored_part import Row
 
 STATEMENTS = load_rollup_statements("rollup_reader.sql")
+AI_STATEMENTS = load_rollup_statements("rollup_ai.sql")
+_MAX_PROVIDERS = 5_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000
 _US_PER_MINUTE = 60_000_000
@@ -111,11 +114,12 @@ class RollupReader:
             parameters = await covered(ask, Question(window=window))
             services = await ask(STATEMENTS["services"], parameters)
             edges = _tallies(await ask(STATEMENTS["edges"], parameters))
-        peers = _peers(edges)
+            providers = await ask(AI_STATEMENTS["statistics"], await _provider_parameters(ask, window))
+        peers = {**_peers(edges), **_providers(providers)}
         return ServiceMap(
             nodes=_nodes(services, edges),
             edges=_calls(edges, {"call"}),
-            peers=[PeerEdge(**one._asdict(), statistics=tally.statistics) for one, tally in peers.items()],
+            peers=[PeerEdge(**one._asdict(), statistics=tally.statistics) for one, tally in sorted(peers.items())],
             peer_nodes=_peer_nodes(peers),
         )
 
@@ -125,6 +129,19 @@ class RollupReader:
             parameters = await covered(ask, Question(window=window))
             edges = _tallies(await ask(STATEMENTS["edges"], parameters))
         return _calls(edges, {"call", "within"})
+
+
+async def _provider_parameters(ask: Ask, window: Window) -> Mapping[str, object]:
+    """Those of AI statistics by provider and service, over calls of models."""
+    open_filter = dict.fromkeys(("provider", "model", "agent", "service", "status"))
+    return {
+        **open_filter,
+        **await covered(ask, Question(window=window, signal="ai_interactions")),
+        "operations": list(CALLS),
+        "by": ["provider", "service"],
+        "length": None,
+        "limit": _MAX_PROVIDERS,
+    }
 
 
 def _tallies(rows: Sequence[Row]) -> dict[_Key, Tally]:
@@ -179,7 +196,18 @@ def _peers(edges: Mapping[_Key, Tally]) -> Mapping[_Peer, Tally]:
         is_inbound = relation == "consume"
         service, peer = (target, source) if is_inbound else (source, target)
         found.setdefault(_Peer(service, kind, peer, system, is_inbound), Tally()).add(tally)
-    return {peer: tally for peer, tally in sorted(found.items()) if tally.calls}
+    return {peer: tally for peer, tally in found.items() if tally.calls}
+
+
+def _providers(rows: Sequence[Row]) -> Mapping[_Peer, Tally]:
+    """Providers of models, each of whose calls is one however many spans tell of it."""
+    found: dict[_Peer, Tally] = {}
+    for row in rows:
+        key = dict(zip(DIMENSIONS, row.key, strict=True))
+        if key["service"] and key["provider"]:
+            peer = _Peer(key["service"], "model", key["provider"], key["provider"], is_inbound=False)
+            found[peer] = Tally(row.latencies, row.counts, errors=row.errors)
+    return found
 
 
 def _peer_nodes(peers: Mapping[_Peer, Tally]) -> Sequence[PeerNode]:

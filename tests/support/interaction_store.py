@@ -16,9 +16,9 @@ from storage.interaction_reader import (
     InteractionSearch,
 )
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, encode_interaction
+from storage.postgres.rollup_mark import mark, minute_of_stored
 from storage.postgres.search_index import index_once
 from storage.postgres.table import Table
-from storage.postgres.rollup_mark import mark, minute_of_stored
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
 from tests.support.factory import BASE_US, HOUR_US
 from tests.support.memory_interactions import MemoryInteractions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -26,7 +26,6 @@ from tests.support.outline import outline_of, page_of
 from tests.support.service_map import service_edges_of, service_map_of, start_us
 from tracedata import Attributes, Batch, Receipt, Span, SpanKind, StatusCode, Value
 from tracedata.printed import printed, printed_json
-
 
 
 class MemoryStore:

@@ -9,19 +9,32 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import astuple, replace
 
-from storage.interaction_reader import CALLS, InteractionFilter, InteractionStatistics, StatisticsQuestion
 from storage.api import CallStatistics, PeerEdge, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
+from storage.interaction_reader import CALLS, InteractionFilter, InteractionStatistics, StatisticsQuestion
 from storage.latency import MAX_RELATIVE_ERROR
 from storage.postgres.rollup_leader import Rollup, RollupConfig
+from storage.rollup import SpanQuestion, SpanStatistics
 from tests.support.factory import BASE_US, HOUR_US, MS_NS, SECOND_US, span, span_id, trace_id
 from tests.support.interaction import interaction
+from tests.support.service_map import call_statistics, start_us
 from tracedata import Interaction, Span, SpanKind, StatusCode, Value
 from tracedata.interaction import Cost, Usage
 
 _MINUTE_US = 60 * SECOND_US
 _DAY_US = 24 * HOUR_US
 # Moments around which spans start: ends of minutes, hours and days, and what lies just within a day of each other.
-_MOMENTS = (0, _MINUTE_US, 2 * _MINUTE_US, HOUR_US, 5 * HOUR_US, 12 * HOUR_US, _DAY_US, _DAY_US + HOUR_US, -12 * HOUR_US, -_DAY_US)
+_MOMENTS = (
+    0,
+    _MINUTE_US,
+    2 * _MINUTE_US,
+    HOUR_US,
+    5 * HOUR_US,
+    12 * HOUR_US,
+    _DAY_US,
+    _DAY_US + HOUR_US,
+    -12 * HOUR_US,
+    -_DAY_US,
+)
 _Part = TypeVar("_Part", ServiceNode, ServiceEdge, PeerEdge, PeerNode)
 _PEERS: Sequence[dict[str, Value]] = (
     {},
@@ -112,7 +125,9 @@ def calls(choice: random.Random, count: int) -> list[Interaction]:
             agent=choice.choice(("", "planner")),
             is_streaming=choice.choice((None, True, False)),
             time_to_first_token_ns=choice.choice((None, 0, choice.randrange(1, 900) * MS_NS)),
-            usage=choice.choice((Usage(), Usage(input=7, output=choice.randrange(100)), Usage(input=1, is_estimated=True))),
+            usage=choice.choice(
+                (Usage(), Usage(input=7, output=choice.randrange(100)), Usage(input=1, is_estimated=True))
+            ),
             cost=choice.choice((Cost(), Cost(amount=0.125, source="s"), Cost(amount=0.5, currency="EUR", source="s"))),
             status=choice.choice(("success", "error", "timeout")),
         )
@@ -146,3 +161,56 @@ def assert_about_same(found: InteractionStatistics, expected: InteractionStatist
             assert astuple(one) == pytest.approx(astuple(other), rel=MAX_RELATIVE_ERROR)
     bare = {"latency": None, "time_to_first_token": None}
     assert replace(found, **bare) == replace(expected, **bare)
+
+
+def span_questions(choice: random.Random, workspace_id: int) -> SpanQuestion:
+    """A question for spans over time."""
+    return SpanQuestion(
+        window=windows(choice, workspace_id),
+        step_us=choice.choice((_MINUTE_US, 90 * SECOND_US, HOUR_US, _DAY_US)),
+        limit=choice.choice((2, 100)),
+        by=choice.choice(((), ("service",), ("operation",), ("service", "operation"))),
+        attribute=choice.choice((None, None, "server.address", "service.name")),
+        service=choice.choice((None, "a")),
+        operation=choice.choice((None, "GET")),
+    )
+
+
+# A group: a service, an operation, and a value.
+_Group = tuple[str | None, str | None, str | None]
+
+
+def span_counts(spans: Sequence[Span], question: SpanQuestion) -> dict[_Group, dict[int, list[Span]]]:
+    """The spans of each group, by the start of the step that they are in."""
+    found: dict[_Group, dict[int, list[Span]]] = {}
+    for one in spans:
+        window, at_us, service = question.window, start_us(one), one.resource.service_name
+        wanted = question.service in (None, service) and question.operation in (None, one.name)
+        if wanted and window.start_us <= at_us < window.end_us:
+            value = None
+            if question.attribute is not None:
+                value = one.attributes.get(question.attribute, one.resource.attributes.get(question.attribute))
+            group = (
+                service if "service" in question.by else None,
+                one.name if "operation" in question.by else None,
+                None if value is None else str(value),
+            )
+            found.setdefault(group, {}).setdefault(at_us - at_us % question.step_us, []).append(one)
+    return found
+
+
+def assert_same_series(found: SpanStatistics, expected: dict[_Group, dict[int, list[Span]]], *, limit: int) -> None:
+    """Counts are equal, and percentiles as near as is promised."""
+    calls = sorted((sum(map(len, steps.values())) for steps in expected.values()), reverse=True)
+    assert [one.total.calls for one in found.series] == calls[:limit]
+    assert found.is_cut == (len(expected) > limit)
+    for series in found.series:
+        steps = expected[series.service, series.operation, series.attribute]
+        assert [(at, one.calls) for at, one in series.steps] == [(at, len(ones)) for at, ones in sorted(steps.items())]
+        for (_, one), (_, ones) in zip(series.steps, sorted(steps.items()), strict=True):
+            other = call_statistics(ones)
+            near = pytest.approx((other.p50_ms, other.p95_ms, other.p99_ms), rel=MAX_RELATIVE_ERROR + 1e-9, abs=1e-12)
+            assert one.errors == other.errors
+            assert (one.p50_ms, one.p95_ms, one.p99_ms) == near
+        every = call_statistics([one for ones in steps.values() for one in ones])
+        assert (series.total.errors, series.total.calls) == (every.errors, every.calls)

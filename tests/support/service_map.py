@@ -39,7 +39,14 @@ def service_map_of(spans: Sequence[Span], window: Window) -> ServiceMap:
         ],
         edges=_edges(calls),
         peers=[
-            PeerEdge(service=service, kind=kind, peer=peer, system=system, is_inbound=is_inbound, statistics=call_statistics(ones))
+            PeerEdge(
+                service=service,
+                kind=kind,
+                peer=peer,
+                system=system,
+                is_inbound=is_inbound,
+                statistics=call_statistics(ones),
+            )
             for (service, kind, peer, system, is_inbound), ones in sorted(peers.items())
         ],
         peer_nodes=_peer_nodes(peers),
@@ -118,10 +125,10 @@ def _peer(span: Span) -> tuple[PeerKind, str, str, bool] | None:
     if span.kind == SpanKind.CLIENT and (system := _first(span, "db.system.name", "db.system")):
         name = _first(span, "db.namespace", "db.name", "server.address", "net.peer.name", "http.host") or _host(span)
         return "database", name or system, system, False
-    if span.kind in (SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER):
-        if system := _first(span, "messaging.system"):
-            name = _first(span, "messaging.destination.name", "messaging.destination") or system
-            return "messaging", name, system, span.kind == SpanKind.CONSUMER
+    is_messaging = span.kind in (SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)
+    if is_messaging and (system := _first(span, "messaging.system")):
+        name = _first(span, "messaging.destination.name", "messaging.destination") or system
+        return "messaging", name, system, span.kind == SpanKind.CONSUMER
     if span.kind == SpanKind.CLIENT and not {"gen_ai.provider.name", "gen_ai.system"} & span.attributes.keys():
         name = _first(span, "peer.service", "server.address", "net.peer.name", "http.host") or _host(span)
         if name:

@@ -14,6 +14,7 @@ from relayscope.api.rest.interaction_schema import INTERACTION_ANSWERS
 from relayscope.api.rest.query_schema import QUERY_ANSWERS
 from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
+from relayscope.api.rest.span_statistics_schema import SPAN_STATISTICS_ANSWERS
 from relayscope.api.rest.submission import SubmittedAiInteraction
 
 # ``Any`` here and below: FastAPI and msgspec type the parts of an OpenAPI document so.
@@ -53,6 +54,7 @@ def component_schemas() -> dict[str, Any]:
             *DECISION_ANSWERS,
             *QUERY_ANSWERS,
             *REPLAY_ANSWERS,
+            *SPAN_STATISTICS_ANSWERS,
             SubmittedAiInteraction,
             SubmittedDecisionTrace,
             Problem,

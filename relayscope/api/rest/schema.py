@@ -269,10 +269,14 @@ class ServiceNode(_Json, frozen=True, kw_only=True):
     """A service and the calls that entered it; or something that sends no spans itself, and the calls that services made to it."""
 
     service: Annotated[str, Meta(description="The name, whatever the kind.")]
-    kind: Annotated[str, Meta(description="`service`, `database`, `messaging`, `model` or `external`.", examples=["service"])]
+    kind: Annotated[
+        str, Meta(description="`service`, `database`, `messaging`, `model` or `external`.", examples=["service"])
+    ]
     system: Annotated[str | None, Meta(description="Such as `postgresql` or `kafka`; none of a service.")]
     spans: int
-    calls: Annotated[int, Meta(description="Spans that have no parent in the same service; of others, spans that name it.")]
+    calls: Annotated[
+        int, Meta(description="Spans that have no parent in the same service; of others, spans that name it.")
+    ]
     errors: int
     p50: Milliseconds
     p95: Milliseconds

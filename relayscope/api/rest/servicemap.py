@@ -62,7 +62,9 @@ def represent_map(found: ServiceMap, *, window: Window, service: str | None = No
     seconds = max(window.end_us - window.start_us, 1) / _US_PER_S
     return schema.ServiceMap(
         nodes=[_represent_node(node) for node in sorted(shown, key=lambda node: node.end)],
-        edges=[_represent_edge(edge, seconds) for edge in sorted(connected, key=lambda edge: (edge.source, edge.target))],
+        edges=[
+            _represent_edge(edge, seconds) for edge in sorted(connected, key=lambda edge: (edge.source, edge.target))
+        ],
         start=iso_time(window.start_us * _NS_PER_US),
         end=iso_time(window.end_us * _NS_PER_US),
         truncated=len(connected) < len(wanted) or len(shown) < len(candidates),

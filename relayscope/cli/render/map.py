@@ -41,7 +41,11 @@ def _edges(answer: ServiceMap, *, is_wide: bool) -> Table:
     for edge in sorted(answer.edges, key=lambda edge: -edge.calls):
         numbers = _numbers(edge)
         arrow = Text("⇢" if edge.is_async else "→")
-        ends = (_end(edge.source, edge.source_kind, edge.system), arrow, _end(edge.target, edge.target_kind, edge.system))
+        ends = (
+            _end(edge.source, edge.source_kind, edge.system),
+            arrow,
+            _end(edge.target, edge.target_kind, edge.system),
+        )
         edges.add_row(*ends, Text(rate(edge.calls_per_second)), *(numbers[place] for place in kept))
     return edges
 

@@ -14,12 +14,11 @@ from storage.interaction_reader import (
     Percentiles,
     SessionQuestion,
     StatisticsQuestion,
-    StatisticsRow,
 )
 from tests.support.factory import BASE_US, MS_NS, SECOND_US, trace_id
 from tests.support.interaction import interaction
-from tests.support.rolled import assert_about_same
 from tests.support.interaction_store import InteractionStore, everything
+from tests.support.rolled import assert_about_same
 from tracedata import CallerError, Interaction
 from tracedata.interaction import Cost, Usage
 

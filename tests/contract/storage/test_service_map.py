@@ -175,7 +175,9 @@ async def test_percentiles_lie_between_neighbours(store: Store, calls: Calls) ->
     for found in (edge.statistics, node.statistics):
         assert found.calls == len(called)
         percentiles = (found.p50_ms, found.p95_ms, found.p99_ms)
-        assert percentiles == pytest.approx((calls.p50_ms, calls.p95_ms, calls.p99_ms), rel=MAX_RELATIVE_ERROR, abs=1e-12)
+        assert percentiles == pytest.approx(
+            (calls.p50_ms, calls.p95_ms, calls.p99_ms), rel=MAX_RELATIVE_ERROR, abs=1e-12
+        )
 
 
 async def test_errors_are_those_of_the_callee(store: Store) -> None:

@@ -74,7 +74,10 @@ def test_ids_of_traces_survive_a_narrow_terminal() -> None:
 
 
 def test_map() -> None:
-    answer = represent_map(ServiceMap(nodes=[node("a"), node("b")], edges=[edge("a", "b", calls=36), edge("b", "c", calls=72)]), window=WINDOW)
+    answer = represent_map(
+        ServiceMap(nodes=[node("a"), node("b")], edges=[edge("a", "b", calls=36), edge("b", "c", calls=72)]),
+        window=WINDOW,
+    )
     lines = drawn(render_map(answer, width=140))
     assert "RATE is CALLS divided by the whole window, 1 h." in lines
     assert "b → c 1.2/min 72 1.39 % 1 ms 2.5 ms 9.75 ms" in lines
@@ -87,8 +90,14 @@ def test_map() -> None:
     [
         (render_traces(schema.TraceList(items=[], next_cursor=None), width=80, today=DAY), "No traces match."),
         (render_services(schema.ServiceList(items=[], next_cursor=None)), "No service has sent spans yet."),
-        (render_map(represent_map(ServiceMap(nodes=[], edges=[]), window=WINDOW), width=80), "No service has sent spans in this window"),
-        (render_map(represent_map(ServiceMap(nodes=[node("a")], edges=[]), window=WINDOW), width=80), "No service called another one"),
+        (
+            render_map(represent_map(ServiceMap(nodes=[], edges=[]), window=WINDOW), width=80),
+            "No service has sent spans in this window",
+        ),
+        (
+            render_map(represent_map(ServiceMap(nodes=[node("a")], edges=[]), window=WINDOW), width=80),
+            "No service called another one",
+        ),
     ],
     ids=["traces", "services", "map", "edges"],
 )
@@ -102,7 +111,9 @@ def test_services() -> None:
 
 
 def test_no_digit_is_cut_on_a_narrow_terminal() -> None:
-    answer = represent_map(ServiceMap(nodes=[node("a" * 60), node("b" * 60)], edges=[edge("a" * 60, "b" * 60)]), window=WINDOW)
+    answer = represent_map(
+        ServiceMap(nodes=[node("a" * 60), node("b" * 60)], edges=[edge("a" * 60, "b" * 60)]), window=WINDOW
+    )
     assert any("10/h 10 % 2.5 ms" in line for line in drawn(render_map(answer, width=80), width=80))
     traces = schema.TraceList(
         items=[represent_summary(outline_of([replace(ROOT, name="x" * 99), failed(CHILD)]))], next_cursor=None
@@ -141,7 +152,9 @@ def test_a_window_that_was_chosen_needs_no_advice_about_it() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_names_are_cut_with_an_ellipsis_and_never_broken(width: int) -> None:
-    answer = represent_map(ServiceMap(nodes=[node("a" * 60), node("b" * 60)], edges=[edge("a" * 60, "b" * 60)]), window=WINDOW)
+    answer = represent_map(
+        ServiceMap(nodes=[node("a" * 60), node("b" * 60)], edges=[edge("a" * 60, "b" * 60)]), window=WINDOW
+    )
     lines = drawn(render_map(answer, width=width), width=width)
     assert sum("aa" in line or "a…" in line for line in lines) == 2
     assert any("…" in line for line in lines)

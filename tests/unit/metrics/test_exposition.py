@@ -6,7 +6,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from relayscope.metrics import CATALOGUE, ApiMetrics, EnrichMetrics, Exposition, IngestMetrics, RollupMetrics, SettlementMetrics
+from relayscope.metrics import (
+    CATALOGUE,
+    ApiMetrics,
+    EnrichMetrics,
+    Exposition,
+    IngestMetrics,
+    RollupMetrics,
+    SettlementMetrics,
+)
 from relayscope.run import ChildState, RunFolder, RunState
 from storage.measurement import StoreMeasurement
 from tracedata import RetryableError
