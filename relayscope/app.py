@@ -53,10 +53,12 @@ from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderCon
 from storage.postgres.retention import Retention
 from storage.postgres.rollup_leader import Rollup, RollupConfig
 from storage.postgres.rollup_statistics import PostgresSpanStatisticsReader
+from storage.postgres.rollup_status import StoredRollups
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from storage.rollup import Rollups
 from tracedata import IngestInstruments, PermanentError, Pipeline, Processor
 
 # Statistics may take long, and must not take all connections of the database.
@@ -177,6 +179,11 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
 def build_search_index(dsn: str) -> SearchIndex:
     """What fills the full-text index. Every API process brings it, and one at a time leads."""
     return SearchIndex(SearchIndexConfig(dsn=dsn))
+
+
+def build_rollups(dsn: str) -> Rollups:
+    """What tells how far rolling up is behind, and does it once more."""
+    return StoredRollups(dsn)
 
 
 def build_rollup(dsn: str) -> Rollup:

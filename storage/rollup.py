@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
@@ -88,4 +88,21 @@ class SpanStatisticsReader(Protocol):
 
     async def span_statistics(self, question: SpanQuestion) -> SpanStatistics:
         """Raises ``RetryableError`` when the store cannot be reached, or not in time."""
+        ...
+
+
+class Rollups(Protocol):
+    """Rolling up, seen from outside. Every method raises ``RelayscopeError`` when the store cannot be reached."""
+
+    async def status(self) -> RollupStatus: ...
+
+    async def mark(self, *, start: datetime, end: datetime) -> int:
+        """Marks every day of a time of which anything is stored or rolled up, to be rolled up anew; how many, over all workspaces.
+
+        Answers stay right meanwhile, and take longer.
+        """
+        ...
+
+    async def drain(self, *, on_progress: Callable[[RollupStatus], None]) -> None:
+        """Rolls up everything that is marked now, beside a process that leads, if there is one; tells how it goes."""
         ...

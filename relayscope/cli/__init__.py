@@ -20,6 +20,7 @@ from relayscope.cli import (
     replay,
     reprocess,
     retention,
+    rollup,
     rules,
     serve,
 )
@@ -70,6 +71,7 @@ redact.register(app)
 replay.register(app)
 rules.register(app)
 app.add_typer(reprocess.reprocess_app)
+app.add_typer(rollup.rollup_app)
 bench.register(app)
 
 _INTERRUPTED = 130

@@ -84,17 +84,17 @@ class Rollup:
                 await self._task
             self._task = None
 
-    async def drain(self) -> None:
-        """Rolls up everything that there is now. Needs no ``start``, and goes on beside one who leads.
+    async def drain(self, *, quiet_s: float = 0.0) -> None:
+        """Rolls up everything that was left alone for so long. Needs no ``start``, and goes on beside one who leads.
 
         Raises:
-            RetryableError: the database cannot be reached, or another one rolls up for long.
+            RetryableError: the database cannot be reached.
         """
         with translated("roll up"):
             async with self._connected() as connection:
-                roller = Roller(instruments=self._instruments, quiet_s=0.0)
+                roller = Roller(instruments=self._instruments, quiet_s=quiet_s)
                 await roller.prepare(connection)
-                while await roller.round(connection):
+                while await _despite_others(roller, connection):
                     pass
 
     async def _run(self) -> None:
@@ -139,16 +139,21 @@ class Rollup:
         await roller.prepare(connection)
         while True:
             born = time.monotonic()
-            try:
-                has_worked = await roller.round(connection)
-            except CONFLICT_ERRORS as exc:
-                _log.info("rolling up later: %s", describe(exc))
-                has_worked = False
+            has_worked = await _despite_others(roller, connection)
             if self._on_round is not None:
                 self._on_round(has_worked)
             worked_s = time.monotonic() - born
             pause_s = worked_s / self._config.share - worked_s
             await asyncio.sleep(pause_s if has_worked else max(pause_s, self._config.poll_s))
+
+
+async def _despite_others(roller: Roller, connection: Connection) -> bool:
+    """A round; when somebody is in the way, there is something left to do."""
+    try:
+        return await roller.round(connection)
+    except CONFLICT_ERRORS as exc:
+        _log.info("rolling up later: %s", describe(exc))
+        return True
 
 
 async def _leads(connection: Connection) -> bool:
