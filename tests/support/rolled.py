@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import astuple, replace
 
 from storage.api import CallStatistics, PeerEdge, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
-from storage.interaction_reader import CALLS, InteractionFilter, InteractionStatistics, StatisticsQuestion
+from storage.interaction_reader import CALLS, Dimension, InteractionFilter, InteractionStatistics, StatisticsQuestion
 from storage.latency import MAX_RELATIVE_ERROR
 from storage.postgres.rollup_leader import Rollup, RollupConfig
 from storage.rollup import SpanQuestion, SpanStatistics
@@ -147,7 +147,7 @@ def questions(choice: random.Random) -> list[StatisticsQuestion]:
         model=choice.choice((None, "n")),
         status=choice.choice((None, "error")),
     )
-    by = choice.choice(((), ("model",), ("provider", "operation"), ("family", "agent", "service")))
+    by: Sequence[Dimension] = choice.choice(((), ("model",), ("provider", "operation"), ("family", "agent", "service")))
     buckets = (None, hours and hours * HOUR_US, choice.choice((60 * SECOND_US, 90 * SECOND_US)))
     return [StatisticsQuestion(where=where, by=by, bucket_us=bucket) for bucket in buckets]
 

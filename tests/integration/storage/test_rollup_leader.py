@@ -104,13 +104,15 @@ async def test_what_goes_on_changing_is_left_alone(shared_postgres_dsn: str) -> 
 async def test_the_map_of_changed_minutes_reads_spans_by_indexes(shared_postgres_dsn: str) -> None:
     spans = traces(random.Random(3), 20)
     await write(shared_postgres_dsn, spans)
-    async with reading(ReaderConfig(dsn=shared_postgres_dsn, max_connections=1)) as reader:
-        async with reader.pool.snapshot(STATEMENTS["snapshot"], action="plan") as ask:
-            parameters = await covered(ask, Question(window=_ALL))
-            plans = [
-                "\n".join(row[0] for row in await ask(f"EXPLAIN {STATEMENTS[name]}", parameters))  # type: ignore[arg-type]  # constants
-                for name in ("edges", "services")
-            ]
+    async with (
+        reading(ReaderConfig(dsn=shared_postgres_dsn, max_connections=1)) as reader,
+        reader.pool.snapshot(STATEMENTS["snapshot"], action="plan") as ask,
+    ):
+        parameters = await covered(ask, Question(window=_ALL))
+        plans = [
+            "\n".join(row[0] for row in await ask(f"EXPLAIN {STATEMENTS[name]}", parameters))
+            for name in ("edges", "services")
+        ]
     for plan in plans:
         assert "Index" in plan
         assert "Seq Scan" not in plan
