@@ -137,15 +137,11 @@ class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceEdge(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge.
-
-    ``is_async``: the callee is no child of the caller's span; it took a message, and links to the span that sent it.
-    """
+    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge."""
 
     parent: str
     child: str
     statistics: CallStatistics
-    is_async: bool = False
 
 
 PeerKind: TypeAlias = Literal["database", "messaging", "model", "external"]

@@ -72,13 +72,13 @@ def represent_map(found: ServiceMap, *, window: Window, service: str | None = No
 
 
 def _call(edge: ServiceEdge) -> _Edge:
-    return _Edge(_End(edge.parent), _End(edge.child), edge.statistics, edge.is_async)
+    return _Edge(_End(edge.parent), _End(edge.child), edge.statistics, is_async=False)
 
 
 def _peer_call(edge: PeerEdge) -> _Edge:
     service, peer = _End(edge.service), _End(edge.peer, edge.kind, edge.system)
     source, target = (peer, service) if edge.is_inbound else (service, peer)
-    return _Edge(source, target, edge.statistics, edge.kind == "messaging")
+    return _Edge(source, target, edge.statistics, is_async=edge.kind == "messaging")
 
 
 def _service(node: ServiceNode) -> _Node:

@@ -6,8 +6,9 @@ from relayscope.api.app import AiAccess, ReplayAccess, create_app
 from relayscope.api.rest.redaction import EffectivePolicy
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_reader import PostgresDecisionReader
-from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig, ReadPool
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
+from storage.postgres.rollup_statistics import PostgresSpanStatisticsReader
 from storage.postgres.rule_set import PostgresRuleSets
 from tests.support.canned_queries import CannedQueries
 from tests.support.memory_interactions import MemoryInteractions
@@ -31,7 +32,13 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
     redacted = (PostgresAudit("unused"), lambda _: policy)
     replayed = ReplayAccess(PostgresReplayReader(ReplayReaderConfig(dsn="unused")), PostgresRuleSets("unused"))
     schema = create_app(
-        store, logs=store.logs, redacted=redacted, ai=ai, queries=CannedQueries(), replayed=replayed
+        store,
+        logs=store.logs,
+        redacted=redacted,
+        ai=ai,
+        queries=CannedQueries(),
+        replayed=replayed,
+        statistics=PostgresSpanStatisticsReader(ReadPool(ReaderConfig(dsn="unused"))),
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}
