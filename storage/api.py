@@ -137,11 +137,15 @@ class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceEdge(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge."""
+    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge.
+
+    ``is_async``: the callee is no child of the caller's span. It consumes, and links to a span of another trace that produces.
+    """
 
     parent: str
     child: str
     statistics: CallStatistics
+    is_async: bool = False
 
 
 PeerKind: TypeAlias = Literal["database", "messaging", "model", "external"]

@@ -47,6 +47,7 @@ LOCAL_TABLES = (
     "service_edges_1m",
     "service_edges_1h",
     "service_edges_1d",
+    "span_links",
     "ai_usage_1m",
     "ai_usage_1h",
     "ai_usage_1d",

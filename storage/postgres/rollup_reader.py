@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000
 _US_PER_MINUTE = 60_000_000
 _FRACTIONS = (0.5, 0.95, 0.99)
-Relation = Literal["call", "within", "database", "produce", "consume", "external", "answered"]
+Relation = Literal["call", "within", "link", "database", "produce", "consume", "external", "answered"]
 _PEER_KINDS: Mapping[str, PeerKind] = {
     "database": "database",
     "produce": "messaging",
@@ -118,7 +118,10 @@ class RollupReader:
         peers = {**_peers(edges), **_providers(providers)}
         return ServiceMap(
             nodes=_nodes(services, edges),
-            edges=_calls(edges, {"call"}),
+            edges=sorted(
+                [*_calls(edges, {"call"}), *_calls(edges, {"link"}, is_async=True)],
+                key=lambda edge: (edge.parent, edge.child, edge.is_async),
+            ),
             peers=[PeerEdge(**one._asdict(), statistics=tally.statistics) for one, tally in sorted(peers.items())],
             peer_nodes=_peer_nodes(peers),
         )
@@ -163,13 +166,13 @@ def _nodes(services: Sequence[Row], edges: Mapping[_Key, Tally]) -> Sequence[Ser
     return nodes
 
 
-def _calls(edges: Mapping[_Key, Tally], relations: set[str]) -> Sequence[ServiceEdge]:
+def _calls(edges: Mapping[_Key, Tally], relations: set[str], *, is_async: bool = False) -> Sequence[ServiceEdge]:
     found: dict[tuple[str, str], Tally] = {}
     for (relation, source, target, _), tally in edges.items():
         if relation in relations:
             found.setdefault((source, target), Tally()).add(tally)
     return [
-        ServiceEdge(parent=source, child=target, statistics=tally.statistics)
+        ServiceEdge(parent=source, child=target, statistics=tally.statistics, is_async=is_async)
         for (source, target), tally in sorted(found.items())
     ]
 

@@ -143,6 +143,8 @@ async def _roll_spans(connection: Connection, parameters: Mapping[str, object]) 
     await connection.execute(_STATEMENTS["joining"])
     await connection.execute(_STATEMENTS["remove_metrics"], parameters)
     await connection.execute(_STATEMENTS["add_metrics"], parameters)
+    await connection.execute(_STATEMENTS["remove_links"], parameters)
+    await connection.execute(_STATEMENTS["add_links"], parameters)
     await connection.execute(_STATEMENTS["find_edges"], parameters)
     # Before anything is changed, since it compares.
     await connection.execute(_STATEMENTS["mark_mixed"], parameters)

@@ -17,7 +17,7 @@ from storage.rollup import SpanQuestion, SpanStatistics
 from tests.support.factory import BASE_US, HOUR_US, MS_NS, SECOND_US, span, span_id, trace_id
 from tests.support.interaction import interaction
 from tests.support.service_map import call_statistics, start_us
-from tracedata import Interaction, Span, SpanKind, StatusCode, Value
+from tracedata import Interaction, Link, Span, SpanKind, StatusCode, Value
 from tracedata.interaction import Cost, Usage
 
 _MINUTE_US = 60 * SECOND_US
@@ -74,7 +74,17 @@ def traces(choice: random.Random, count: int) -> list[Span]:
                     attributes=choice.choice(_PEERS),
                 )
             )
-    return spans
+    producers = [one for one in spans if one.kind == SpanKind.PRODUCER] or spans
+    return [
+        replace(one, links=[_link(choice.choice(producers)) for _ in range(choice.randrange(1, 4))])
+        if one.kind == SpanKind.CONSUMER and choice.random() < 0.8
+        else one
+        for one in spans
+    ]
+
+
+def _link(to: Span) -> Link:
+    return Link(trace_id=to.trace_id, span_id=to.span_id)
 
 
 def windows(choice: random.Random, workspace_id: int) -> Window:

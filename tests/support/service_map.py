@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from storage.api import CallStatistics, PeerEdge, PeerKind, PeerNode, ServiceEdge, ServiceMap, ServiceNode, Window
 from tracedata import Span, SpanKind, StatusCode
 from tracedata.printed import printed
@@ -37,7 +39,10 @@ def service_map_of(spans: Sequence[Span], window: Window) -> ServiceMap:
             ServiceNode(service=service, spans=count, statistics=call_statistics(entries.get(service, ())))
             for service, count in sorted(own.items())
         ],
-        edges=_edges(calls),
+        edges=sorted(
+            [*_edges(calls), *(replace(one, is_async=True) for one in _edges(_links(spans, window)))],
+            key=lambda edge: (edge.parent, edge.child, edge.is_async),
+        ),
         peers=[
             PeerEdge(
                 service=service,
@@ -89,6 +94,25 @@ def _edges(calls: Mapping[tuple[str, str], Sequence[Span]]) -> Sequence[ServiceE
         ServiceEdge(parent=parent, child=child, statistics=call_statistics(spans))
         for (parent, child), spans in sorted(calls.items())
     ]
+
+
+def _links(spans: Sequence[Span], window: Window) -> Mapping[tuple[str, str], Sequence[Span]]:
+    """Consumers by the services of the producers in other traces that they link to, and by their own."""
+    found: dict[tuple[str, str], list[Span]] = {}
+    for span in spans:
+        service = span.resource.service_name
+        if span.kind == SpanKind.CONSUMER and service and window.start_us <= start_us(span) < window.end_us:
+            named = {(link.trace_id, link.span_id) for link in span.links if link.trace_id != span.trace_id}
+            sources = {
+                other.resource.service_name
+                for other in spans
+                if (other.trace_id, other.span_id) in named
+                and other.kind == SpanKind.PRODUCER
+                and are_near(span, other)
+            }
+            for source in sources - {""}:
+                found.setdefault((source, service), []).append(span)
+    return found
 
 
 def _peers(spans: Sequence[Span], window: Window) -> Mapping[_PeerKey, Sequence[Span]]:

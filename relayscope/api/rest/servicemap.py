@@ -72,7 +72,7 @@ def represent_map(found: ServiceMap, *, window: Window, service: str | None = No
 
 
 def _call(edge: ServiceEdge) -> _Edge:
-    return _Edge(_End(edge.parent), _End(edge.child), edge.statistics, is_async=False)
+    return _Edge(_End(edge.parent), _End(edge.child), edge.statistics, edge.is_async)
 
 
 def _peer_call(edge: PeerEdge) -> _Edge:

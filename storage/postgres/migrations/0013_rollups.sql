@@ -76,6 +76,18 @@ CREATE INDEX service_edges_1h_bucket_idx ON relayscope.service_edges_1h (workspa
 CREATE TABLE relayscope.service_edges_1d (LIKE relayscope.service_edges_1m INCLUDING COMMENTS);
 CREATE INDEX service_edges_1d_bucket_idx ON relayscope.service_edges_1d (workspace_id, bucket);
 
+-- Which traces the consumers in other traces link to, of what is rolled up: a producer that comes late finds them here.
+CREATE TABLE relayscope.span_links (
+    bucket            timestamptz NOT NULL,
+    workspace_id      integer NOT NULL,
+    trace_id          bytea NOT NULL,
+    consumer_trace_id bytea NOT NULL
+);
+COMMENT ON COLUMN relayscope.span_links.trace_id IS 'the one that is linked to';
+CREATE INDEX span_links_bucket_idx ON relayscope.span_links (workspace_id, bucket);
+CREATE INDEX span_links_trace_idx ON relayscope.span_links (workspace_id, trace_id);
+CREATE INDEX span_links_consumer_idx ON relayscope.span_links (workspace_id, consumer_trace_id);
+
 -- What is stored already is rolled up from here on: every day that has a partition, and every day of which the others hold spans.
 INSERT INTO relayscope.rollup_arrivals (workspace_id, signal, start, minutes)
 SELECT w.workspace_id, 'spans', days.day, 1440

@@ -4,7 +4,7 @@ SELECT pg_try_advisory_lock(hashtext('relayscope.rollup'));
 -- prepare: places for what one transaction works with
 CREATE TEMPORARY TABLE IF NOT EXISTS touched (
     number bigint, trace_id bytea, span_id bytea, parent_span_id bytea, start_time timestamptz, minute timestamptz,
-    duration_ns bigint, kind smallint, is_failed boolean, latency smallint, service_name text, is_named boolean, relation text, peer text, system text,
+    duration_ns bigint, kind smallint, is_failed boolean, latency smallint, service_name text, is_named boolean, relation text, peer text, system text, links jsonb,
     name text, is_wanted boolean, is_alone boolean) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS found_edges (
     bucket timestamptz, witness timestamptz, calls bigint, errors bigint, workspace_id integer, relation text, source text, target text,
@@ -60,10 +60,10 @@ WHERE workspace_id = %(workspace_id)s AND signal = %(signal)s AND start >= %(sta
   AND arrived_at <= clock_timestamp() - %(quiet_s)s * interval '1 second';
 
 -- touch: all spans near a time of the traces that have one in it; whether one is alone with its ids is for joining
-WITH wanted AS MATERIALIZED (
-    SELECT DISTINCT trace_id FROM relayscope.spans
+WITH direct AS MATERIALIZED (
+    SELECT DISTINCT trace_id, CASE WHEN kind = 5 THEN links END AS links FROM relayscope.spans
     WHERE workspace_id = %(workspace_id)s AND start_time >= %(start)s AND start_time < %(end)s
-)
+), wanted AS MATERIALIZED ({related})
 INSERT INTO touched
 SELECT row_number() OVER (), m.* FROM wanted AS w
 CROSS JOIN LATERAL (
@@ -132,6 +132,15 @@ WITH added AS (
     RETURNING bucket
 )
 SELECT DISTINCT bucket FROM added WHERE NOT (bucket >= %(start)s AND bucket < %(end)s);
+
+-- remove_links: which traces the consumers of a time link to
+DELETE FROM relayscope.span_links WHERE workspace_id = %(workspace_id)s AND bucket >= %(start)s AND bucket < %(end)s;
+
+-- add_links: the same as it is now
+INSERT INTO relayscope.span_links (workspace_id, bucket, trace_id, consumer_trace_id)
+SELECT DISTINCT %(workspace_id)s, t.minute, decode(link ->> 'traceId', 'hex'), t.trace_id
+FROM touched AS t CROSS JOIN LATERAL jsonb_array_elements(t.links) AS link
+WHERE t.is_wanted AND t.is_named AND t.links IS NOT NULL;
 
 -- mark_mixed: marks other times whose calls have witnesses in several minutes, one of which is in the time, where they are not
 -- rolled up as they are now. Rare, and too entangled to be mended here

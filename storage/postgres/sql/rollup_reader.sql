@@ -124,14 +124,14 @@ WITH by_day AS MATERIALIZED (
     SELECT relation, source, target, system, errors, latencies, counts FROM by_day WHERE is_valid
     UNION ALL SELECT relation, source, target, system, errors, latencies, counts FROM by_hour WHERE is_valid
     UNION ALL SELECT relation, source, target, system, errors, latencies, counts FROM by_minute
-), changed AS MATERIALIZED (
-    SELECT DISTINCT t.trace_id
+), direct AS MATERIALIZED (
+    SELECT DISTINCT t.trace_id, t.links
     FROM unnest(%(rows)s::tstzmultirange + %(dirty)s::tstzmultirange
                 * tstzmultirange(tstzrange(%(start)s::timestamptz - interval '24 hours', %(end)s::timestamptz + interval '24 hours'))) AS r
     CROSS JOIN LATERAL (
-        SELECT s.trace_id FROM relayscope.spans AS s
+        SELECT s.trace_id, CASE WHEN s.kind = 5 THEN s.links END AS links FROM relayscope.spans AS s
         WHERE s.workspace_id = %(workspace_id)s AND s.start_time >= lower(r) AND s.start_time < upper(r) OFFSET 0) AS t
-), touched AS MATERIALIZED (
+), changed AS MATERIALIZED ({related}), touched AS MATERIALIZED (
     SELECT row_number() OVER () AS number, t.*, t.minute <@ %(dirty)s::tstzmultirange AS is_wanted
     FROM changed AS c CROSS JOIN LATERAL (
         SELECT {measured}, count(*) OVER (PARTITION BY s.span_id) = 1 AS is_alone FROM relayscope.spans AS s

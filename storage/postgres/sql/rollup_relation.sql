@@ -6,7 +6,8 @@ CASE WHEN s.duration_ns > 0 THEN (ceil(ln(s.duration_ns::float8) / 0.04879016416
 
 -- measured: what is needed of a span to count it, and calls on it; the last three say which peer a client's span names
 s.trace_id, s.span_id, s.parent_span_id, s.start_time, {minute} AS minute, s.duration_ns, s.kind, s.status_code = 2 AS is_failed,
-{latency} AS latency, s.service_name, s.service_name <> '' AS is_named, peer.relation, peer.name AS peer, peer.system
+{latency} AS latency, s.service_name, s.service_name <> '' AS is_named, peer.relation, peer.name AS peer, peer.system,
+CASE WHEN s.kind = 5 THEN s.links END AS links
 
 -- peer: what the span of a client, a producer or a consumer names at its other end; joined to spans named s
 LEFT JOIN LATERAL (
@@ -35,8 +36,20 @@ LEFT JOIN LATERAL (
               AND NOT (s.attributes ?| ARRAY['gen_ai.provider.name', 'gen_ai.system'])
 ) AS peer ON s.kind IN (3, 4, 5) AND s.service_name <> '' AND s.attributes IS NOT NULL
 
+-- related: the traces that are read for those of rows named direct: these, those that their consumers link to, and those whose consumers
+-- link to these, with all that they link to
+SELECT trace_id FROM direct
+UNION
+SELECT decode(link ->> 'traceId', 'hex') FROM direct CROSS JOIN LATERAL jsonb_array_elements(direct.links) AS link
+UNION
+SELECT k.consumer_trace_id FROM direct JOIN relayscope.span_links AS k ON k.workspace_id = %(workspace_id)s AND k.trace_id = direct.trace_id
+UNION
+SELECT o.trace_id FROM direct JOIN relayscope.span_links AS k ON k.workspace_id = %(workspace_id)s AND k.trace_id = direct.trace_id
+JOIN relayscope.span_links AS o ON o.workspace_id = %(workspace_id)s AND o.consumer_trace_id = k.consumer_trace_id
+
 -- calls: every call that the spans of whole traces show, in a relation named touched, with the minutes in which its witnesses start: the
--- parents of one service, or the children in other services that answered a client; whether one of these is wanted, and whether all are.
+-- parents of one service, the children in other services that answered a client, or the producers of one service that a consumer in another
+-- trace links to; whether one of these is wanted, and whether all are.
 -- Rows with the same ids count by themselves, which is why most parents, that are alone with their ids, need no grouping
 SELECT c.minute, c.start_time, c.is_failed, c.latency,
        CASE WHEN p.service_name <> c.service_name OR c.kind IN (2, 5) THEN 'call' ELSE 'within' END AS relation,
@@ -70,6 +83,15 @@ FROM (
                      AND d.start_time > k.start_time - interval '24 hours' AND d.start_time < k.start_time + interval '24 hours'
     WHERE k.relation = 'external' AND d.service_name <> k.service_name
     GROUP BY k.number, k.minute, k.start_time, k.is_failed, k.latency, k.service_name, k.peer
+    UNION ALL
+    SELECT c.minute, c.start_time, c.is_failed, c.latency, 'link', p.service_name, c.service_name,
+           min(p.minute), max(p.minute), array_agg(p.minute), bool_or(p.is_wanted), bool_and(p.is_wanted)
+    FROM touched AS c CROSS JOIN LATERAL jsonb_array_elements(c.links) AS link
+    JOIN touched AS p ON p.trace_id = decode(link ->> 'traceId', 'hex') AND p.span_id = decode(link ->> 'spanId', 'hex')
+                     AND p.is_named AND p.kind = 4 AND p.trace_id <> c.trace_id
+                     AND p.start_time > c.start_time - interval '24 hours' AND p.start_time < c.start_time + interval '24 hours'
+    WHERE c.is_named AND c.links IS NOT NULL
+    GROUP BY c.number, c.minute, c.start_time, c.is_failed, c.latency, c.service_name, p.service_name
 ) AS found
 UNION ALL
 SELECT k.minute, k.start_time, k.is_failed, k.latency, k.relation,

@@ -65,7 +65,7 @@ async def test_the_map_is_that_of_all_spans_whenever_they_are_rolled_up(shared_p
             ]
     await roll_up(shared_postgres_dsn)
     assert await rows(shared_postgres_dsn, "SELECT FROM relayscope.rollup_arrivals") == []
-    for _ in range(8):
+    for _ in range(4):
         asked = windows(choice, own)
         assert_same_map(await reader.service_map(asked), service_map_of(list(known.values()), asked))
     await reader.aclose()
