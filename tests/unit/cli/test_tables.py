@@ -14,8 +14,8 @@ from relayscope.cli.render.map import render_map
 from relayscope.cli.render.services import render_services
 from relayscope.cli.render.text import clean, duration, fit, rate
 from relayscope.cli.render.traces import render_traces
-from storage.api import ServiceMap, Window
-from tests.support.canned_reader import TRACE_ID, edge, node
+from storage.api import PeerEdge, ServiceMap, Window
+from tests.support.canned_reader import TRACE_ID, edge, node, statistics
 from tests.support.outline import outline_of
 from tests.support.trace import CHILD, MS, ROOT, failed
 
@@ -167,3 +167,17 @@ def test_services_of_a_common_prefix_are_told_apart_on_a_narrow_terminal() -> No
     lines = drawn(render_map(answer, width=80), width=80)
     assert any("relaycore-gateway → relaycore-provider-o" in line for line in lines)
     assert any("relaycore-gateway → relaycore-provider-a" in line for line in lines)
+
+
+def test_what_sends_no_spans_is_shown_with_what_it_is() -> None:
+    called = PeerEdge(kind="database", service="a", peer="orders", system="postgresql", statistics=statistics())
+    taken = PeerEdge(
+        kind="messaging", service="a", peer="mails", system="kafka", is_inbound=True, statistics=statistics()
+    )
+    linked = replace(edge("b", "a"), is_async=True)
+    found = ServiceMap(nodes=[node("a"), node("b")], edges=[linked], peers=[called, taken])
+    lines = drawn(render_map(represent_map(found, window=WINDOW), width=140))
+    assert any(line.startswith("a → orders (postgresql) ") for line in lines)
+    assert any(line.startswith("mails (kafka) ⇢ a ") for line in lines)
+    assert any(line.startswith("b ⇢ a ") for line in lines)
+    assert any(line.startswith("orders (postgresql) - ") for line in lines)
