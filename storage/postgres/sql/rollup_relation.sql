@@ -30,11 +30,13 @@ LEFT JOIN LATERAL (
                           nullif(s.attributes ->> 'http.host', ''),
                           substring(coalesce(s.attributes ->> 'url.full', s.attributes ->> 'http.url')
                                     FROM '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]+)')) AS address
+          -- Here rather than in the condition of the join, which is looked at last.
+          WHERE s.kind IN (3, 4, 5) AND s.service_name <> '' AND s.attributes IS NOT NULL
           OFFSET 0) AS named
     WHERE named.db <> '' OR named.broker <> ''
        OR s.kind = 3 AND coalesce(named.service, named.address) <> ''
               AND NOT (s.attributes ?| ARRAY['gen_ai.provider.name', 'gen_ai.system'])
-) AS peer ON s.kind IN (3, 4, 5) AND s.service_name <> '' AND s.attributes IS NOT NULL
+) AS peer ON true
 
 -- related: the traces that are read for those of rows named direct: these, those that their consumers link to, and those whose consumers
 -- link to these, with all that they link to
