@@ -31,7 +31,15 @@ from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rpc import TraceSource, create_services
 from relayscope.aside import AsidePipeline
 from relayscope.interaction import build_settlement
-from relayscope.metrics import ApiMetrics, EnrichMetrics, Exposition, ForwardMetrics, IngestMetrics, SettlementMetrics
+from relayscope.metrics import (
+    ApiMetrics,
+    EnrichMetrics,
+    Exposition,
+    ForwardMetrics,
+    IngestMetrics,
+    RollupMetrics,
+    SettlementMetrics,
+)
 from relayscope.price import build_prices
 from relayscope.redaction import build_audit, build_redact, effective_policy
 from relayscope.settings import Settings
@@ -60,6 +68,9 @@ from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
 from storage.postgres.retention import Retention
+from storage.postgres.rollup_leader import Rollup, RollupConfig
+from storage.postgres.rollup_statistics import PostgresSpanStatisticsReader
+from storage.postgres.rollup_status import StoredRollups
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
@@ -67,6 +78,7 @@ from storage.postgres.span_metrics_reader import PostgresSpanMetricsReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.trace_summary_reader import PostgresTraceSummaryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
+from storage.rollup import Rollups
 from tracedata import Consumer, IngestInstruments, PermanentError, Pipeline, Processor
 
 # Statistics may take long, and must not take all connections of the database.
@@ -205,6 +217,16 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
 def build_search_index(dsn: str) -> SearchIndex:
     """What fills the full-text index. Every API process brings it, and one at a time leads."""
     return SearchIndex(SearchIndexConfig(dsn=dsn))
+
+
+def build_rollups(dsn: str) -> Rollups:
+    """What tells how far rolling up is behind, and does it once more."""
+    return StoredRollups(dsn)
+
+
+def build_rollup(dsn: str) -> Rollup:
+    """What keeps rollups up to date. Every API process brings it, and one at a time leads."""
+    return Rollup(RollupConfig(dsn=dsn), instruments=RollupMetrics())
 
 
 def _build_writer(settings: Settings, dsn: str, *, instruments: IngestInstruments) -> PostgresSpanWriter:
@@ -374,8 +396,9 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         jaeger_access=jaeger,
         sql=sql_access(settings, runner) if runner else None,
         details=details,
+        statistics=PostgresSpanStatisticsReader(reader.pool),
     )
-    leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn)]
+    leaders: list[Component] = [build_maintenance(settings, dsn), build_search_index(dsn), build_rollup(dsn)]
     if settings.processors.ai.enabled:
         leaders.append(build_settlement(settings, dsn, instruments=SettlementMetrics()))
     return [

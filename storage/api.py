@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -137,11 +137,55 @@ class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceEdge(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge."""
+    """Calls from one service to another, counted on the callee's spans. ``parent == child`` is a self edge.
+
+    ``is_async``: the callee is no child of the caller's span. It consumes, and links to a span of another trace that produces.
+    """
 
     parent: str
     child: str
     statistics: CallStatistics
+    is_async: bool = False
+
+
+PeerKind: TypeAlias = Literal["database", "messaging", "model", "external"]
+
+
+class PeerEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls between a service and something that sends no spans itself, counted on the spans of the service.
+
+    ``kind`` and ``peer`` name it, with its ``system`` where that is told, such as ``postgresql``: a database by its namespace, or else its
+    address; a broker by the destination of its messages; a provider of models; anything else by its name or address. ``is_inbound``: messages
+    that the service took from it, rather than calls of the service.
+    """
+
+    kind: PeerKind
+    service: str
+    peer: str
+    system: str
+    statistics: CallStatistics
+    is_inbound: bool = False
+
+
+class PeerNode(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that sends no spans itself, as ``PeerEdge`` names it, and all calls of services to it and from it."""
+
+    kind: PeerKind
+    peer: str
+    system: str
+    statistics: CallStatistics
+
+
+class ServiceMap(msgspec.Struct, frozen=True, kw_only=True):
+    """Services, the calls between them, and what else they call; sorted.
+
+    A self edge here is a call that a service makes to itself: its span serves or consumes, and so does not stand for work within.
+    """
+
+    nodes: Sequence[ServiceNode]
+    edges: Sequence[ServiceEdge]
+    peers: Sequence[PeerEdge] = ()
+    peer_nodes: Sequence[PeerNode] = ()
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,17 +257,21 @@ class SpanReader(Protocol):
         """Outlines of the given traces. Unknown ids are left out."""
         ...
 
-    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        """Statistics per named service over spans that start in the window, sorted by service.
+    async def service_map(self, window: Window) -> ServiceMap:
+        """Statistics per named service over spans that start in the window, calls whose callee does, and peers.
 
-        Here and in ``service_edges`` a parent is looked for among the spans that start within a day of the window.
+        Here and in ``service_edges`` a parent is a span of the same trace with the id that the child names, and starts less than 24 hours
+        before or after it. A percentile is off by ``storage.latency.MAX_RELATIVE_ERROR`` at most; a negative duration counts as none.
+        A client that names a peer which is neither a database nor a broker has called a service when a span of another service is its
+        child; then it is no call of that peer.
         """
         ...
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        """Calls between named services whose callee starts in the window, sorted by parent and child.
+        """Parents and children of named services, the callee starting in the window, sorted by parent and child.
 
-        Self edges are included. A call whose parent id belongs to spans of several services counts for each of them.
+        Self edges are included, work within a service among them. A call whose parent id belongs to spans of several services counts for
+        each of them, and once for each however many spans have that id.
         """
         ...
 
@@ -234,8 +282,12 @@ __all__ = [
     "MAX_OUTLINE_FIRST",
     "CallStatistics",
     "Operation",
+    "PeerEdge",
+    "PeerKind",
+    "PeerNode",
     "SearchCursor",
     "ServiceEdge",
+    "ServiceMap",
     "ServiceNode",
     "SpanCursor",
     "SpanPage",

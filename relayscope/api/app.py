@@ -22,6 +22,7 @@ from relayscope.api.rest import (
     replay,
     rules,
     services,
+    span_statistics,
     submissions,
     trace_details,
     trace_errors,
@@ -40,6 +41,7 @@ from storage.frame import FrameReader
 from storage.interaction_reader import InteractionReader, StoredSpans
 from storage.log_record import LogReader
 from storage.replay import ReplayReader
+from storage.rollup import SpanStatisticsReader
 from storage.rule_set import RuleSets
 from storage.sample import SampleReader
 from storage.trace_query import TraceQueryReader
@@ -85,7 +87,7 @@ class ReplayAccess(NamedTuple):
     rule_sets: RuleSets
 
 
-def create_app(
+def create_app(  # noqa: C901 - a line for each part that may be left out
     reader: SpanReader,
     *,
     clock: Callable[[], int] = time.time_ns,
@@ -100,6 +102,7 @@ def create_app(
     export: ExportAccess | None = None,
     details: DetailAccess | None = None,
     jaeger_access: jaeger.JaegerAccess | None = None,
+    statistics: SpanStatisticsReader | None = None,
 ) -> FastAPI:
     """The application over a store.
 
@@ -107,8 +110,8 @@ def create_app(
     application belongs to: without it, there are no metrics, and readiness is the store's. ``logs`` reads log records,
     ``redacted`` is what tells of redaction, and the policy of a workspace. ``ai`` brings the endpoints of AI interactions,
     ``sql`` those of SQL, ``queries`` those of TraceQL, ``replayed`` those of replay and of rule sets, ``export`` those of exports,
-    ``details`` those of skeletons, critical paths, errors, comparison and attributes. ``jaeger_access`` is what Jaeger's
-    clients get besides spans.
+    ``details`` those of skeletons, critical paths, errors, comparison and attributes, ``statistics`` that of spans over
+    time. ``jaeger_access`` is what Jaeger's clients get besides spans.
     """
     version = installed_version()
     # The documentation pages that come with FastAPI load scripts from elsewhere, beside the data of this origin.
@@ -123,6 +126,8 @@ def create_app(
     app.include_router(health.create_router(reader, version=version, system=system))
     # Before the traces, whose ``/{traceId}`` would take ``/services`` and ``/search`` for an id.
     app.include_router(services.create_router(reader, clock=clock))
+    if statistics is not None:
+        app.include_router(span_statistics.create_router(statistics, clock=clock))
     if queries is not None:
         app.include_router(trace_queries.create_router(queries, reader, clock=clock))
     _include_details(app, details, ai=ai, logs=logs, clock=clock)

@@ -24,6 +24,7 @@ from relayscope.cli import (
     replay,
     reprocess,
     retention,
+    rollup,
     rules,
     serve,
     sql,
@@ -81,6 +82,7 @@ redact.register(app)
 replay.register(app)
 rules.register(app)
 app.add_typer(reprocess.reprocess_app)
+app.add_typer(rollup.rollup_app)
 bench.register(app)
 
 _INTERRUPTED = 130

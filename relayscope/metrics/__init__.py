@@ -6,7 +6,7 @@ The one room that knows ``prometheus_client``.
 from relayscope.metrics.catalogue import CATALOGUE, Metric
 from relayscope.metrics.exposition import Exposition
 from relayscope.metrics.forward import ForwardMetrics
-from relayscope.metrics.instrument import ApiMetrics, EnrichMetrics, IngestMetrics, SettlementMetrics
+from relayscope.metrics.instrument import ApiMetrics, EnrichMetrics, IngestMetrics, RollupMetrics, SettlementMetrics
 from relayscope.metrics.share import forget_gauges, share
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ForwardMetrics",
     "IngestMetrics",
     "Metric",
+    "RollupMetrics",
     "SettlementMetrics",
     "forget_gauges",
     "share",

@@ -204,6 +204,38 @@ _METRICS = (
         labels=("exporter",),
         help="Requests of an exporter that failed and were sent again.",
     ),
+    # Rollups.
+    Metric(
+        name="relayscope_rollup_buckets_total",
+        kind="counter",
+        help="Minutes, hours and days that were rolled up, those included in which nothing is.",
+    ),
+    Metric(
+        name="relayscope_rollup_rows_total",
+        kind="counter",
+        help="Spans and AI interactions that were read for that.",
+    ),
+    Metric(
+        name="relayscope_rollup_seconds",
+        kind="histogram",
+        buckets=_WAIT_S,
+        help="Time to roll up a minute, an hour or a day, in one transaction.",
+    ),
+    Metric(
+        name="relayscope_rollup_dirty",
+        kind="gauge",
+        help="Times in which something has changed since they were rolled up, up to 100,000.",
+    ),
+    Metric(
+        name="relayscope_rollup_stale",
+        kind="gauge",
+        help="Hours and days that are to be made anew of what is below them.",
+    ),
+    Metric(
+        name="relayscope_rollup_lag_seconds",
+        kind="gauge",
+        help="For how long the time has waited that has waited longest to be rolled up.",
+    ),
     # API.
     Metric(
         name="relayscope_api_request_seconds",

@@ -205,6 +205,30 @@ class SettlementMetrics:
         self.waiting_traces.set(waiting)
 
 
+class RollupMetrics:
+    """``storage.rollup.RollupInstruments`` as metrics. One instance a registry; by default one of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self.buckets = counter(registry, "relayscope_rollup_buckets_total")
+        self.rows = counter(registry, "relayscope_rollup_rows_total")
+        self.seconds = _histogram(registry, "relayscope_rollup_seconds")
+        # Only the process that leads knows them.
+        self.dirty = gauge(registry, "relayscope_rollup_dirty", mode="livemostrecent")
+        self.stale = gauge(registry, "relayscope_rollup_stale", mode="livemostrecent")
+        self.lag_seconds = gauge(registry, "relayscope_rollup_lag_seconds", mode="livemostrecent")
+
+    def rolled(self, *, buckets: int, rows: int, seconds: float) -> None:
+        self.buckets.inc(buckets)
+        self.rows.inc(rows)
+        self.seconds.observe(seconds)
+
+    def backlog(self, *, dirty: int, stale: int, lag_s: float) -> None:
+        self.dirty.set(dirty)
+        self.stale.set(stale)
+        self.lag_seconds.set(lag_s)
+
+
 class ApiMetrics:
     """``relayscope.api.observation.ApiInstruments`` as metrics. One instance a registry; by default one of its own."""
 

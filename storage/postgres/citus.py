@@ -42,6 +42,18 @@ LOCAL_TABLES = (
     "decision_progress",
     "rule_sets",
     "workspace_roles",
+    "rollup_arrivals",
+    "rollup_stale",
+    "span_metrics_1m",
+    "span_metrics_1h",
+    "span_metrics_1d",
+    "service_edges_1m",
+    "service_edges_1h",
+    "service_edges_1d",
+    "span_links",
+    "ai_usage_1m",
+    "ai_usage_1h",
+    "ai_usage_1d",
 )
 
 

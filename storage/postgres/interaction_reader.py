@@ -9,6 +9,7 @@ from typing import LiteralString
 
 import msgspec
 
+from storage.api import Window
 from storage.interaction_reader import (
     DIMENSIONS,
     MAX_RANKED,
@@ -34,10 +35,13 @@ from storage.interaction_reader import (
     StatisticsRow,
     StatisticsTable,
 )
+from storage.latency import percentiles_ms
 from storage.postgres.interaction_row import interaction_of
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
 from storage.postgres.reader import decode_spans
+from storage.postgres.rollup_reader import AI_STATEMENTS, Question, coarsest_of, covered
+from storage.postgres.rollup_reader import STATEMENTS as ROLLED
 from storage.postgres.statement import load_statements
 from storage.postgres.storable import MAX_SHORT_CHARS, stored_id
 from storage.postgres.stored_part import Row
@@ -66,6 +70,7 @@ def _whole(name: str) -> LiteralString:
     return statement
 
 
+_FRACTIONS = (0.5, 0.95, 0.99)
 STATEMENTS = {name: _whole(name) for name in _RAW}
 
 
@@ -137,17 +142,38 @@ class PostgresInteractionReader:
         return HitPage(items=[_hit(row) for row in shown], cursor=cursor, is_cut=is_cut)
 
     async def statistics(self, question: StatisticsQuestion) -> StatisticsTable:
+        if is_rolled(question):
+            rows = await self._rolled_statistics(question)
+        else:
+            rows = await self._fresh_statistics(question)
+        found = [_statistics_row(row, question) for row in rows[: question.limit]]
+        if not found and not question.by and question.bucket_us is None:
+            found = [StatisticsRow(key={}, statistics=InteractionStatistics(calls=0, errors=0))]
+        return StatisticsTable(rows=found, is_cut=len(rows) > question.limit)
+
+    async def _rolled_statistics(self, question: StatisticsQuestion) -> Sequence[Row]:
+        """From rollups, and from rows for what is not rolled up as it is."""
+        where = question.where
+        window = Window(workspace_id=where.workspace_id, start_us=where.start_us, end_us=where.end_us + 1)
+        asked = Question(window=window, signal="ai_interactions", coarsest=coarsest_of(question.bucket_us))
+        async with self._pool.snapshot(ROLLED["snapshot"], action="interaction statistics") as ask:
+            parameters = {
+                **filter_parameters(where),
+                **await covered(ask, asked),
+                "by": list(question.by),
+                "length": None if question.bucket_us is None else timedelta(microseconds=question.bucket_us),
+                "limit": question.limit + 1,
+            }
+            return await ask(AI_STATEMENTS["statistics"], parameters)
+
+    async def _fresh_statistics(self, question: StatisticsQuestion) -> Sequence[Row]:
         parameters = {
             **filter_parameters(question.where),
             "by": list(question.by),
             "bucket": None if question.bucket_us is None else timedelta(microseconds=question.bucket_us),
             "limit": question.limit + 1,
         }
-        rows = await self._pool.fetch(STATEMENTS["statistics"], parameters, action="interaction statistics")
-        found = [_statistics_row(row, question) for row in rows[: question.limit]]
-        if not found and not question.by and question.bucket_us is None:
-            found = [StatisticsRow(key={}, statistics=InteractionStatistics(calls=0, errors=0))]
-        return StatisticsTable(rows=found, is_cut=len(rows) > question.limit)
+        return await self._pool.fetch(STATEMENTS["statistics"], parameters, action="interaction statistics")
 
     async def sessions(self, question: SessionQuestion) -> SessionPage:
         after = question.after
@@ -212,6 +238,23 @@ class PostgresInteractionReader:
         }
         rows = await self._pool.fetch(STATEMENTS["stored"], parameters, action="stored spans", planning=BY_INDEX)
         return {(row.trace_id, row.span_id) for row in rows}
+
+
+def is_rolled(question: StatisticsQuestion) -> bool:
+    """Whether nothing is asked by or for that rollups do not tell apart."""
+    where = question.where
+    fine = InteractionFilter(
+        workspace_id=where.workspace_id,
+        start_us=where.start_us,
+        end_us=where.end_us,
+        operations=where.operations,
+        provider=where.provider,
+        model=where.model,
+        agent=where.agent,
+        service=where.service,
+        status=where.status,
+    )
+    return where == fine and not {"user", "session"} & set(question.by)
 
 
 def filter_parameters(where: InteractionFilter) -> dict[str, object]:
@@ -309,8 +352,8 @@ def _statistics_row(row: Row, question: StatisticsQuestion) -> StatisticsRow:
         usage=_usage(row),
         costs_pico=_costs(row.costs),
         priced=row.priced,
-        latency=_percentiles(row.latency),
-        time_to_first_token=_percentiles(row.time_to_first_token),
+        latency=_latency(row),
+        time_to_first_token=_time_to_first_token(row),
         tokens_per_second=row.tokens_per_second,
     )
     return StatisticsRow(
@@ -318,6 +361,22 @@ def _statistics_row(row: Row, question: StatisticsQuestion) -> StatisticsRow:
         statistics=statistics,
         bucket_us=None if question.bucket_us is None else row.bucket,
     )
+
+
+def _latency(row: Row) -> Percentiles | None:
+    if hasattr(row, "latencies"):
+        return _percentiles(percentiles_ms(row.latencies, row.counts, _FRACTIONS))
+    return _percentiles(row.latency)
+
+
+def _time_to_first_token(row: Row) -> Percentiles | None:
+    if hasattr(row, "first_latencies"):
+        return (
+            _percentiles(percentiles_ms(row.first_latencies, row.first_counts, _FRACTIONS))
+            if row.first_counts
+            else None
+        )
+    return _percentiles(row.time_to_first_token)
 
 
 def _percentiles(found: Sequence[float] | None) -> Percentiles | None:

@@ -14,6 +14,7 @@ from storage.postgres.error import place_of
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
 from storage.postgres.partition import AI_INTERACTIONS, DECISIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.rollup_mark import MINUTES_PER_HOUR, NS_PER_MINUTE, RolledSignal, minute_of_stored
 from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
 from storage.postgres.table import Rows, Table
 from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
@@ -40,6 +41,7 @@ class Parcel:
         "doubtful",
         "entries",
         "hours",
+        "minutes",
         "origin",
         "outcome",
         "refused",
@@ -56,6 +58,8 @@ class Parcel:
         self.rows: dict[Table, list[bytes]] = {}
         self.entries = Entries()
         self.hours: dict[Signal, set[int]] = {}
+        # What has to be rolled up anew.
+        self.minutes: dict[tuple[int, RolledSignal], set[int]] = {}
         self.rejections: Mapping[str, int] = batch.rejections
         self.workspace_id = batch.workspace_id
         # Of what the sender sent.
@@ -99,7 +103,7 @@ class Parcel:
 
     def _span_rows(self, spans: Iterable[Span], origins: _Origins) -> list[bytes]:
         rows: list[bytes] = []
-        hours = self.hours.setdefault(SPANS, set())
+        minutes = self.minutes.setdefault((self.workspace_id, "spans"), set())
         resource, scope, origin = None, None, None
         for span in spans:
             # Spans of one request share their resource and scope objects, mostly in runs, so identity is the fast key.
@@ -108,7 +112,8 @@ class Parcel:
                 origin = origins.of(resource, scope)
             rows.append(encode_row(span, origin))
             self.entries.add_operation(span, origin)
-            hours.add(hour_of_span(span))
+            minutes.add(span.start_time_unix_nano // NS_PER_MINUTE)
+        self.hours.setdefault(SPANS, set()).update(minute // MINUTES_PER_HOUR for minute in minutes)
         return rows
 
     def _log_record_rows(self, records: Iterable[LogRecord], origins: _Origins) -> list[bytes]:
@@ -119,6 +124,8 @@ class Parcel:
     def _interaction_rows(self, interactions: Sequence[Interaction], arrivals: list[bytes]) -> list[bytes]:
         hours = self.hours.setdefault(AI_INTERACTIONS, set())
         hours.update(one.start_time_unix_nano // NS_PER_HOUR for one in interactions)
+        minutes = self.minutes.setdefault((self.workspace_id, "ai_interactions"), set())
+        minutes.update(minute_of_stored(one.start_time_unix_nano) for one in interactions)
         self.doubtful.update(source.trace_id for one in interactions for source in one.sources)
         self.stands_alone = any(map(_is_known_here_only, interactions))
         return self._derived_rows(interactions, encode_interaction, arrivals)

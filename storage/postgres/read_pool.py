@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import LiteralString, ParamSpec, TypeVar
+from typing import LiteralString, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
@@ -26,9 +27,8 @@ from tracedata import Resource, Scope
 
 _STATEMENTS = load_statements("reader.sql")
 # A partition has no statistics until autovacuum has seen it, and it is the newest one that everybody asks for. What the
-# planner must not guess then is said: few rows are found by an index, and many spans meet their parents in a hash.
+# planner must not guess then is said: few rows are found by an index.
 BY_INDEX = _STATEMENTS["by_index"]
-BY_HASH = _STATEMENTS["by_hash"]
 _INT64 = struct.Struct("!q")
 _RECONNECT_S = 2.0
 
@@ -148,6 +148,27 @@ class ReadPool:
                 cursor = connection.cursor(binary=True)
                 await cursor.execute(statement, parameters)
                 return await _rows_in_turns(cursor)
+
+    @asynccontextmanager
+    async def snapshot(self, beginning: LiteralString, *, action: str) -> AsyncIterator[Ask]:
+        """Several statements in one transaction, which begins with ``beginning``: statements without parameters."""
+        assert self._pool is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
+        with translated(action):
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(beginning)
+
+                async def ask(statement: LiteralString, parameters: Mapping[str, object]) -> Sequence[Row]:
+                    cursor = connection.cursor(binary=True)
+                    await cursor.execute(statement, parameters)
+                    return await _rows_in_turns(cursor)
+
+                yield ask
+
+
+class Ask(Protocol):
+    """Runs one statement in the transaction of a snapshot."""
+
+    async def __call__(self, statement: LiteralString, parameters: Mapping[str, object]) -> Sequence[Row]: ...
 
 
 async def _rows_in_turns(cursor: AsyncCursor[Row]) -> Sequence[Row]:

@@ -12,11 +12,10 @@ import msgspec
 from storage.api import (
     MAX_OUTLINE_FAILED,
     MAX_OUTLINE_FIRST,
-    CallStatistics,
     Operation,
     SearchCursor,
     ServiceEdge,
-    ServiceNode,
+    ServiceMap,
     SpanCursor,
     SpanPage,
     Statement,
@@ -28,7 +27,8 @@ from storage.api import (
 )
 from storage.postgres.error import translated
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.read_pool import BY_HASH, BY_INDEX, ReaderConfig, ReadPool
+from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
+from storage.postgres.rollup_reader import RollupReader
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row, decode_receipt
@@ -45,7 +45,6 @@ _BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
 _ROWS_PER_TRACE = 8
 _ROWS_GROWTH = 4
 _MAX_ROWS = 20_000
-_MAX_OTLP_US = 2**64 // 1000
 
 
 class SearchCompiler(Protocol):
@@ -60,6 +59,7 @@ class PostgresSpanReader:
     def __init__(self, config: ReaderConfig, *, compile_search: SearchCompiler) -> None:
         self._pool = ReadPool(config)
         self._compile_search = compile_search
+        self._rollups = RollupReader(self._pool)
 
     @property
     def pool(self) -> ReadPool:
@@ -163,17 +163,11 @@ class PostgresSpanReader:
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_outlines, totals, rows, spans)
 
-    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        rows = await self._pool.fetch(
-            _STATEMENTS["service_nodes"], _window_parameters(window), action="service map", planning=BY_HASH
-        )
-        return [ServiceNode(service=row.service_name, spans=row.spans, statistics=_statistics(row)) for row in rows]
+    async def service_map(self, window: Window) -> ServiceMap:
+        return await self._rollups.service_map(window)
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        rows = await self._pool.fetch(
-            _STATEMENTS["service_edges"], _window_parameters(window), action="service map", planning=BY_HASH
-        )
-        return [ServiceEdge(parent=row.parent, child=row.child, statistics=_statistics(row)) for row in rows]
+        return await self._rollups.service_edges(window)
 
     async def _statements(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[str, LiteralString]:
         return _KEPT if await self._pool.has_archived(workspace_id, trace_ids) else _STATEMENTS
@@ -181,19 +175,6 @@ class PostgresSpanReader:
     async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
         resources, scopes = await self._pool.origins(workspace_id, rows)
         return await self._pool.aside(decode_spans, rows, resources=resources, scopes=scopes)
-
-
-def _window_parameters(window: Window) -> Mapping[str, object]:
-    return {
-        "workspace_id": window.workspace_id,
-        "start": _EPOCH + timedelta(microseconds=min(max(window.start_us, 0), _MAX_OTLP_US)),
-        "end": _EPOCH + timedelta(microseconds=min(max(window.end_us, 0), _MAX_OTLP_US)),
-    }
-
-
-def _statistics(row: Row) -> CallStatistics:
-    p50, p95, p99 = row.percentiles or (0.0, 0.0, 0.0)
-    return CallStatistics(calls=row.calls, errors=row.errors, p50_ms=p50, p95_ms=p95, p99_ms=p99)
 
 
 def decode_spans(

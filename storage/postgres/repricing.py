@@ -22,6 +22,7 @@ from storage.interaction import (
 from storage.postgres.error import CONFLICT_ERRORS, translated
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, as_stored, interaction_of, stored
 from storage.postgres.reprocessing import days_of
+from storage.postgres.rollup_mark import mark, minute_of_stored
 from storage.postgres.settlement import settling_connection
 from storage.postgres.statement import load_statements
 from tracedata import Interaction, RetryableError
@@ -147,6 +148,8 @@ class _Run:
             changed = [new for old, new in zip(found, priced, strict=True) if new.cost != old.cost]
             if changed and not self._dry_run:
                 await self._connection.execute(_STATEMENTS["reprice"], _columns(changed, workspace_id))
+                minutes = {minute_of_stored(one.start_time_unix_nano) for one in changed}
+                await mark(self._connection, {(workspace_id, "ai_interactions"): minutes})
         for old, new in zip(found, priced, strict=True):
             self._count(old, new)
         self._changed += len(changed)

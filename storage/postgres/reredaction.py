@@ -26,9 +26,11 @@ from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
 from storage.postgres.entry_redaction import redact_entries
 from storage.postgres.error import CONFLICT_ERRORS, translated
+from storage.postgres.parcel import SPAN_TABLE
 from storage.postgres.product import PRODUCTS
 from storage.postgres.read_pool import configure_reading
 from storage.postgres.redactable import ARCHIVED_SPANS, REDACTABLE, Change, Redactable
+from storage.postgres.rollup_mark import RolledSignal, Touched, mark
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.postgres.table import insert_rows
@@ -38,6 +40,7 @@ from tracedata import LogRecord, PermanentError, Resource, RetryableError, Scope
 _STATEMENTS = load_statements("redaction.sql")
 _READING = load_statements("reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US_PER_MINUTE = 60_000_000
 _MAX_CONFLICTS = 20
 # After a page of more than this, the next one has half as many rows; after one of a quarter of it, twice as many.
 _MAX_PAGE_BYTES = 32 << 20
@@ -221,6 +224,8 @@ class Reredaction:
                 changed = [page.changed[identity] for identity in there]
                 arrivals = _arrivals(changed)
                 await insert_rows(connection, {kind.table: [one.encoded for one in changed], ARRIVAL_TABLE: arrivals})
+                if kind.table is SPAN_TABLE:
+                    await mark(connection, _minutes(page, there))
             if kind is REDACTABLE["spans"]:
                 # The copies of the same spans, so that at no moment the two look like different ones.
                 name = ARCHIVED_SPANS.table.name
@@ -294,6 +299,14 @@ def _arrivals(changed: Sequence[Change]) -> list[bytes]:
         for workspace_id, trace_ids in traces.items()
         for row in encode_arrivals(trace_ids, workspace_id=workspace_id)
     ]
+
+
+def _minutes(page: _Page, there: Sequence[Identity]) -> Touched:
+    """Names of operations and of peers may have changed."""
+    found: dict[tuple[int, RolledSignal], set[int]] = {}
+    for identity in there:
+        found.setdefault((page.changed[identity].workspace_id, "spans"), set()).add(identity[2] // _US_PER_MINUTE)
+    return found
 
 
 async def _entries(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from storage.postgres.archive import copy_expiring
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
 from storage.postgres.partition import SIGNALS, SPANS, Clock, Signal, utc_now
+from storage.postgres.rollup_mark import MINUTES_PER_DAY, MINUTES_PER_HOUR
 from storage.postgres.statement import load_statements
 from storage.retention import EXPIRED_ROWS_LIMIT, Periods, Removal, StoredPartition, Survey
 from tracedata import PermanentError, RetryableError
@@ -71,7 +72,7 @@ async def remove(connection: AsyncConnection, *, signal: Signal, cutoff: datetim
         await copy_expiring(connection, cutoff=cutoff)
     before = (await survey(connection, signal=signal, cutoff=cutoff)).partitions
     expired = [partition.name for partition in before if partition.expires]
-    dropped = [name for name in expired if await _drop(connection, name, pause=pause)]
+    dropped = [one.name for one in before if one.expires and await _drop(connection, one, signal=signal, pause=pause)]
     remaining = [partition for partition in before if partition.name not in dropped]
     rows = 0
     for name in signal.catch_alls:
@@ -165,15 +166,17 @@ async def _expired_rows(connection: AsyncConnection, name: str, *, cutoff: datet
     return int(row[0]) if row else None
 
 
-async def _drop(connection: AsyncConnection, name: str, *, pause: Pause) -> bool:
-    """Drops one partition; false when it was in use at every attempt.
+async def _drop(connection: AsyncConnection, partition: StoredPartition, *, signal: Signal, pause: Pause) -> bool:
+    """Drops one partition, and notes that what is rolled up of it is to go; false when it was in use at every attempt.
 
     Not detached first: PostgreSQL detaches concurrently only where there is no default partition.
     """
+    name = partition.name
     for pause_s in (*_PAUSES_S, None):
         try:
             async with connection.transaction():
                 await connection.execute(_STATEMENTS["limits"])
+                await connection.execute(_STATEMENTS["mark_dropped"], {"signal": signal.name, **_time_of(partition)})
                 await connection.execute(sql.SQL(_DROP).format(sql.Identifier(name)))
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             if pause_s is None:
@@ -184,6 +187,13 @@ async def _drop(connection: AsyncConnection, name: str, *, pause: Pause) -> bool
             return True
     _log.warning("the partition %s is in use and is dropped later", name)
     return False
+
+
+def _time_of(partition: StoredPartition) -> Mapping[str, object]:
+    """In days, or in hours where it is shorter."""
+    assert partition.start is not None and partition.end is not None, "such a partition is never dropped"  # noqa: S101, PT018 - for the type
+    is_day = partition.end - partition.start >= timedelta(days=1)
+    return {"start": partition.start, "end": partition.end, "minutes": MINUTES_PER_DAY if is_day else MINUTES_PER_HOUR}
 
 
 async def _remove_batches(connection: AsyncConnection, statement: str, *, cutoff: datetime) -> int:

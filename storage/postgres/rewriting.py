@@ -10,9 +10,10 @@ from psycopg import AsyncConnection, errors
 
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe
 from storage.postgres.evidence import TooLargeError
-from storage.postgres.partition import Partitions, Signal, Width
+from storage.postgres.partition import AI_INTERACTIONS, Partitions, Signal, Width
 from storage.postgres.product import PRODUCTS
 from storage.postgres.remapping import Remapped, Remapper
+from storage.postgres.rollup_mark import mark, minute_of_stored
 from storage.postgres.statement import load_statements
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Rewriter:
             self._check_partitions(done)
             for one in done.differences:
                 await one.replace(connection, workspace_id)
+            await mark(connection, {(workspace_id, "ai_interactions"): _minutes(done)})
             await sequel(done)
             return done
 
@@ -106,6 +108,16 @@ class Rewriter:
             if len(self._hours[signal]) > _MAX_KNOWN_HOURS:
                 self._hours[signal].clear()
             self._hours[signal] |= missing
+
+
+def _minutes(done: Remapped) -> set[int]:
+    """Those in which an interaction starts that comes, goes or changes."""
+    return {
+        minute_of_stored(one.product.moment_ns(item))
+        for one in done.differences
+        if one.product.signal is AI_INTERACTIONS
+        for item in (*one.come, *one.gone)
+    }
 
 
 def pieces(trace_ids: Sequence[bytes]) -> list[Sequence[bytes]]:

@@ -24,6 +24,7 @@ from storage.postgres.durability import commit_durably
 from storage.postgres.error import CONFLICT_ERRORS, ROW_ERRORS, describe, place_of
 from storage.postgres.parcel import LOG_RECORD_TABLE, SPAN_TABLE, Parcel, rows_again_of, rows_of, traces_of
 from storage.postgres.partition import SIGNALS, Partitions, Signal, Width
+from storage.postgres.rollup_mark import mark, merged
 from storage.postgres.table import Table, insert_all_but_the_bad, insert_rows
 from tracedata import UNOBSERVED, Batch, Receipt, RetryableError, WriterInstruments
 
@@ -177,8 +178,8 @@ class PostgresSpanWriter:
             entries.merge(parcel.entries)
         try:
             await self._dictionary.ensure(connection, entries)
-            wake = partial(wake_waiting, traces=traces_of(group))
-            await insert_rows(connection, rows_of(group), again=rows_again_of(group), ending=wake)
+            note = partial(_note, group=group)
+            await insert_rows(connection, rows_of(group), again=rows_again_of(group), ending=note)
         except ROW_ERRORS as exc:
             _log.warning("a group holds rows that cannot be stored (%s); storing the others", describe(exc))
             for parcel in group:
@@ -194,7 +195,7 @@ class PostgresSpanWriter:
         refused = await insert_all_but_the_bad(connection, parcel.rows_again())
         # A sender whose batch is stored, but for this, is told nothing, and sends it again.
         async with connection.transaction():
-            await wake_waiting(connection, traces_of([parcel]))
+            await _note(connection, group=[parcel])
         return refused
 
     async def _connected(self) -> AsyncConnection:
@@ -216,6 +217,12 @@ class PostgresSpanWriter:
             with contextlib.suppress(psycopg.Error):
                 await self._connection.close()
             self._connection = None
+
+
+async def _note(connection: AsyncConnection, *, group: Sequence[Parcel]) -> None:
+    """Notes what others have to do about what is stored."""
+    await wake_waiting(connection, traces_of(group))
+    await mark(connection, merged(parcel.minutes for parcel in group))
 
 
 def _partitions(width: Width) -> Mapping[Signal, Partitions]:

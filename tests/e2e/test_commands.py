@@ -106,9 +106,13 @@ def test_jaeger_agrees_with_the_map(system: System, loaded: DemoSummary) -> None
     links = system.jaeger("/api/dependencies", lookback=86_400_000)
 
     assert len(edges) >= loaded.edges
+    # Jaeger knows of services only, and takes work within one for calls to itself.
+    calls = [
+        edge for edge in edges if edge["kind"] == "call" and not edge["async"] and edge["source"] != edge["target"]
+    ]
     assert {
         (link["parent"], link["child"], link["callCount"]) for link in links if link["parent"] != link["child"]
-    } == {(edge["source"], edge["target"], edge["calls"]) for edge in edges}
+    } == {(edge["source"], edge["target"], edge["calls"]) for edge in calls}
     assert all(0 <= edge["errors"] <= edge["calls"] for edge in edges)
     assert all(0 < edge["p50"] <= edge["p95"] <= edge["p99"] for edge in edges)
 

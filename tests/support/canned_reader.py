@@ -9,7 +9,10 @@ from itertools import groupby
 from storage.api import (
     CallStatistics,
     Operation,
+    PeerEdge,
+    PeerNode,
     ServiceEdge,
+    ServiceMap,
     ServiceNode,
     SpanCursor,
     SpanPage,
@@ -58,6 +61,8 @@ class CannedReader:
     known_operations: Mapping[str, Sequence[Operation]] = field(default_factory=dict)
     nodes: Sequence[ServiceNode] = ()
     edges: Sequence[ServiceEdge] = ()
+    peers: Sequence[PeerEdge] = ()
+    peer_nodes: Sequence[PeerNode] = ()
     state: StoreHealth = HEALTHY
     broken: Exception | None = None
     records: Sequence[LogRecord] = ()
@@ -105,10 +110,10 @@ class CannedReader:
         traces = await self.get_traces(workspace_id, trace_ids)
         return {trace_id: outline_of(spans) for trace_id, spans in traces.items()}
 
-    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
+    async def service_map(self, window: Window) -> ServiceMap:
         self._reach(window.workspace_id)
         self.asked = window
-        return self.nodes
+        return ServiceMap(nodes=self.nodes, edges=self.edges, peers=self.peers, peer_nodes=self.peer_nodes)
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
         self._reach(window.workspace_id)

@@ -16,6 +16,7 @@ from storage.interaction_reader import (
     InteractionSearch,
 )
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, encode_interaction
+from storage.postgres.rollup_mark import mark, minute_of_stored
 from storage.postgres.search_index import index_once
 from storage.postgres.table import Table
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
@@ -69,10 +70,12 @@ class PostgresPlace:
 
 
 async def put_rows(dsn: str, interactions: Sequence[Interaction], *, workspace_id: int = DEFAULT_WORKSPACE_ID) -> None:
-    """Stores rows, and nothing else."""
+    """Stores rows, notes that they are to be rolled up, and nothing else."""
     rows = [encode_interaction(one, workspace_id=workspace_id) for one in interactions]
+    minutes = {minute_of_stored(one.start_time_unix_nano) for one in interactions}
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         await _TABLE.copy(connection, rows)
+        await mark(connection, {(workspace_id, "ai_interactions"): minutes})
 
 
 class InteractionStore:

@@ -8,7 +8,7 @@ from storage.api import (
     CallStatistics,
     Operation,
     ServiceEdge,
-    ServiceNode,
+    ServiceMap,
     SpanCursor,
     SpanPage,
     StoreHealth,
@@ -81,7 +81,7 @@ class FixedReader:
         traces = await self.get_traces(workspace_id, trace_ids)
         return {trace_id: outline_of(spans) for trace_id, spans in traces.items()}
 
-    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
+    async def service_map(self, window: Window) -> ServiceMap:
         raise NotImplementedError
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:

@@ -34,7 +34,7 @@ from storage.interaction_reader import (
     StatisticsRow,
     StatisticsTable,
 )
-from tests.support.memory_store import percentile
+from tests.support.service_map import percentile
 from tracedata import CallerError, Interaction, LogRecord, Span
 from tracedata.interaction import Usage
 

@@ -16,7 +16,8 @@ from storage.sample import (
     ValueSample,
     ValueType,
 )
-from tests.support.memory_store import MemoryStore, start_us
+from tests.support.memory_store import MemoryStore
+from tests.support.service_map import start_us
 from tracedata import Attributes, Span, StatusCode, Value
 from tracedata.typed_json import decode_value, encode_value
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from storage.api import (
-    CallStatistics,
     Operation,
     SearchCursor,
     ServiceEdge,
-    ServiceNode,
+    ServiceMap,
     SpanCursor,
     SpanPage,
     StoreHealth,
@@ -25,11 +23,9 @@ from storage.api import (
 from tests.support.canonical import canonical
 from tests.support.memory_log_store import MemoryLogStore
 from tests.support.outline import outline_of, page_of
+from tests.support.service_map import service_edges_of, service_map_of, start_us
 from tracedata import Attributes, Batch, Receipt, Span, SpanKind, StatusCode, Value
 from tracedata.printed import printed, printed_json
-
-_NS_PER_MS = 1_000_000
-_US_PER_DAY = 86_400_000_000
 
 
 class MemoryStore:
@@ -102,49 +98,15 @@ class MemoryStore:
         traces = await self.get_traces(workspace_id, trace_ids)
         return {trace_id: outline_of(spans) for trace_id, spans in traces.items()}
 
-    async def service_nodes(self, window: Window) -> Sequence[ServiceNode]:
-        spans: dict[str, int] = {}
-        entries: dict[str, list[Span]] = {}
-        for span, parents in self._in_window(window):
-            service = span.resource.service_name
-            spans[service] = spans.get(service, 0) + 1
-            if service not in parents:
-                entries.setdefault(service, []).append(span)
-        return [
-            ServiceNode(service=service, spans=count, statistics=call_statistics(entries.get(service, ())))
-            for service, count in sorted(spans.items())
-        ]
+    async def service_map(self, window: Window) -> ServiceMap:
+        return service_map_of(self.spans_of(window.workspace_id), window)
 
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
-        calls: dict[tuple[str, str], list[Span]] = {}
-        for span, parents in self._in_window(window):
-            for parent in parents - {""}:
-                calls.setdefault((parent, span.resource.service_name), []).append(span)
-        return [
-            ServiceEdge(parent=parent, child=child, statistics=call_statistics(spans))
-            for (parent, child), spans in sorted(calls.items())
-        ]
+        return service_edges_of(self.spans_of(window.workspace_id), window)
 
     def spans_of(self, workspace_id: int) -> list[Span]:
         """All spans of a workspace, as they came."""
         return [span for (owner, _), span in self._spans.items() if owner == workspace_id]
-
-    def _in_window(self, window: Window) -> Iterator[tuple[Span, set[str]]]:
-        """Spans of named services that start in the window, each with the services of its parent."""
-        spans = self.spans_of(window.workspace_id)
-        by_id: dict[tuple[bytes, bytes], set[str]] = {}
-        for span in spans:
-            if window.start_us - _US_PER_DAY <= start_us(span) < window.end_us + _US_PER_DAY:
-                by_id.setdefault((span.trace_id, span.span_id), set()).add(span.resource.service_name)
-        for span in spans:
-            if span.resource.service_name and window.start_us <= start_us(span) < window.end_us:
-                # A root's empty parent id names no span.
-                yield span, by_id.get((span.trace_id, span.parent_span_id), set())
-
-
-def start_us(span: Span) -> int:
-    """The start of a span in microseconds, cut."""
-    return span.start_time_unix_nano // 1_000
 
 
 def span_matches(span: Span, search: TraceSearch) -> bool:
@@ -216,24 +178,3 @@ _SPECIAL: Mapping[str, Callable[[Span], str | None]] = {
     "scope.name": lambda span: span.scope.name,
     "scope.version": lambda span: span.scope.version,
 }
-
-
-def call_statistics(calls: Collection[Span]) -> CallStatistics:
-    """Calls, errors and latencies of these spans; latencies are zero when there is no call."""
-    latencies = sorted(span.duration_ns / _NS_PER_MS for span in calls)
-    return CallStatistics(
-        calls=len(calls),
-        errors=sum(span.status_code == StatusCode.ERROR for span in calls),
-        p50_ms=percentile(latencies, 0.50),
-        p95_ms=percentile(latencies, 0.95),
-        p99_ms=percentile(latencies, 0.99),
-    )
-
-
-def percentile(ordered: Sequence[float], fraction: float) -> float:
-    """The continuous percentile of sorted values, as PostgreSQL's ``percentile_cont``: linear between neighbours."""
-    if not ordered:
-        return 0.0
-    place = fraction * (len(ordered) - 1)
-    below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
-    return below + (above - below) * (place - math.floor(place))

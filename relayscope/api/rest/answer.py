@@ -21,6 +21,7 @@ from relayscope.api.rest.redaction_schema import REDACTION_ANSWERS
 from relayscope.api.rest.replay_schema import REPLAY_ANSWERS
 from relayscope.api.rest.schema import ANSWERS
 from relayscope.api.rest.service_schema import SERVICE_ANSWERS
+from relayscope.api.rest.span_statistics_schema import SPAN_STATISTICS_ANSWERS
 from relayscope.api.rest.sql_schema import SQL_ANSWERS, SqlRequest
 from relayscope.api.rest.submission import SubmittedAiInteraction
 from relayscope.api.rest.trace_detail_schema import TRACE_DETAIL_ANSWERS
@@ -74,6 +75,7 @@ def component_schemas() -> dict[str, Any]:
             *EXPORT_ANSWERS,
             *SQL_ANSWERS,
             SqlRequest,
+            *SPAN_STATISTICS_ANSWERS,
             SubmittedAiInteraction,
             SubmittedDecisionTrace,
             Problem,

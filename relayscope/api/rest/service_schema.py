@@ -37,11 +37,17 @@ class OperationList(Json, frozen=True, kw_only=True):
 
 
 class ServiceNode(Json, frozen=True, kw_only=True):
-    """A service and the calls that entered it."""
+    """A service and the calls that entered it; or something that sends no spans itself, and the calls that services made to it."""
 
-    service: str
+    service: Annotated[str, Meta(description="The name, whatever the kind.")]
+    kind: Annotated[
+        str, Meta(description="`service`, `database`, `messaging`, `model` or `external`.", examples=["service"])
+    ]
+    system: Annotated[str | None, Meta(description="Such as `postgresql` or `kafka`; none of a service.")]
     spans: int
-    calls: Annotated[int, Meta(description="Spans that have no parent in the same service.")]
+    calls: Annotated[
+        int, Meta(description="Spans that have no parent in the same service; of others, spans that name it.")
+    ]
     errors: int
     p50: Milliseconds
     p95: Milliseconds
@@ -49,10 +55,19 @@ class ServiceNode(Json, frozen=True, kw_only=True):
 
 
 class ServiceEdge(Json, frozen=True, kw_only=True):
-    """Calls from one service to another, measured on the callee's spans."""
+    """Calls from one to another, measured on the callee's spans, or on those of the service where the other end sends none."""
 
     source: str
     target: str
+    kind: Annotated[
+        str, Meta(description="`call` between services; else the kind of the end that is none.", examples=["call"])
+    ]
+    source_kind: Annotated[str, Meta(description="That of the node.", examples=["service"])]
+    target_kind: Annotated[str, Meta(description="That of the node.", examples=["service"])]
+    system: Annotated[str | None, Meta(description="That of the end that is no service.")]
+    is_async: Annotated[bool, Meta(description="Whether it goes through messages, so that nobody waits for it.")] = (
+        msgspec.field(name="async")
+    )
     calls: int
     errors: int
     p50: Milliseconds
@@ -62,7 +77,7 @@ class ServiceEdge(Json, frozen=True, kw_only=True):
 
 
 class ServiceMap(Json, frozen=True, kw_only=True):
-    """Who calls whom; the edges of a service to itself are left out."""
+    """Who calls whom. A name and a kind, and a system where there is one, say which node an edge ends at."""
 
     nodes: Sequence[ServiceNode]
     edges: Sequence[ServiceEdge]

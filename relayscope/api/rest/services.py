@@ -47,9 +47,8 @@ class ServiceEndpoints:
     async def service_map(self, request: Request, parameters: Annotated[MapParameters, Query()]) -> Response:
         """Services and the calls between them, over spans that start in the window (start included, end excluded)."""
         window = parameters.window(workspace_id=workspace_of(request), now_ns=self._clock())
-        nodes = await self._reader.service_nodes(window)
-        edges = await self._reader.service_edges(window)
-        return StructResponse(represent_map(nodes, edges, window=window, service=parameters.service or None))
+        found = await self._reader.service_map(window)
+        return StructResponse(represent_map(found, window=window, service=parameters.service or None))
 
 
 def create_router(reader: SpanReader, *, clock: Callable[[], int]) -> APIRouter:

@@ -10,8 +10,19 @@ from msgspec.structs import replace
 
 from query.cursor import encode_search_cursor
 from relayscope.api.app import create_app
-from storage.api import DEFAULT_WORKSPACE_ID, Operation, SearchCursor, Tag, TracePage, TraceSearch, Window
-from tests.support.canned_reader import HEALTHY, START_NS, TRACE_ID, CannedReader, edge, node, unreachable
+from storage.api import (
+    DEFAULT_WORKSPACE_ID,
+    Operation,
+    PeerEdge,
+    PeerKind,
+    PeerNode,
+    SearchCursor,
+    Tag,
+    TracePage,
+    TraceSearch,
+    Window,
+)
+from tests.support.canned_reader import HEALTHY, START_NS, TRACE_ID, CannedReader, edge, node, statistics, unreachable
 from tests.support.trace import CHILD, MS, ROOT
 from tracedata import PermanentError, SpanKind
 
@@ -144,22 +155,35 @@ async def test_spans_of_a_trace_in_pages() -> None:
     assert assert_problem(await get(reader, TRACE + "/spans", {"cursor": "x"}), 400).startswith("malformed cursor")
 
 
+def peer(kind: PeerKind, name: str, system: str, *, is_inbound: bool = False) -> PeerEdge:
+    """Calls between the gateway and something else."""
+    return PeerEdge(
+        service="gateway", kind=kind, peer=name, system=system, is_inbound=is_inbound, statistics=statistics()
+    )
+
+
 async def test_service_map() -> None:
     reader = CannedReader(
         nodes=[node("gateway"), node("lonely")],
         edges=[edge("gateway", "gateway"), edge("gateway", "provider", calls=36), edge("cron", "gateway")],
+        peers=[peer("database", "orders", "postgresql"), peer("messaging", "mails", "kafka", is_inbound=True)],
+        peer_nodes=[PeerNode(kind="database", peer="orders", system="postgresql", statistics=statistics())],
     )
     answer = (await get(reader, "/api/v1/traces/services", {"start": "-1h"})).json()
     assert reader.asked == Window(workspace_id=1, start_us=NOW_US - HOUR_US, end_us=NOW_US)
     # "cron" and "provider" are known from the edges only.
-    assert [(found["service"], found["calls"]) for found in answer["nodes"]] == [
-        ("cron", 0), ("gateway", 10), ("lonely", 10), ("provider", 0),
+    assert [(found["service"], found["kind"], found["system"], found["calls"]) for found in answer["nodes"]] == [
+        ("cron", "service", None, 0), ("gateway", "service", None, 10), ("lonely", "service", None, 10),
+        ("mails", "messaging", "kafka", 0), ("orders", "database", "postgresql", 10), ("provider", "service", None, 0),
     ]  # fmt: skip
-    assert [(found["source"], found["target"]) for found in answer["edges"]] == [
-        ("cron", "gateway"), ("gateway", "provider"),
+    assert [(found["source"], found["target"], found["kind"], found["async"]) for found in answer["edges"]] == [
+        ("cron", "gateway", "call", False), ("gateway", "gateway", "call", False), ("gateway", "orders", "database", False),
+        ("gateway", "provider", "call", False), ("mails", "gateway", "messaging", True),
     ]  # fmt: skip
-    assert answer["edges"][1] == {
-        "source": "gateway", "target": "provider", "calls": 36, "errors": 1,
+    assert (answer["edges"][4]["sourceKind"], answer["edges"][4]["system"]) == ("messaging", "kafka")
+    assert answer["edges"][3] == {
+        "source": "gateway", "target": "provider", "kind": "call", "sourceKind": "service",
+        "targetKind": "service", "system": None, "async": False, "calls": 36, "errors": 1,
         "p50": 1.0, "p95": 2.5, "p99": 9.75, "callsPerSecond": 0.01,
     }  # fmt: skip
     assert answer["start"] == "2025-01-31T11:00:00.123456000Z"

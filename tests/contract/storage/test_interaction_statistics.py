@@ -14,12 +14,11 @@ from storage.interaction_reader import (
     Percentiles,
     SessionQuestion,
     StatisticsQuestion,
-    StatisticsRow,
-    StatisticsTable,
 )
 from tests.support.factory import BASE_US, MS_NS, SECOND_US, trace_id
 from tests.support.interaction import interaction
 from tests.support.interaction_store import InteractionStore, everything
+from tests.support.rolled import assert_about_same
 from tracedata import CallerError, Interaction
 from tracedata.interaction import Cost, Usage
 
@@ -130,7 +129,8 @@ async def test_statistics_of_everything(interactions: InteractionStore) -> None:
         time_to_first_token=Percentiles(p50=500.0, p95=500.0, p99=500.0),
         tokens_per_second=200.0,
     )
-    assert table == StatisticsTable(rows=[StatisticsRow(key={}, statistics=expected)])
+    (row,) = table.rows
+    assert_about_same(row.statistics, expected)
 
 
 async def test_statistics_of_nothing(interactions: InteractionStore) -> None:

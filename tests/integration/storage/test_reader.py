@@ -27,7 +27,7 @@ QUESTIONS: Mapping[str, Question] = {
     "get": lambda reader: reader.get_traces(1, [b"\x01" * 16]),
     "page": lambda reader: reader.trace_spans(1, b"\x01" * 16, limit=9),
     "outlines": lambda reader: reader.outlines(1, [b"\x01" * 16]),
-    "nodes": lambda reader: reader.service_nodes(window()),
+    "map": lambda reader: reader.service_map(window()),
     "edges": lambda reader: reader.service_edges(window()),
 }
 UNSPEAKABLE: Mapping[str, Question] = {
@@ -130,7 +130,7 @@ async def test_an_absurd_window_of_the_map(
     await _stored(shared_postgres_dsn)
     absurd = Window(workspace_id=1, start_us=BASE_US + start_us, end_us=BASE_US + end_us)
     async with reading(ReaderConfig(dsn=shared_postgres_dsn)) as reader:
-        assert [node.spans for node in await reader.service_nodes(absurd)] == spans
+        assert [node.spans for node in (await reader.service_map(absurd)).nodes] == spans
         assert list(await reader.service_edges(absurd)) == []
 
 

@@ -14,8 +14,8 @@ from relayscope.cli.render.map import render_map
 from relayscope.cli.render.services import render_services
 from relayscope.cli.render.text import clean, duration, fit, rate
 from relayscope.cli.render.traces import render_traces
-from storage.api import Window
-from tests.support.canned_reader import TRACE_ID, edge, node
+from storage.api import PeerEdge, ServiceMap, Window
+from tests.support.canned_reader import TRACE_ID, edge, node, statistics
 from tests.support.outline import outline_of
 from tests.support.trace import CHILD, MS, ROOT, failed
 
@@ -74,7 +74,10 @@ def test_ids_of_traces_survive_a_narrow_terminal() -> None:
 
 
 def test_map() -> None:
-    answer = represent_map([node("a"), node("b")], [edge("a", "b", calls=36), edge("b", "c", calls=72)], window=WINDOW)
+    answer = represent_map(
+        ServiceMap(nodes=[node("a"), node("b")], edges=[edge("a", "b", calls=36), edge("b", "c", calls=72)]),
+        window=WINDOW,
+    )
     lines = drawn(render_map(answer, width=140))
     assert "RATE is CALLS divided by the whole window, 1 h." in lines
     assert "b → c 1.2/min 72 1.39 % 1 ms 2.5 ms 9.75 ms" in lines
@@ -87,8 +90,14 @@ def test_map() -> None:
     [
         (render_traces(schema.TraceList(items=[], next_cursor=None), width=80, today=DAY), "No traces match."),
         (render_services(service_schema.ServiceList(items=[], next_cursor=None)), "No service has sent spans yet."),
-        (render_map(represent_map([], [], window=WINDOW), width=80), "No service has sent spans in this window"),
-        (render_map(represent_map([node("a")], [], window=WINDOW), width=80), "No service called another one"),
+        (
+            render_map(represent_map(ServiceMap(nodes=[], edges=[]), window=WINDOW), width=80),
+            "No service has sent spans in this window",
+        ),
+        (
+            render_map(represent_map(ServiceMap(nodes=[node("a")], edges=[]), window=WINDOW), width=80),
+            "No service called another one",
+        ),
     ],
     ids=["traces", "services", "map", "edges"],
 )
@@ -104,7 +113,9 @@ def test_services() -> None:
 
 
 def test_no_digit_is_cut_on_a_narrow_terminal() -> None:
-    answer = represent_map([node("a" * 60), node("b" * 60)], [edge("a" * 60, "b" * 60)], window=WINDOW)
+    answer = represent_map(
+        ServiceMap(nodes=[node("a" * 60), node("b" * 60)], edges=[edge("a" * 60, "b" * 60)]), window=WINDOW
+    )
     assert any("10/h 10 % 2.5 ms" in line for line in drawn(render_map(answer, width=80), width=80))
     traces = schema.TraceList(
         items=[represent_summary(outline_of([replace(ROOT, name="x" * 99), failed(CHILD)]))], next_cursor=None
@@ -143,7 +154,9 @@ def test_a_window_that_was_chosen_needs_no_advice_about_it() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_names_are_cut_with_an_ellipsis_and_never_broken(width: int) -> None:
-    answer = represent_map([node("a" * 60), node("b" * 60)], [edge("a" * 60, "b" * 60)], window=WINDOW)
+    answer = represent_map(
+        ServiceMap(nodes=[node("a" * 60), node("b" * 60)], edges=[edge("a" * 60, "b" * 60)]), window=WINDOW
+    )
     lines = drawn(render_map(answer, width=width), width=width)
     assert sum("aa" in line or "a…" in line for line in lines) == 2
     assert any("…" in line for line in lines)
@@ -152,7 +165,21 @@ def test_names_are_cut_with_an_ellipsis_and_never_broken(width: int) -> None:
 def test_services_of_a_common_prefix_are_told_apart_on_a_narrow_terminal() -> None:
     names = ("relaycore-provider-openai", "relaycore-provider-anthropic", "relaycore-gateway")
     edges = [edge(names[2], names[0]), edge(names[2], names[1])]
-    answer = represent_map([node(name) for name in names], edges, window=WINDOW)
+    answer = represent_map(ServiceMap(nodes=[node(name) for name in names], edges=edges), window=WINDOW)
     lines = drawn(render_map(answer, width=80), width=80)
     assert any("relaycore-gateway → relaycore-provider-o" in line for line in lines)
     assert any("relaycore-gateway → relaycore-provider-a" in line for line in lines)
+
+
+def test_what_sends_no_spans_is_shown_with_what_it_is() -> None:
+    called = PeerEdge(kind="database", service="a", peer="orders", system="postgresql", statistics=statistics())
+    taken = PeerEdge(
+        kind="messaging", service="a", peer="mails", system="kafka", is_inbound=True, statistics=statistics()
+    )
+    linked = replace(edge("b", "a"), is_async=True)
+    found = ServiceMap(nodes=[node("a"), node("b")], edges=[linked], peers=[called, taken])
+    lines = drawn(render_map(represent_map(found, window=WINDOW), width=140))
+    assert any(line.startswith("a → orders (postgresql) ") for line in lines)
+    assert any(line.startswith("mails (kafka) ⇢ a ") for line in lines)
+    assert any(line.startswith("b ⇢ a ") for line in lines)
+    assert any(line.startswith("orders (postgresql) - ") for line in lines)

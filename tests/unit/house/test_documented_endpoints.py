@@ -10,8 +10,9 @@ from relayscope.api.rest.sql import SqlAccess
 from storage.postgres.archive import PostgresTraceArchive
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_reader import PostgresDecisionReader
-from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig, ReadPool
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
+from storage.postgres.rollup_statistics import PostgresSpanStatisticsReader
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from tests.support.canned_export import CannedExport
@@ -52,6 +53,7 @@ def test_every_endpoint_is_documented_and_every_documented_endpoint_exists() -> 
         export=ExportAccess(CannedExport(), stall_timeout_s=1),
         details=DetailAccess(MemoryFrames(store), MemorySamples(store)),
         jaeger_access=JaegerAccess(archive=PostgresTraceArchive("unused"), decode=lambda _: batch()),
+        statistics=PostgresSpanStatisticsReader(ReadPool(ReaderConfig(dsn="unused"))),
     ).openapi()
     served = {(method.upper(), _shape(path)) for path, methods in schema["paths"].items() for method in methods}
     documented = {(method, _shape(path)) for method, path in _DOCUMENTED.findall(document("docs/api.md"))}

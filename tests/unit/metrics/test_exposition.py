@@ -13,6 +13,7 @@ from relayscope.metrics import (
     Exposition,
     ForwardMetrics,
     IngestMetrics,
+    RollupMetrics,
     SettlementMetrics,
 )
 from relayscope.run import ChildState, RunFolder, RunState
@@ -105,6 +106,7 @@ async def test_every_metric_of_the_catalogue_exists_and_no_other(run: RunFolder)
     EnrichMetrics(registry)
     SettlementMetrics(registry)
     ForwardMetrics(registry)
+    RollupMetrics(registry)
     counted = {family.name + "_total" * (family.type == "counter") for family in registry.collect()}
     text = (await Exposition(run.path, meter=FakeMeter(), version="1").exposition()).decode()
     shown = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
-from relayscope.metrics import ApiMetrics, EnrichMetrics, IngestMetrics, SettlementMetrics
+from relayscope.metrics import ApiMetrics, EnrichMetrics, IngestMetrics, RollupMetrics, SettlementMetrics
 from tests.support.factory import batch, span
 from tracedata import Receipt, RetryableError
 
@@ -94,3 +94,17 @@ def test_settling_of_interactions(registry: CollectorRegistry) -> None:
     assert registry.get_sample_value("relayscope_ai_settlement_lag_seconds_count") == 2
     assert registry.get_sample_value("relayscope_ai_arrivals") == 4
     assert registry.get_sample_value("relayscope_ai_waiting_traces") == 2
+
+
+def test_rolling_up_is_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = RollupMetrics(registry)
+    metrics.rolled(buckets=60, rows=1_000, seconds=0.5)
+    metrics.rolled(buckets=1, rows=0, seconds=0.1)
+    metrics.backlog(dirty=3, stale=2, lag_s=7.5)
+    assert registry.get_sample_value("relayscope_rollup_buckets_total") == 61
+    assert registry.get_sample_value("relayscope_rollup_rows_total") == 1_000
+    assert registry.get_sample_value("relayscope_rollup_seconds_count") == 2
+    assert registry.get_sample_value("relayscope_rollup_dirty") == 3
+    assert registry.get_sample_value("relayscope_rollup_stale") == 2
+    assert registry.get_sample_value("relayscope_rollup_lag_seconds") == 7.5
