@@ -38,6 +38,7 @@ LOCAL_TABLES = (
     "ai_search_progress",
     "ai_progress",
     "decision_progress",
+    "attribute_chunks",
     "rule_sets",
 )
 
