@@ -15,7 +15,7 @@ import msgspec
 
 from storage.api import SearchCursor, SearchPart, Statement
 from storage.postgres.error import translated
-from storage.postgres.read_pool import BY_INDEX, ReadPool
+from storage.postgres.read_pool import BY_INDEX
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row
 
@@ -46,6 +46,19 @@ class Compile(Protocol):
     def __call__(self, *, below: SearchCursor | None = None, part: SearchPart | None = None) -> Statement: ...
 
 
+class Fetch(Protocol):
+    """What ``ReadPool`` does."""
+
+    async def fetch(
+        self,
+        statement: LiteralString | bytes,
+        parameters: Mapping[str, object],
+        *,
+        action: str,
+        planning: LiteralString | None = None,
+    ) -> Sequence[Row]: ...
+
+
 class CandidateSearch(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for: the statements, and what they are bounded by. ``limit`` is the length of a page, in traces.
 
@@ -69,7 +82,7 @@ class Found(NamedTuple):
     place: SearchCursor
 
 
-async def find_candidates(pool: ReadPool, search: CandidateSearch) -> AsyncGenerator[Found, None]:
+async def find_candidates(pool: Fetch, search: CandidateSearch) -> AsyncGenerator[Found, None]:
     """All rows that the search has, in portions that grow. Whoever has enough stops asking."""
     reader = _Reader(pool, search)
     end_us = search.end_us if search.after is None else min(search.end_us, search.after.start_us)
@@ -93,7 +106,7 @@ async def find_candidates(pool: ReadPool, search: CandidateSearch) -> AsyncGener
 
 
 class _Reader:
-    def __init__(self, pool: ReadPool, search: CandidateSearch) -> None:
+    def __init__(self, pool: Fetch, search: CandidateSearch) -> None:
         self._pool = pool
         self._search = search
 

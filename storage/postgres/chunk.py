@@ -22,6 +22,7 @@ CHUNK_TABLE = Table("attribute_chunks", CHUNK_COLUMNS)
 # Numbers ascend, so that new spans are put at the end of their index, and are used again after two years.
 _NUMBERS_PER_S = 32
 _NUMBERS = 2**31
+_NS_PER_HOUR = 3_600_000_000_000
 # to_time, from_time, workspace_id, chunk, spans, and of terms: length, dimensions, whether one is null, type, count, first index.
 _HEAD = struct.Struct("!hiqiqiiiiiiiiiiii")
 _INT4_OID = 23
@@ -41,6 +42,14 @@ class ChunkNumbers:
         now = int(self._clock()) * _NUMBERS_PER_S + random.randrange(_NUMBERS_PER_S)  # noqa: S311 - no secret
         self._last = max(self._last + 1, now)
         return self._last % _NUMBERS
+
+
+def encode_chunks(spans: Iterable[Span], *, workspace_id: int, chunk: int) -> list[bytes]:
+    """Rows in the order of ``CHUNK_COLUMNS``, one for each hour in which some of the spans start."""
+    by_hour: dict[int, list[Span]] = {}
+    for span in spans:
+        by_hour.setdefault(span.start_time_unix_nano // _NS_PER_HOUR, []).append(span)
+    return [encode_chunk(ones, workspace_id=workspace_id, chunk=chunk) for ones in by_hour.values()]
 
 
 def encode_chunk(spans: Sequence[Span], *, workspace_id: int, chunk: int, is_stale: bool = False) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
-from storage.postgres.chunk import CHUNK_TABLE, encode_chunk
+from storage.postgres.chunk import CHUNK_TABLE, encode_chunks
 from storage.postgres.decision_row import DECISION_COLUMNS, DECISION_IDENTITY, encode_decision
 from storage.postgres.dictionary import Entries
 from storage.postgres.error import place_of
@@ -95,7 +95,7 @@ class Parcel:
     def _encode(self, batch: Batch) -> None:
         origins = _Origins(batch.workspace_id, self.entries)
         if batch.spans:
-            self.rows[CHUNK_TABLE] = []
+            self.rows[CHUNK_TABLE] = encode_chunks(batch.spans, workspace_id=batch.workspace_id, chunk=self.chunk)
             self.rows[SPAN_TABLE] = self._span_rows(batch.spans, origins)
             self.trace_ids.update([span.trace_id for span in batch.spans])
         if batch.log_records:
@@ -111,7 +111,7 @@ class Parcel:
 
     def _span_rows(self, spans: Iterable[Span], origins: _Origins) -> list[bytes]:
         rows: list[bytes] = []
-        by_hour: dict[int, list[Span]] = {}
+        hours = self.hours.setdefault(SPANS, set())
         chunk = integer_field(self.chunk)
         resource, scope, origin = None, None, None
         for span in spans:
@@ -121,11 +121,8 @@ class Parcel:
                 origin = origins.of(resource, scope)
             rows.append(encode_row(span, origin, chunk=chunk))
             self.entries.add_operation(span, origin)
-            by_hour.setdefault(hour_of_span(span), []).append(span)
-        self.hours[SPANS] = self.hours[ATTRIBUTE_CHUNKS] = set(by_hour)
-        self.rows[CHUNK_TABLE] = [
-            encode_chunk(ones, workspace_id=self.workspace_id, chunk=self.chunk) for ones in by_hour.values()
-        ]
+            hours.add(hour_of_span(span))
+        self.hours[ATTRIBUTE_CHUNKS] = hours
         return rows
 
     def _log_record_rows(self, records: Iterable[LogRecord], origins: _Origins) -> list[bytes]:

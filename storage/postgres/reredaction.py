@@ -20,6 +20,8 @@ from psycopg.rows import namedtuple_row
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN, AuditLog
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
+from storage.postgres.chunk import CHUNK_TABLE
+from storage.postgres.chunk_remaking import remake_stale_chunks, stored_entries
 from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
@@ -29,10 +31,9 @@ from storage.postgres.product import PRODUCTS
 from storage.postgres.read_pool import configure_reading
 from storage.postgres.redactable import REDACTABLE, Change, Redactable
 from storage.postgres.statement import load_statements
-from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.postgres.table import insert_rows
 from storage.redaction import Application, ApplyProgress, OnApply, ProcessorOf
-from tracedata import LogRecord, PermanentError, Resource, RetryableError, Scope, Span
+from tracedata import LogRecord, PermanentError, RetryableError, Span
 
 _STATEMENTS = load_statements("redaction.sql")
 _READING = load_statements("reader.sql")
@@ -119,6 +120,8 @@ class Reredaction:
         while found := await _rows(connection, "partitions", {"run": run, **_SIGNALS}):
             for partition in found:
                 await self._redact_partition(connection, run, partition, expected=expected, on_progress=on_progress)
+        while await _despite_conflicts(partial(remake_stale_chunks, connection)):
+            pass
         entries = await redact_entries(connection, self._processor_of, page=self._config.page_spans)
         if self._settle is not None:
             await self._settle()
@@ -183,7 +186,7 @@ class Reredaction:
         skipped = 0
         for workspace_id in sorted({row.workspace_id for row in rows}):
             own = [row for row in rows if row.workspace_id == workspace_id]
-            resources, scopes = await _entries(connection, workspace_id, own)
+            resources, scopes = await stored_entries(connection, workspace_id, own)
             known = [row for row in own if row.resource_id in resources and row.scope_id in scopes]
             skipped += len(own) - len(known)
             processor = self._processor_of(workspace_id)
@@ -206,7 +209,9 @@ class Reredaction:
             if there:
                 changed = [page.changed[identity] for identity in there]
                 arrivals = _arrivals(changed)
-                await insert_rows(connection, {kind.table: [one.encoded for one in changed], ARRIVAL_TABLE: arrivals})
+                chunks = [row for one in changed for row in one.chunks]
+                encoded = [one.encoded for one in changed]
+                await insert_rows(connection, {CHUNK_TABLE: chunks, kind.table: encoded, ARRIVAL_TABLE: arrivals})
             counts = Counter[str]()
             for identity in there:
                 counts.update(page.changed[identity].entities)
@@ -226,7 +231,7 @@ class Reredaction:
                 await _vacuum(connection, row.partition)
                 vacuumed.append(row.partition)
             await connection.execute(_STATEMENTS["vacuumed"], {"run": run, "partition": row.partition})
-        for name in (*DICTIONARIES, *(product.table.name for product in PRODUCTS)):
+        for name in (*DICTIONARIES, CHUNK_TABLE.name, *(product.table.name for product in PRODUCTS)):
             await _vacuum(connection, name)
         await connection.execute(_STATEMENTS["analyze"])
         return vacuumed
@@ -274,21 +279,6 @@ def _arrivals(changed: Sequence[Change]) -> list[bytes]:
         for workspace_id, trace_ids in traces.items()
         for row in encode_arrivals(trace_ids, workspace_id=workspace_id)
     ]
-
-
-async def _entries(
-    connection: Connection, workspace_id: int, rows: Sequence[Row]
-) -> tuple[Mapping[int, Resource], Mapping[int, Scope]]:
-    """The resources and scopes that rows refer to, as far as they are stored."""
-    resources = await _dictionary_rows(connection, "resources", workspace_id, {row.resource_id for row in rows})
-    scopes = await _dictionary_rows(connection, "scopes", workspace_id, {row.scope_id for row in rows})
-    return decode_resources(resources), decode_scopes(scopes)
-
-
-async def _dictionary_rows(connection: Connection, name: str, workspace_id: int, ids: set[int]) -> Sequence[Row]:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(_READING[name], {"workspace_id": workspace_id, "ids": list(ids)})
-    return await cursor.fetchall()
 
 
 def _paced(limit: int, rows: Sequence[Row], *, large: Sequence[str], at_most: int) -> int:
