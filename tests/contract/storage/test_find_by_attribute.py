@@ -57,7 +57,8 @@ def _tag(draw: st.DrawFn, sent: Sequence[Span]) -> Tag:
         for key, value in attributes.items()
     ]
     some = [(key, value) for key in _KEYS for value in _SCALARS]
-    key, value = draw(st.sampled_from(held) if held and draw(st.integers(0, 3)) else st.sampled_from(some))
+    is_held = bool(held) and draw(st.integers(0, 3)) > 0
+    key, value = draw(st.sampled_from(held if is_held else some))
     return Tag(key=key, value=printed(value))
 
 

@@ -24,13 +24,12 @@ from storage.postgres.retention import remove
 from storage.postgres.statement import load_statements
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing
-from tests.support.factory import BASE_US, HOUR_US, SearchFields, batch, search, span
+from tests.support.factory import BASE_US, HOUR_US, batch, search, span
 from tracedata import Span
 from tracedata.term import term
 
 _ADDRESS, _REDACTED = "jane.doe@example.com", "<EMAIL_ADDRESS>"
 _START_US, _END_US = BASE_US - 60 * 24 * HOUR_US, BASE_US + HOUR_US
-_WINDOW: SearchFields = {"start_us": _START_US, "end_us": _END_US}
 _HAS_TERM = "SELECT count(*) FROM relayscope.attribute_chunks WHERE terms @> ARRAY[%(term)s::int]"
 
 
@@ -44,7 +43,7 @@ async def _found(dsn: str, key: str, text: str, *, newest_spans: int = 0, limit:
     reader = PostgresSpanReader(ReaderConfig(dsn=dsn), compile_search=compile_search, newest_spans=newest_spans)
     await reader.start()
     try:
-        asked = search(**_WINDOW, limit=limit, tags=[Tag(key=key, value=text)])
+        asked = search(start_us=_START_US, end_us=_END_US, limit=limit, tags=[Tag(key=key, value=text)])
         return list((await reader.find_traces(asked)).trace_ids)
     finally:
         await reader.aclose()
@@ -149,7 +148,9 @@ async def _indexes(dsn: str, sql: bytes, parameters: Mapping[str, object]) -> se
 async def test_spans_of_chunks_are_read_through_their_index(shared_postgres_dsn: str, service: str | None) -> None:
     await _write(shared_postgres_dsn, [_at(second, k=str(second)) for second in range(100)])
     part = SearchPart(start_us=_START_US, end_us=_END_US, in_chunks=True)
-    statement = compile_search(search(**_WINDOW, service=service, tags=[Tag(key="k", value="1")]), part=part)
+    statement = compile_search(
+        search(start_us=_START_US, end_us=_END_US, service=service, tags=[Tag(key="k", value="1")]), part=part
+    )
     chunks = {"chunks": [1, 2, 3], "first_chunk": 1, "last_chunk": 3}
     found = await _indexes(shared_postgres_dsn, statement.sql.encode(), {**statement.parameters, **chunks})
     assert any(name.endswith("chunk_idx") for name in found)
