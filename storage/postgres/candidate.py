@@ -19,7 +19,7 @@ from storage.postgres.read_pool import BY_INDEX
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row
 
-NEWEST_SPANS = 2_000
+NEWEST_SPANS = 1_000
 _STATEMENTS = load_statements("candidate.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000

@@ -31,7 +31,7 @@ from storage.api import (
 )
 from storage.postgres.candidate import NEWEST_SPANS, CandidateSearch, find_candidates
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.read_pool import BY_HASH, BY_INDEX, ReaderConfig, ReadPool
+from storage.postgres.read_pool import BY_HASH, BY_INDEX, BY_KEY, ReaderConfig, ReadPool
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row, decode_receipt
@@ -162,7 +162,7 @@ class PostgresSpanReader:
         totals = await self._pool.fetch(_STATEMENTS["outlines"], parameters, action="summary", planning=BY_INDEX)
         bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
         rows = await self._pool.fetch(
-            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_INDEX
+            _STATEMENTS["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_KEY
         )
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_outlines, totals, rows, spans)
