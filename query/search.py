@@ -13,9 +13,10 @@ import msgspec
 import sqlglot
 from sqlglot import exp
 
-from storage.api import SearchCursor, Statement, Tag, TraceSearch
+from storage.api import SearchCursor, SearchPart, Statement, Tag, TraceSearch
 from tracedata import SpanKind, StatusCode
 from tracedata.printed import readings
+from tracedata.term import name_term, structure_term, term
 from tracedata.typed_json import to_json
 
 _DIALECT = "postgres"
@@ -76,6 +77,15 @@ _IN_LINK = _parsed(
     "WHERE (l.link -> 'attributes' -> %(key)s::text) = ANY(%(values)s::text[]::jsonb[]))"
 )
 _ANYWHERE = exp.or_(_IN_SPAN, _IN_SCOPE, _IN_RESOURCE, _IN_EVENT, _IN_LINK)
+# What is added for a part of the search. Of spans in chunks the workspace is compared in a form that no index on times serves:
+# where statistics are missing, such as in a partition that was just made, one of those would be taken.
+_PART = _parsed("s.start_time >= %(part_start)s AND s.start_time <= %(part_end)s")
+_IN_CHUNKS = _parsed(
+    "s.chunk = ANY(%(chunks)s::int[]) AND s.chunk >= %(first_chunk)s AND s.chunk <= %(last_chunk)s "
+    "AND s.start_time >= %(part_start)s AND s.start_time <= %(part_end)s"
+)
+_WORKSPACE = _parsed("s.workspace_id = %(workspace_id)s")
+_UNSERVED_WORKSPACE = _parsed("s.workspace_id + 0 = %(workspace_id)s")
 # Where the rows of a page go on.
 _BELOW = _parsed("(s.start_time, s.trace_id) < (%(below_start)s, %(below_trace_id)s)")
 # A trace that an earlier page showed: it has a matching span at or above the cursor.
@@ -84,12 +94,20 @@ _ABOVE_CURSOR = _parsed(
 )
 _RESOURCE_PREFIX = "resource."
 _MAX_OTLP_US = 2**64 // 1000
+_SPECIAL_KEYS = frozenset({"error", "span.kind", "span.status", *_IN_SCOPE_FIELD})
+# A longer name is cut in the column that spans have of it.
+_MAX_WHOLE_SERVICE_CHARS = 254
 
 Condition = tuple[exp.Expr, Mapping[str, object]]
 
 
-def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) -> Statement:
-    """The SQL of a search. ``below`` continues within a page; ``search.after`` starts the page after another one."""
+def compile_search(
+    search: TraceSearch, *, below: SearchCursor | None = None, part: SearchPart | None = None
+) -> Statement:
+    """The SQL of a search, or of a part of it.
+
+    ``below`` continues within a page; ``search.after`` starts the page after another one.
+    """
     conditions, parameters = _numbered(search)
     where = list(conditions)
     place = below or search.after
@@ -100,7 +118,42 @@ def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) ->
         where.append(_not_shown_before(conditions))
         parameters |= {"after_start": _moment(search.after.start_us), "after_trace_id": search.after.trace_id}
     assert isinstance(_SELECT, exp.Select)  # noqa: S101 - narrows the type of a constant
-    return Statement(sql=_SELECT.where(*where, copy=True).sql(_DIALECT), parameters=parameters)
+    found = _SELECT.where(*where, copy=True)
+    if part is not None:
+        found = of_part(found, part)
+        parameters |= {"part_start": _moment(part.start_us), "part_end": _moment(part.end_us)}
+    return Statement(sql=found.sql(_DIALECT), parameters=parameters, terms=_terms(search))
+
+
+def of_part(found: exp.Select, part: SearchPart) -> exp.Select:
+    """A search for spans ``s``, newest first, bounded to a part of it; the caller adds ``part_start`` and ``part_end``."""
+    if not part.in_chunks:
+        return found.where(_PART)
+    narrowed = found.where(_IN_CHUNKS)
+    narrowed.set("order", None)
+    narrowed.set("limit", None)
+    for comparison in [node for node in narrowed.find_all(exp.EQ) if node == _WORKSPACE]:
+        comparison.replace(_UNSERVED_WORKSPACE.copy())
+    return narrowed
+
+
+def _terms(search: TraceSearch) -> list[list[int]]:
+    """Empty unless a tag or an operation is asked for: the newest spans of a service are found without."""
+    groups = [group for group in map(_terms_of_tag, search.tags) if group]
+    if search.operation is not None:
+        groups.append([name_term(search.operation)])
+    if groups and search.service and len(search.service) <= _MAX_WHOLE_SERVICE_CHARS:
+        groups.append([term("service.name", search.service)])
+    return groups
+
+
+def _terms_of_tag(tag: Tag) -> list[int]:
+    """The terms of which a span has one when the tag holds on it; none when that cannot be said."""
+    if tag.key in _SPECIAL_KEYS:
+        return []
+    key = tag.key.removeprefix(_RESOURCE_PREFIX)
+    is_structure = any(isinstance(value, list | dict) for value in readings(tag.value))
+    return [term(key, tag.value), *([structure_term(key)] if is_structure else [])]
 
 
 class SearchSelection(msgspec.Struct, frozen=True, kw_only=True):

@@ -189,10 +189,27 @@ class ServiceMap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """SQL in PostgreSQL's dialect with ``%(name)s`` placeholders, and the values for them."""
+    """SQL in PostgreSQL's dialect with ``%(name)s`` placeholders, and the values for them.
+
+    ``terms`` are groups of terms (``tracedata.term``): every span that a search finds has one of each group. None when nothing
+    is known of what is found.
+    """
 
     sql: str
     parameters: Mapping[str, object]
+    terms: Sequence[Sequence[int]] = ()
+
+
+class SearchPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a search: starts in Unix microseconds, both ends included.
+
+    With ``in_chunks``, only spans of the chunks ``%(chunks)s`` count, whose numbers lie between ``%(first_chunk)s`` and
+    ``%(last_chunk)s``; they come in no order, and all of them.
+    """
+
+    start_us: int
+    end_us: int
+    in_chunks: bool = False
 
 
 class StoreHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,6 +303,7 @@ __all__ = [
     "PeerKind",
     "PeerNode",
     "SearchCursor",
+    "SearchPart",
     "ServiceEdge",
     "ServiceMap",
     "ServiceNode",

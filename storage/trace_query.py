@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from storage.api import SearchCursor, Statement
+from storage.api import SearchCursor, SearchPart, Statement
 from tracedata import Value
 
 
@@ -15,7 +15,7 @@ class TraceQuery(Protocol):
     """A search for traces in two statements.
 
     ``candidates`` yields ``(trace_id, start_time)`` of spans, newest first, then by trace id, also descending, at most ``%(rows)s``: no
-    trace is found without one. ``below`` continues within a page; candidates at or above ``after`` are left out with their traces.
+    trace is found without one. ``below`` continues within a page, and ``part`` is what the statement is about; candidates at or above ``after`` are left out with their traces.
 
     ``matches`` tells which of some traces are found: a row for each span that is shown of each set of spans, ordered by trace, set and
     span: ``trace_id``, ``set_number``, ``matched`` (spans in the set), ``span_id``, ``start_time``, ``start_time_ns``, ``duration_ns``, ``name``,
@@ -34,7 +34,16 @@ class TraceQuery(Protocol):
     @property
     def span_labels(self) -> Sequence[str]: ...
 
-    def candidates(self, *, below: SearchCursor | None = None) -> Statement: ...
+    @property
+    def workspace_id(self) -> int: ...
+
+    @property
+    def start_us(self) -> int: ...
+
+    @property
+    def end_us(self) -> int: ...
+
+    def candidates(self, *, below: SearchCursor | None = None, part: SearchPart | None = None) -> Statement: ...
 
     def matches(self, trace_ids: Sequence[bytes]) -> Statement: ...
 

@@ -112,9 +112,10 @@ def shared_postgres_dsn(postgres_cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 async def postgres_store(shared_postgres_dsn: str) -> AsyncIterator[Store]:
-    """The PostgreSQL store over an empty database."""
+    """The PostgreSQL store over an empty database. It asks its index of attributes wherever that can help."""
     writer = PostgresSpanWriter(WriterConfig(dsn=shared_postgres_dsn))
-    reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn, max_connections=2), compile_search=compile_search)
+    config = ReaderConfig(dsn=shared_postgres_dsn, max_connections=2)
+    reader = PostgresSpanReader(config, compile_search=compile_search, newest_spans=0)
     await writer.start()
     await reader.start()
     yield Store(

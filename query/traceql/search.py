@@ -13,14 +13,16 @@ from functools import lru_cache
 import msgspec
 from sqlglot import exp
 
+from query.search import of_part
 from query.traceql.condition import compile_condition
 from query.traceql.driver import driver
 from query.traceql.failure import QueryError
 from query.traceql.relation import Relations
 from query.traceql.sql import DIALECT, Binder, select, sql
 from query.traceql.syntax import Coalesce, Group, Named, Query, Scalar, Select
+from query.traceql.term import terms_of
 from query.traceql.value import compile_value, shown
-from storage.api import SearchCursor, Statement, Window
+from storage.api import SearchCursor, SearchPart, Statement, Window
 
 MAX_SPANS_SHOWN = 10
 MAX_SETS_SHOWN = 20
@@ -56,8 +58,8 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     after: SearchCursor | None = None
 
-    def candidates(self, *, below: SearchCursor | None = None) -> Statement:
-        """Spans of traces that can be found. ``below`` continues within a page."""
+    def candidates(self, *, below: SearchCursor | None = None, part: SearchPart | None = None) -> Statement:
+        """Spans of traces that can be found. ``below`` continues within a page, ``part`` bounds what is looked at."""
         where, parameters = self._candidate_conditions()
         found = select(_CANDIDATES).where(*where, copy=False)
         place = below or self.after
@@ -67,7 +69,11 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
         if self.after is not None:
             found = found.where(_not_seen(where), copy=False)
             parameters |= {"after_start": moment(self.after.start_us), "after_trace_id": self.after.trace_id}
-        return statement(found, parameters)
+        if part is not None:
+            found = of_part(found, part)
+            parameters |= {"part_start": moment(part.start_us), "part_end": moment(part.end_us)}
+        made = statement(found, parameters)
+        return Statement(sql=made.sql, parameters=made.parameters, terms=terms_of(driver(self.query.pipeline)))
 
     def _candidate_conditions(self) -> tuple[list[exp.Expr], dict[str, object]]:
         binder = Binder()

@@ -9,21 +9,29 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
+from grpc import aio
 
+from query.search import compile_search
 from relayscope.bench.figure import now
-from relayscope.bench.load import Order, Result
+from relayscope.bench.load import EXPORT, Order, Result
 from relayscope.bench.loader import running_loader
 from relayscope.bench.query import Latency, QueryPlan, measure_queries
 from relayscope.bench.system import fresh_system, machine
-from relayscope.bench.workload import Days
+from relayscope.bench.workload import EVENT_KEY, Days, event_request
 from relayscope.supervisor import Ready
+from storage.api import DEFAULT_WORKSPACE_ID, Tag, TraceSearch
+from storage.postgres.candidate import CandidateSearch
 from storage.postgres.ceiling import gather_statistics, stored
+from storage.postgres.explanation import Explanation, explain_search
 from tracedata import PermanentError
 
-_S_PER_DAY = 86_400
+_S_PER_DAY, _S_PER_HOUR = 86_400, 3_600
+_US_PER_S, _NS_PER_S = 1_000_000, 1_000_000_000
+_PAGE = 20
 # What the rate is averaged over at both ends, as a share of all laps.
 _ENDS = 10
 
@@ -68,6 +76,7 @@ class LargeReport(msgspec.Struct, frozen=True, kw_only=True):
     bytes_per_span: float
     disk_bytes: int
     queries: Sequence[Latency]
+    plans: Mapping[str, Sequence[Explanation]]
 
 
 async def measure_large(plan: LargePlan, *, tell: Callable[[str], None], advance: Callable[[int], None]) -> LargeReport:
@@ -89,8 +98,12 @@ async def measure_large(plan: LargePlan, *, tell: Callable[[str], None], advance
         # Without it, what is measured would depend on when autovacuum came by last.
         await gather_statistics(ready.database_url)
         url = f"http://127.0.0.1:{ready.http}"
-        asked = QueryPlan(url=url, trace_ids=trace_ids, days=days, count=plan.queries, seed=plan.seed)
+        event_value = await _send_event(ready, days=days)
+        asked = QueryPlan(
+            url=url, event_value=event_value, trace_ids=trace_ids, days=days, count=plan.queries, seed=plan.seed
+        )
         queries = await measure_queries(asked, tell=tell)
+        plans = await _explained(ready.database_url, days=days, event_value=event_value)
     return LargeReport(
         started=started,
         machine=machine(),
@@ -102,6 +115,7 @@ async def measure_large(plan: LargePlan, *, tell: Callable[[str], None], advance
         bytes_per_span=size / spans,
         disk_bytes=size,
         queries=queries,
+        plans=plans,
     )
 
 
@@ -122,6 +136,36 @@ async def _load(
             advance(result.spans)
     random.Random(plan.seed).shuffle(trace_ids)
     return laps, trace_ids
+
+
+async def _send_event(ready: Ready, *, days: Days) -> str:
+    """Stores a span of the first hour, an event of which has an attribute like no other; returns the value."""
+    trace_id = random.SystemRandom().randbytes(16)
+    at_ns = (days.first * _S_PER_DAY + _S_PER_HOUR // 2) * _NS_PER_S
+    async with aio.insecure_channel(f"127.0.0.1:{ready.otlp_grpc}") as channel:
+        await channel.unary_unary(EXPORT)(event_request(trace_id, value=trace_id.hex(), at_ns=at_ns))
+    return trace_id.hex()
+
+
+async def _explained(dsn: str, *, days: Days, event_value: str) -> Mapping[str, Sequence[Explanation]]:
+    """The plans of some searches, by the tag that they look for: of half of all spans, of one, of none."""
+    start_us, end_us = (day * _S_PER_DAY * _US_PER_S for day in (days.first, days.first + days.count))
+    tags = [Tag(key="cache.hit", value="true"), Tag(key=EVENT_KEY, value=event_value), Tag(key=EVENT_KEY, value="none")]
+    found: dict[str, Sequence[Explanation]] = {}
+    for tag in tags:
+        asked = TraceSearch(
+            workspace_id=DEFAULT_WORKSPACE_ID, start_us=start_us, end_us=end_us, limit=_PAGE, tags=[tag]
+        )
+        search = CandidateSearch(
+            compile=partial(compile_search, asked),
+            workspace_id=asked.workspace_id,
+            start_us=start_us,
+            end_us=end_us,
+            limit=_PAGE,
+            action="explain",
+        )
+        found[f"{tag.key}:{tag.value}"] = await explain_search(dsn, search)
+    return found
 
 
 def _order(plan: LargePlan, ready: Ready, *, days: Days, done: int) -> Order:

@@ -25,6 +25,7 @@ _LLM_EVERY = 10
 _PERSONAL_EVERY = 10
 _TEMPLATES_PER_KIND = 40
 _MARK = "relayscope.bench.probe"
+EVENT_KEY = "relayscope.bench.event"
 _RESPONSE_ID = "gen_ai.response.id"
 _RESPONSE_ID_BYTES = 12
 _ATTRIBUTE = b"\x4a"
@@ -85,6 +86,21 @@ def marked_request(trace_id: bytes) -> bytes:
     now = time.time_ns()
     span = Span(
         trace_id=trace_id, span_id=trace_id[:8], name=_MARK, start_time_unix_nano=now, end_time_unix_nano=now + 1000
+    )
+    spans = ScopeSpans(spans=[span]).SerializeToString()
+    return _field(_RESOURCE_SPANS, _resource(_MARK) + _field(_SCOPE_SPANS, spans))
+
+
+def event_request(trace_id: bytes, *, value: str, at_ns: int) -> bytes:
+    """An encoded request with one span, one event of which has an attribute ``EVENT_KEY``."""
+    event = Span.Event(name=_MARK, time_unix_nano=at_ns, attributes=_attributes({EVENT_KEY: value}))
+    span = Span(
+        trace_id=trace_id,
+        span_id=trace_id[:8],
+        name=_MARK,
+        start_time_unix_nano=at_ns,
+        end_time_unix_nano=at_ns,
+        events=[event],
     )
     spans = ScopeSpans(spans=[span]).SerializeToString()
     return _field(_RESOURCE_SPANS, _resource(_MARK) + _field(_SCOPE_SPANS, spans))

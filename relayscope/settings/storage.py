@@ -26,6 +26,8 @@ class RetentionSettings(Section):
         interactions = self.ai_interactions or self.spans
         ages = {
             "spans": self.spans,
+            # An index of the spans.
+            "attribute_chunks": self.spans,
             "log_records": self.log_records,
             "ai_interactions": interactions,
             # The words go with the texts.

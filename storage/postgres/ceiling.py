@@ -11,14 +11,15 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from storage.postgres.chunk import CHUNK_TABLE, encode_chunks
 from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.error import translated
 from storage.postgres.parcel import SPAN_TABLE, hour_of_span
 from storage.postgres.partition import Partitions
-from storage.postgres.row import encode_row, origin_of
+from storage.postgres.row import encode_row, integer_field, origin_of
 from storage.postgres.statement import load_statements
-from storage.postgres.table import copy_rows
+from storage.postgres.table import Rows, copy_rows
 from tracedata import Span
 
 _STATEMENTS = load_statements("ceiling.sql")
@@ -31,12 +32,18 @@ class Ceiling:
         self._dsn = dsn
         self._entries = Entries()
         self._hours = {hour_of_span(span) for span in spans}
+        self._groups = [
+            self._group(spans[start : start + group_rows], workspace_id=workspace_id, chunk=start)
+            for start in range(0, len(spans), group_rows)
+        ]
+
+    def _group(self, spans: Sequence[Span], *, workspace_id: int, chunk: int) -> Rows:
         rows: list[bytes] = []
         for span in spans:
             origin = origin_of(span.resource, span.scope, workspace_id=workspace_id)
             self._entries.add_origin(span.resource, span.scope, origin)
-            rows.append(encode_row(span, origin))
-        self._groups = [rows[start : start + group_rows] for start in range(0, len(rows), group_rows)]
+            rows.append(encode_row(span, origin, chunk=integer_field(chunk)))
+        return {CHUNK_TABLE: encode_chunks(spans, workspace_id=workspace_id, chunk=chunk), SPAN_TABLE: rows}
 
     async def measure(self) -> float:
         """Rows per second, commits included."""
@@ -46,8 +53,8 @@ class Ceiling:
                 await Dictionary().ensure(connection, self._entries)
                 start = time.perf_counter()
                 for group in self._groups:
-                    await copy_rows(connection, {SPAN_TABLE: group})
-                return sum(map(len, self._groups)) / (time.perf_counter() - start)
+                    await copy_rows(connection, group)
+                return sum(len(group[SPAN_TABLE]) for group in self._groups) / (time.perf_counter() - start)
 
 
 async def reset(dsn: str) -> None:

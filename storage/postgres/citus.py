@@ -40,6 +40,7 @@ LOCAL_TABLES = (
     "ai_search_progress",
     "ai_progress",
     "decision_progress",
+    "attribute_chunks",
     "rule_sets",
     "workspace_roles",
     "rollup_arrivals",

@@ -8,14 +8,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
+from storage.postgres.chunk import CHUNK_TABLE, encode_chunks
 from storage.postgres.decision_row import DECISION_COLUMNS, DECISION_IDENTITY, encode_decision
 from storage.postgres.dictionary import Entries
 from storage.postgres.error import place_of
 from storage.postgres.interaction_row import INTERACTION_COLUMNS, INTERACTION_IDENTITY, encode_interaction
 from storage.postgres.log_row import LOG_RECORD_COLUMNS, encode_log_row
-from storage.postgres.partition import AI_INTERACTIONS, DECISIONS, LOG_RECORDS, NS_PER_HOUR, SPANS, Signal
+from storage.postgres.partition import (
+    AI_INTERACTIONS,
+    ATTRIBUTE_CHUNKS,
+    DECISIONS,
+    LOG_RECORDS,
+    NS_PER_HOUR,
+    SPANS,
+    Signal,
+)
 from storage.postgres.rollup_mark import MINUTES_PER_HOUR, NS_PER_MINUTE, RolledSignal, minute_of_stored
-from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
+from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, integer_field, origin_of
 from storage.postgres.table import Rows, Table
 from tracedata import Batch, Interaction, LogRecord, Receipt, Resource, RetryableError, Scope, Span
 from tracedata.decision import Decision
@@ -26,8 +35,8 @@ SPAN_TABLE = Table("spans", SPAN_COLUMNS, identity=("trace_id", "span_id", "star
 LOG_RECORD_TABLE = Table("log_records", LOG_RECORD_COLUMNS, identity=("trace_id", "span_id", "time", "fingerprint"))
 INTERACTION_TABLE = Table("ai_interactions", INTERACTION_COLUMNS, identity=INTERACTION_IDENTITY)
 DECISION_TABLE = Table("decisions", DECISION_COLUMNS, identity=DECISION_IDENTITY)
-# In the order in which groups are written.
-TABLES = (SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, DECISION_TABLE, ARRIVAL_TABLE)
+# In the order in which groups are written: chunks come first, since nothing finds a span before its chunk is stored.
+TABLES = (CHUNK_TABLE, SPAN_TABLE, LOG_RECORD_TABLE, INTERACTION_TABLE, DECISION_TABLE, ARRIVAL_TABLE)
 # What senders send, and are told of when it cannot be stored. What is made of that is not among it.
 SENT_TABLES = (SPAN_TABLE, LOG_RECORD_TABLE)
 UNSTORABLE = "unstorable"
@@ -38,6 +47,7 @@ class Parcel:
     """The rows of one batch by table, the hours by signal that need a partition, and the future that its sender waits for."""
 
     __slots__ = (
+        "chunk",
         "doubtful",
         "entries",
         "hours",
@@ -53,8 +63,9 @@ class Parcel:
         "workspace_id",
     )
 
-    def __init__(self, batch: Batch, *, origin: object | None) -> None:
+    def __init__(self, batch: Batch, *, origin: object | None, chunk: int) -> None:
         self.origin = origin
+        self.chunk = chunk
         self.rows: dict[Table, list[bytes]] = {}
         self.entries = Entries()
         self.hours: dict[Signal, set[int]] = {}
@@ -78,8 +89,8 @@ class Parcel:
 
     @property
     def row_count(self) -> int:
-        """Rows of all tables."""
-        return sum(map(len, self.rows.values()))
+        """Rows of all tables but that of chunks, which are few."""
+        return sum(len(rows) for table, rows in self.rows.items() if table is not CHUNK_TABLE)
 
     def stored(self, table: Table) -> int:
         """How many rows of a table are stored once the group is."""
@@ -88,6 +99,7 @@ class Parcel:
     def _encode(self, batch: Batch) -> None:
         origins = _Origins(batch.workspace_id, self.entries)
         if batch.spans:
+            self.rows[CHUNK_TABLE] = encode_chunks(batch.spans, workspace_id=batch.workspace_id, chunk=self.chunk)
             self.rows[SPAN_TABLE] = self._span_rows(batch.spans, origins)
             self.trace_ids.update([span.trace_id for span in batch.spans])
         if batch.log_records:
@@ -104,16 +116,19 @@ class Parcel:
     def _span_rows(self, spans: Iterable[Span], origins: _Origins) -> list[bytes]:
         rows: list[bytes] = []
         minutes = self.minutes.setdefault((self.workspace_id, "spans"), set())
+        chunk = integer_field(self.chunk)
         resource, scope, origin = None, None, None
         for span in spans:
             # Spans of one request share their resource and scope objects, mostly in runs, so identity is the fast key.
             if origin is None or span.resource is not resource or span.scope is not scope:
                 resource, scope = span.resource, span.scope
                 origin = origins.of(resource, scope)
-            rows.append(encode_row(span, origin))
+            rows.append(encode_row(span, origin, chunk=chunk))
             self.entries.add_operation(span, origin)
             minutes.add(span.start_time_unix_nano // NS_PER_MINUTE)
-        self.hours.setdefault(SPANS, set()).update(minute // MINUTES_PER_HOUR for minute in minutes)
+        hours = {minute // MINUTES_PER_HOUR for minute in minutes}
+        for signal in (SPANS, ATTRIBUTE_CHUNKS):
+            self.hours.setdefault(signal, set()).update(hours)
         return rows
 
     def _log_record_rows(self, records: Iterable[LogRecord], origins: _Origins) -> list[bytes]:
@@ -151,7 +166,7 @@ class Parcel:
         """What to store in place of the rows when some of them are stored already."""
         doubtful = encode_arrivals(self.doubtful, workspace_id=self.workspace_id)
         arrivals = [*self.rows.get(ARRIVAL_TABLE, ()), *doubtful]
-        sent = {table: rows for table, rows in self.rows.items() if table in SENT_TABLES}
+        sent = {table: rows for table, rows in self.rows.items() if table in (CHUNK_TABLE, *SENT_TABLES)}
         return {**sent, ARRIVAL_TABLE: arrivals} if arrivals else sent
 
     def settle(self) -> None:

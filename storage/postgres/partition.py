@@ -62,7 +62,10 @@ AI_INTERACTIONS = Signal(
 )
 AI_SEARCH = Signal(name="ai_search", catch_alls=("ai_search_past", "ai_search_default", "ai_search_future"))
 DECISIONS = Signal(name="decisions", catch_alls=("decisions_past", "decisions_default", "decisions_future"))
-SIGNALS = (SPANS, LOG_RECORDS, AI_INTERACTIONS, AI_SEARCH, DECISIONS)
+ATTRIBUTE_CHUNKS = Signal(
+    name="attribute_chunks", catch_alls=("attribute_chunks_past", "attribute_chunks_default", "attribute_chunks_future")
+)
+SIGNALS = (SPANS, ATTRIBUTE_CHUNKS, LOG_RECORDS, AI_INTERACTIONS, AI_SEARCH, DECISIONS)
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from storage.postgres.citus import DISTRIBUTED_TABLES
+from storage.postgres.citus import DISTRIBUTED_TABLES, LOCAL_TABLES
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
 from storage.postgres.statement import load_statements
 
 _STATEMENTS = load_statements("purge.sql")
-# What was received and what was made of it. Dictionaries stay, since writers remember what is in them.
-_TABLES = (*DISTRIBUTED_TABLES, "operations", "ai_arrivals", "ai_waiting")
+# What was received and what was made of it. Dictionaries stay, since writers remember what is in them; so do rules, roles,
+# and what is told of our own work.
+_KEPT = frozenset(
+    "migrations audit_log redaction_runs redaction_progress rule_sets workspace_roles ai_search_progress ai_progress "
+    "decision_progress".split()
+)
+_TABLES = (*DISTRIBUTED_TABLES, "operations", *(name for name in LOCAL_TABLES if name not in _KEPT))
 _TRUNCATE = sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(sql.Identifier("relayscope", name) for name in _TABLES))
 
 

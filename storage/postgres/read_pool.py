@@ -29,6 +29,7 @@ _STATEMENTS = load_statements("reader.sql")
 # A partition has no statistics until autovacuum has seen it, and it is the newest one that everybody asks for. What the
 # planner must not guess then is said: few rows are found by an index.
 BY_INDEX = _STATEMENTS["by_index"]
+BY_KEY = _STATEMENTS["by_key"]
 _INT64 = struct.Struct("!q")
 _RECONNECT_S = 2.0
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import LiteralString, Protocol
 
@@ -14,6 +16,7 @@ from storage.api import (
     MAX_OUTLINE_FIRST,
     Operation,
     SearchCursor,
+    SearchPart,
     ServiceEdge,
     ServiceMap,
     SpanCursor,
@@ -25,9 +28,9 @@ from storage.api import (
     TraceSearch,
     Window,
 )
-from storage.postgres.error import translated
+from storage.postgres.candidate import NEWEST_SPANS, CandidateSearch, find_candidates
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.read_pool import BY_INDEX, ReaderConfig, ReadPool
+from storage.postgres.read_pool import BY_INDEX, BY_KEY, ReaderConfig, ReadPool
 from storage.postgres.rollup_reader import RollupReader
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS
 from storage.postgres.statement import load_statements
@@ -41,22 +44,27 @@ _KEPT = load_statements("archive_reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # No span has an id without any byte.
 _BEFORE_ALL = SpanCursor(start_time_unix_nano=0, span_id=b"", tie=0)
-# A page of traces rarely needs more matching spans than this many times its length; when it does, four times more.
-_ROWS_PER_TRACE = 8
-_ROWS_GROWTH = 4
-_MAX_ROWS = 20_000
+_MAX_OTLP_US = 2**64 // 1000
 
 
 class SearchCompiler(Protocol):
-    """Turns a search into SQL that yields ``(trace_id, start_time)``, newest first, at most ``%(rows)s`` rows."""
+    """Turns a search, or a part of it, into SQL that yields ``(trace_id, start_time)``, newest first, at most ``%(rows)s`` rows."""
 
-    def __call__(self, search: TraceSearch, *, below: SearchCursor | None = None) -> Statement: ...
+    def __call__(
+        self, search: TraceSearch, *, below: SearchCursor | None = None, part: SearchPart | None = None
+    ) -> Statement: ...
 
 
 class PostgresSpanReader:
-    """``storage.api.SpanReader`` over a pool of read-only connections."""
+    """``storage.api.SpanReader`` over a pool of read-only connections.
 
-    def __init__(self, config: ReaderConfig, *, compile_search: SearchCompiler) -> None:
+    A search looks at ``newest_spans`` one by one before it asks the index of attributes.
+    """
+
+    def __init__(
+        self, config: ReaderConfig, *, compile_search: SearchCompiler, newest_spans: int = NEWEST_SPANS
+    ) -> None:
+        self._newest_spans = newest_spans
         self._pool = ReadPool(config)
         self._compile_search = compile_search
         self._rollups = RollupReader(self._pool)
@@ -96,21 +104,23 @@ class PostgresSpanReader:
         """See ``SpanReader``. Reads matching spans newest first and stops when the page is full."""
         if search.service is not None:
             search = msgspec.structs.replace(search, service=search.service[:MAX_SERVICE_NAME_CHARS])
+        wanted = CandidateSearch(
+            compile=partial(self._compile_search, search),
+            workspace_id=search.workspace_id,
+            start_us=search.start_us,
+            end_us=search.end_us,
+            limit=search.limit,
+            after=search.after,
+            action="search",
+            newest_spans=self._newest_spans,
+        )
         found: dict[bytes, int] = {}
-        below: SearchCursor | None = None
-        limit = min(max(search.limit * _ROWS_PER_TRACE, 1), _MAX_ROWS)
-        while len(found) <= search.limit:
-            with translated("search"):
-                statement = self._compile_search(search, below=below)
-            rows = await self._pool.fetch(
-                statement.sql.encode(), {**statement.parameters, "rows": limit}, action="search", planning=BY_INDEX
-            )
-            for row in rows:
-                found.setdefault(row.trace_id, row.start_time)
-            if len(rows) < limit:
-                break
-            below = SearchCursor(start_us=rows[-1].start_time, trace_id=rows[-1].trace_id)
-            limit = min(limit * _ROWS_GROWTH, _MAX_ROWS)
+        async with aclosing(find_candidates(self._pool, wanted)) as portions:
+            async for portion in portions:
+                for row in portion.rows:
+                    found.setdefault(row.trace_id, row.start_time)
+                if len(found) > search.limit:
+                    break
         page = list(found.items())[: search.limit]
         has_more = len(found) > len(page) > 0
         cursor = SearchCursor(start_us=page[-1][1], trace_id=page[-1][0]) if has_more else None
@@ -158,7 +168,7 @@ class PostgresSpanReader:
         totals = await self._pool.fetch(statements["outlines"], parameters, action="summary", planning=BY_INDEX)
         bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
         rows = await self._pool.fetch(
-            statements["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_INDEX
+            statements["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_KEY
         )
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_outlines, totals, rows, spans)

@@ -8,12 +8,13 @@ from typing import Generic, LiteralString, Protocol, TypeVar
 import msgspec
 from msgspec import structs
 
+from storage.postgres.chunk import encode_chunk
 from storage.postgres.dictionary import Entries
 from storage.postgres.log_reader import decode_log_records
 from storage.postgres.log_row import encode_log_row
 from storage.postgres.parcel import LOG_RECORD_TABLE, SPAN_TABLE
 from storage.postgres.reader import decode_spans
-from storage.postgres.row import SPAN_COLUMNS, Origin, encode_row, origin_of
+from storage.postgres.row import NULL, SPAN_COLUMNS, Origin, encode_row, integer_field, origin_of
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row
 from storage.postgres.table import Table
@@ -33,7 +34,7 @@ class _Decode(Protocol[_Item_co]):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a row: its encoding, the entries that it needs; what was replaced, by entity.
+    """What becomes of a row: its encoding, rows of its chunk, the entries that it needs; what was replaced, by entity.
 
     ``trace_id`` is that of the interactions that may be made of it; no bytes when there can be none.
     """
@@ -41,6 +42,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: int
     trace_id: bytes
     encoded: bytes
+    chunks: Sequence[bytes]
     entries: Entries
     entities: Mapping[str, int]
 
@@ -56,6 +58,7 @@ class Redactable(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
     encode: Callable[[Item, Origin], bytes]
     process: Callable[[Processor, int, Sequence[Item]], Sequence[Item]]
     add_entries: Callable[[Entries, Item, Origin], None]
+    index: Callable[[bytes, Item, Row], tuple[bytes, Sequence[bytes]]]
 
     def changes(
         self,
@@ -76,12 +79,13 @@ class Redactable(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
             return self.encode(item, origin), origin
 
         changes: list[Change | None] = []
-        for before, old, new in zip(stored, bare, after, strict=True):
+        for place, before, old, new in zip(rows, stored, bare, after, strict=True):
             if new is old or encoded(old)[0] == encoded(without_receipt(new))[0]:
                 changes.append(None)
                 continue
             told = with_receipts(new, before)
             row, origin = encoded(told)
+            kept, chunks = self.index(row, told, place)
             entries = Entries()
             entries.add_origin(told.resource, told.scope, origin)
             self.add_entries(entries, told, origin)
@@ -89,7 +93,8 @@ class Redactable(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
                 Change(
                     workspace_id=workspace_id,
                     trace_id=_trace_of(told),
-                    encoded=row,
+                    encoded=kept,
+                    chunks=chunks,
                     entries=entries,
                     entities=new.redactions,
                 )
@@ -117,6 +122,19 @@ def _add_nothing(entries: Entries, record: LogRecord, origin: Origin) -> None:
     """Log records have no entries but those of their origin."""
 
 
+def _keep_chunk(encoded: bytes, span: Span, row: Row) -> tuple[bytes, Sequence[bytes]]:
+    """The row stays in its chunk, which gets its new terms, and loses the old ones when it is made anew."""
+    if row.chunk is None:
+        return encoded, []
+    terms = encode_chunk([span], workspace_id=row.workspace_id, chunk=row.chunk, is_stale=True)
+    return encoded.removesuffix(NULL) + integer_field(row.chunk), [terms]
+
+
+def _keep_none(encoded: bytes, _: LogRecord, __: Row) -> tuple[bytes, Sequence[bytes]]:
+    """Log records have no chunks."""
+    return encoded, []
+
+
 SPANS = Redactable[Span](
     table=SPAN_TABLE,
     page=_STATEMENTS["page_of_spans"],
@@ -126,6 +144,7 @@ SPANS = Redactable[Span](
     encode=encode_row,
     process=_redacted_spans,
     add_entries=_add_operation,
+    index=_keep_chunk,
 )
 # The same rows in the table of the archive.
 ARCHIVED_SPANS = structs.replace(
@@ -140,6 +159,7 @@ LOG_RECORDS = Redactable[LogRecord](
     encode=encode_log_row,
     process=_redacted_log_records,
     add_entries=_add_nothing,
+    index=_keep_none,
 )
 # By the name of the signal.
 REDACTABLE: Mapping[str, Redactable[Span] | Redactable[LogRecord]] = {"spans": SPANS, "log_records": LOG_RECORDS}

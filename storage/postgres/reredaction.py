@@ -21,6 +21,8 @@ from storage.api import DEFAULT_WORKSPACE_ID
 from storage.audit import APPLIED_AGAIN, APPLYING_AGAIN, AuditLog
 from storage.postgres.archive import await_copies
 from storage.postgres.arrival import ARRIVAL_TABLE, encode_arrivals
+from storage.postgres.chunk import CHUNK_TABLE
+from storage.postgres.chunk_remaking import remake_stale_chunks, stored_entries
 from storage.postgres.connection import connect
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
@@ -32,13 +34,11 @@ from storage.postgres.read_pool import configure_reading
 from storage.postgres.redactable import ARCHIVED_SPANS, REDACTABLE, Change, Redactable
 from storage.postgres.rollup_mark import RolledSignal, Touched, mark
 from storage.postgres.statement import load_statements
-from storage.postgres.stored_part import decode_resources, decode_scopes
 from storage.postgres.table import insert_rows
 from storage.redaction import Application, ApplyProgress, OnApply, ProcessorOf
-from tracedata import LogRecord, PermanentError, Resource, RetryableError, Scope, Span
+from tracedata import LogRecord, PermanentError, RetryableError, Span
 
 _STATEMENTS = load_statements("redaction.sql")
-_READING = load_statements("reader.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US_PER_MINUTE = 60_000_000
 _MAX_CONFLICTS = 20
@@ -125,6 +125,8 @@ class Reredaction:
             for partition in found:
                 await self._redact_partition(connection, run, partition, expected=expected, on_progress=on_progress)
         await self._redact_archive(connection, run, expected=expected, on_progress=on_progress)
+        while await _despite_conflicts(partial(remake_stale_chunks, connection)):
+            pass
         entries = await redact_entries(connection, self._processor_of, page=self._config.page_spans)
         if self._settle is not None:
             await self._settle()
@@ -200,7 +202,7 @@ class Reredaction:
         skipped = 0
         for workspace_id in sorted({row.workspace_id for row in rows}):
             own = [row for row in rows if row.workspace_id == workspace_id]
-            resources, scopes = await _entries(connection, workspace_id, own)
+            resources, scopes = await stored_entries(connection, workspace_id, own)
             known = [row for row in own if row.resource_id in resources and row.scope_id in scopes]
             skipped += len(own) - len(known)
             processor = self._processor_of(workspace_id)
@@ -223,7 +225,9 @@ class Reredaction:
             if there:
                 changed = [page.changed[identity] for identity in there]
                 arrivals = _arrivals(changed)
-                await insert_rows(connection, {kind.table: [one.encoded for one in changed], ARRIVAL_TABLE: arrivals})
+                chunks = [row for one in changed for row in one.chunks]
+                encoded = [one.encoded for one in changed]
+                await insert_rows(connection, {CHUNK_TABLE: chunks, kind.table: encoded, ARRIVAL_TABLE: arrivals})
                 if kind.table is SPAN_TABLE:
                     await mark(connection, _minutes(page, there))
             if kind is REDACTABLE["spans"]:
@@ -251,7 +255,7 @@ class Reredaction:
                 await _vacuum(connection, row.partition)
                 vacuumed.append(row.partition)
             await connection.execute(_STATEMENTS["vacuumed"], {"run": run, "partition": row.partition})
-        for name in (*DICTIONARIES, *(product.table.name for product in PRODUCTS)):
+        for name in (*DICTIONARIES, CHUNK_TABLE.name, *(product.table.name for product in PRODUCTS)):
             await _vacuum(connection, name)
         await connection.execute(_STATEMENTS["analyze"])
         return vacuumed
@@ -307,21 +311,6 @@ def _minutes(page: _Page, there: Sequence[Identity]) -> Touched:
     for identity in there:
         found.setdefault((page.changed[identity].workspace_id, "spans"), set()).add(identity[2] // _US_PER_MINUTE)
     return found
-
-
-async def _entries(
-    connection: Connection, workspace_id: int, rows: Sequence[Row]
-) -> tuple[Mapping[int, Resource], Mapping[int, Scope]]:
-    """The resources and scopes that rows refer to, as far as they are stored."""
-    resources = await _dictionary_rows(connection, "resources", workspace_id, {row.resource_id for row in rows})
-    scopes = await _dictionary_rows(connection, "scopes", workspace_id, {row.scope_id for row in rows})
-    return decode_resources(resources), decode_scopes(scopes)
-
-
-async def _dictionary_rows(connection: Connection, name: str, workspace_id: int, ids: set[int]) -> Sequence[Row]:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(_READING[name], {"workspace_id": workspace_id, "ids": list(ids)})
-    return await cursor.fetchall()
 
 
 def _paced(limit: int, rows: Sequence[Row], *, large: Sequence[str], at_most: int) -> int:

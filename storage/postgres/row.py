@@ -39,6 +39,7 @@ SPAN_COLUMNS = (
     "dropped_events_count",
     "dropped_links_count",
     "redactions",
+    "chunk",
 )
 # PostgreSQL counts microseconds from 2000-01-01.
 PG_EPOCH_US = 946_684_800_000_000
@@ -49,6 +50,7 @@ _IDENTITY = struct.Struct("!hiii16si8si")
 _MEASURES = struct.Struct("!iqihiqihihiqiq")
 _LENGTH = struct.Struct("!i")
 _BIGINT = struct.Struct("!iq")
+_INTEGER = struct.Struct("!ii")
 NULL = b"\xff\xff\xff\xff"
 _NULLS_8 = NULL * 8
 _JSONB = b"\x01"
@@ -103,10 +105,11 @@ def scope_id_of(scope: Scope) -> int:
     return content_id(scope.name.encode(), scope.version.encode(), scope.schema_url.encode(), attributes, dropped)
 
 
-def encode_row(span: Span, origin: Origin) -> bytes:
-    """One row in the order of ``SPAN_COLUMNS``. Its fingerprint covers everything else in the row but the last column.
+def encode_row(span: Span, origin: Origin, *, chunk: bytes = NULL) -> bytes:
+    """One row in the order of ``SPAN_COLUMNS``. Its fingerprint covers everything else in the row but the last two columns.
 
     A span that comes again after the policy has changed is the same one as long as what is stored of it is the same.
+    ``chunk`` is a field; a span without is found without the index of attributes.
     """
     start_us, start_ns = divmod(span.start_time_unix_nano, 1000)
     parent = span.parent_span_id
@@ -141,7 +144,7 @@ def encode_row(span: Span, origin: Origin) -> bytes:
     identity = _IDENTITY.pack(_COLUMN_COUNT, 4, origin.workspace_id, 16, span.trace_id, 8, span.span_id, 8)
     digest = blake2b(identity, digest_size=8)
     digest.update(body)
-    return identity + digest.digest() + body + (jsonb_field(encode_receipt(span)) if span.redactions else NULL)
+    return identity + digest.digest() + body + (jsonb_field(encode_receipt(span)) if span.redactions else NULL) + chunk
 
 
 def _has_rare_fields(span: Span) -> bool:
@@ -188,6 +191,11 @@ def text_field(value: str) -> bytes:
 def bigint_field(value: int) -> bytes:
     """A value of type bigint with its length."""
     return _BIGINT.pack(8, value)
+
+
+def integer_field(value: int) -> bytes:
+    """A value of type integer with its length."""
+    return _INTEGER.pack(4, value)
 
 
 def jsonb_field(data: bytes) -> bytes:

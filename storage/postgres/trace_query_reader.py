@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from decimal import Decimal
 from itertools import groupby
 
 from storage.api import SearchCursor
+from storage.postgres.candidate import NEWEST_SPANS, CandidateSearch, find_candidates
 from storage.postgres.error import translated
 from storage.postgres.read_pool import BY_INDEX, ReadPool
 from storage.postgres.stored_part import Row
@@ -15,10 +17,6 @@ from storage.trace_query import MatchedSpan, MatchPage, SeriesPoint, SeriesQuery
 from tracedata import Value
 from tracedata.typed_json import decode_value
 
-# A page rarely needs more candidate spans than this many times its length; when it does, four times more.
-_ROWS_PER_TRACE = 8
-_ROWS_GROWTH = 4
-_MAX_ROWS = 20_000
 # Traces that are looked at in one statement, and for one page.
 _TRACES_AT_ONCE = 100
 _MAX_TRACES = 10_000
@@ -29,6 +27,7 @@ class PostgresTraceQueryReader:
     """``storage.trace_query.TraceQueryReader`` over the pool of another reader.
 
     A page ends when it is full, when nothing is left, after ``max_traces`` candidates or, between two statements, after ``budget_s``.
+    ``newest_spans`` are looked at one by one before the index of attributes is asked.
     """
 
     def __init__(
@@ -38,7 +37,9 @@ class PostgresTraceQueryReader:
         max_traces: int = _MAX_TRACES,
         budget_s: float = _BUDGET_S,
         clock: Callable[[], float] = time.monotonic,
+        newest_spans: int = NEWEST_SPANS,
     ) -> None:
+        self._newest_spans = newest_spans
         self._pool = pool
         self._max_traces = max_traces
         self._budget_s = budget_s
@@ -50,27 +51,32 @@ class PostgresTraceQueryReader:
         places: dict[bytes, SearchCursor] = {}
         waiting: list[bytes] = []
         found: list[TraceMatch] = []
-        below: SearchCursor | None = None
-        rows_wanted = min(max(query.limit * _ROWS_PER_TRACE, 1), _MAX_ROWS)
-        while True:
-            rows = await self._candidates(query, below, rows_wanted)
-            for row in rows:
-                if row.trace_id not in places:
-                    places[row.trace_id] = SearchCursor(start_us=row.start_time, trace_id=row.trace_id)
-                    waiting.append(row.trace_id)
-            while waiting:
-                portion, waiting = waiting[:_TRACES_AT_ONCE], waiting[_TRACES_AT_ONCE:]
-                found += await self._matches(query, portion)
-                if len(found) > query.limit:
-                    return _full(found[: query.limit], places)
-                if len(places) - len(waiting) >= self._max_traces or self._clock() > deadline:
-                    return MatchPage(matches=found, cursor=places[portion[-1]])
-            if len(rows) < rows_wanted:
-                return MatchPage(matches=found)
-            below = SearchCursor(start_us=rows[-1].start_time, trace_id=rows[-1].trace_id)
-            if self._clock() > deadline:
-                return MatchPage(matches=found, cursor=below)
-            rows_wanted = min(rows_wanted * _ROWS_GROWTH, _MAX_ROWS)
+        wanted = CandidateSearch(
+            compile=query.candidates,
+            workspace_id=query.workspace_id,
+            start_us=query.start_us,
+            end_us=query.end_us,
+            limit=query.limit,
+            after=query.after,
+            action="query",
+            newest_spans=self._newest_spans,
+        )
+        async with aclosing(find_candidates(self._pool, wanted)) as portions:
+            async for portion in portions:
+                for row in portion.rows:
+                    if row.trace_id not in places:
+                        places[row.trace_id] = SearchCursor(start_us=row.start_time, trace_id=row.trace_id)
+                        waiting.append(row.trace_id)
+                while waiting:
+                    looked_at, waiting = waiting[:_TRACES_AT_ONCE], waiting[_TRACES_AT_ONCE:]
+                    found += await self._matches(query, looked_at)
+                    if len(found) > query.limit:
+                        return _full(found[: query.limit], places)
+                    if len(places) - len(waiting) >= self._max_traces or self._clock() > deadline:
+                        return MatchPage(matches=found, cursor=places[looked_at[-1]])
+                if self._clock() > deadline:
+                    return MatchPage(matches=found, cursor=portion.place)
+        return MatchPage(matches=found)
 
     async def measure(self, query: SeriesQuery) -> Sequence[SeriesPoint]:
         """See ``TraceQueryReader``."""
@@ -78,12 +84,6 @@ class PostgresTraceQueryReader:
             statement = query.statement()
         rows = await self._pool.fetch(statement.sql.encode(), statement.parameters, action="query")
         return await self._pool.aside(_points, rows, query.labels)
-
-    async def _candidates(self, query: TraceQuery, below: SearchCursor | None, limit: int) -> Sequence[Row]:
-        with translated("query"):
-            statement = query.candidates(below=below)
-        parameters = {**statement.parameters, "rows": limit}
-        return await self._pool.fetch(statement.sql.encode(), parameters, action="query", planning=BY_INDEX)
 
     async def _matches(self, query: TraceQuery, trace_ids: Sequence[bytes]) -> Sequence[TraceMatch]:
         """What these match, in their order."""

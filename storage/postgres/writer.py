@@ -18,6 +18,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from storage.postgres.arrival import wake_waiting
+from storage.postgres.chunk import ChunkNumbers
 from storage.postgres.connection import noticing_silence
 from storage.postgres.dictionary import Dictionary, Entries
 from storage.postgres.durability import commit_durably
@@ -58,6 +59,7 @@ class PostgresSpanWriter:
         self._queue: deque[Parcel] = deque()
         self._queued_rows = 0
         self._queued_bytes = 0
+        self._chunks = ChunkNumbers()
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -84,7 +86,7 @@ class PostgresSpanWriter:
             raise RetryableError("the write queue is full")
         if not (batch.spans or batch.log_records or batch.interactions or batch.decisions or batch.arrivals):
             return Receipt(accepted=0, rejections=batch.rejections)
-        parcel = Parcel(batch, origin=self._instruments.origin())
+        parcel = Parcel(batch, origin=self._instruments.origin(), chunk=self._chunks.next())
         # Only the encoded rows are kept while they wait.
         del batch
         self._queue.append(parcel)

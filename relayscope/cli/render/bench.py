@@ -75,10 +75,12 @@ def laps_table(report: LargeReport) -> Table:
 
 def queries_table(report: LargeReport) -> Table:
     """The latency of every kind of question."""
-    table = _table(("question", "p50 ms", "p95 ms", "asked", "failed"))
+    table = _table(("question", "p50 ms", "p95 ms", "budget ms", "asked", "failed"))
     table.columns[0].justify = "left"
     for one in report.queries:
-        table.add_row(one.name, f"{one.p50_ms:.1f}", f"{one.p95_ms:.1f}", str(one.asked), str(one.failed))
+        table.add_row(
+            one.name, f"{one.p50_ms:.1f}", f"{one.p95_ms:.1f}", f"{one.budget_ms:.0f}", str(one.asked), str(one.failed)
+        )
     return table
 
 

@@ -1,6 +1,10 @@
 -- by_index: for statements that find few spans
 SET LOCAL enable_seqscan = off;
 
+-- by_key: for statements that fetch rows by whole keys which another part of them finds: other joins read tables as a whole
+SELECT set_config('enable_seqscan', 'off', true) AS seqscan, set_config('enable_hashjoin', 'off', true) AS hashjoin,
+       set_config('enable_mergejoin', 'off', true) AS mergejoin;
+
 -- health: the server's version, its durability settings, and the schema's version
 SELECT current_setting('server_version') AS server_version,
        current_setting('fsync') = 'on' AS fsync,

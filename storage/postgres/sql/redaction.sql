@@ -148,7 +148,7 @@ UPDATE relayscope.redaction_progress SET is_vacuumed = true WHERE run_id = %(run
 SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
        s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
        s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id, s.fingerprint,
-       s.workspace_id
+       s.workspace_id, s.chunk
 FROM relayscope.{partition} AS s
 WHERE (s.trace_id, s.span_id, s.start_time) > (%(trace_id)s, %(span_id)s, %(start)s::timestamptz)
 ORDER BY s.trace_id, s.span_id, s.start_time
@@ -161,6 +161,27 @@ USING unnest(%(trace_ids)s::bytea[], %(span_ids)s::bytea[], %(starts)s::timestam
 WHERE s.trace_id = old.trace_id AND s.span_id = old.span_id AND s.start_time = old.start_time
   AND s.fingerprint = old.fingerprint
 RETURNING s.trace_id, s.span_id, s.start_time, s.fingerprint;
+
+-- stale_chunks: some chunks of which a span was replaced, and when their spans start
+SELECT c.workspace_id, c.chunk, min(c.from_time) AS from_time, max(c.to_time) AS to_time
+FROM relayscope.attribute_chunks AS c
+WHERE (c.workspace_id, c.chunk) IN (
+    SELECT DISTINCT workspace_id, chunk FROM relayscope.attribute_chunks WHERE spans = 0 LIMIT %(limit)s)
+GROUP BY c.workspace_id, c.chunk;
+
+-- one_snapshot: first in a transaction: what it reads and what it removes belong together, whatever is stored meanwhile
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- remove_chunk: takes out what is stored of a chunk
+DELETE FROM relayscope.attribute_chunks WHERE workspace_id = %(workspace_id)s AND chunk = %(chunk)s;
+
+-- spans_of_chunk: the spans of a chunk
+SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
+       s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
+       s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id
+FROM relayscope.spans AS s
+WHERE s.workspace_id = %(workspace_id)s AND s.chunk = %(chunk)s
+  AND s.start_time >= %(from)s AND s.start_time <= %(to)s;
 
 -- page_of_log_records: the same of log records
 SELECT r.time AS start_time, r.time, r.time_ns, r.has_time, r.observed_time, r.observed_time_ns, r.trace_id, r.span_id,

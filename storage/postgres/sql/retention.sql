@@ -52,6 +52,24 @@ DELETE FROM relayscope.operations WHERE (workspace_id, operation_id) IN (
     SELECT workspace_id, operation_id FROM relayscope.operations
     WHERE last_seen < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED);
 
+-- expired_attribute_chunks_past: chunks that end before a time in the partition of the past, counted up to a limit
+SELECT count(*) FROM (
+    SELECT 1 FROM relayscope.attribute_chunks_past WHERE to_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- expired_attribute_chunks_default: the same of the default partition
+SELECT count(*) FROM (
+    SELECT 1 FROM relayscope.attribute_chunks_default WHERE to_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+
+-- remove_attribute_chunks_past: removes some chunks that end before a time from the partition of the past
+DELETE FROM relayscope.attribute_chunks_past WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.attribute_chunks_past
+    WHERE to_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
+-- remove_attribute_chunks_default: the same from the default partition
+DELETE FROM relayscope.attribute_chunks_default WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM relayscope.attribute_chunks_default
+    WHERE to_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
+
 -- expired_ai_search_past: entries of the search index before a time in the partition of the past, counted up to a limit
 SELECT count(*) FROM (SELECT 1 FROM relayscope.ai_search_past WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
 

@@ -62,11 +62,14 @@ def test_it_shows_and_changes_nothing_unless_told(shared_postgres_dsn: str) -> N
         assert answer.removed == []
 
 
+_SPANS_AND_THEIR_INDEX = {"spans": [_name(10)], "attribute_chunks": [_name(10).replace("spans", "attribute_chunks")]}
+
+
 def test_it_removes_what_is_too_old_when_told(shared_postgres_dsn: str) -> None:
     asyncio.run(_fill(shared_postgres_dsn))
     answer = _answer("--database-url", shared_postgres_dsn, "--older-than", "1w", "--apply")
     others: dict[str, list[str]] = {"log_records": [], "ai_interactions": [], "ai_search": [], "decisions": []}
-    assert {one.signal: one.dropped for one in answer.removed} == {"spans": [_name(10)], **others}
+    assert {one.signal: one.dropped for one in answer.removed} == {**_SPANS_AND_THEIR_INDEX, **others}
     assert _names(answer) == [_name(1)]
 
 
@@ -76,7 +79,7 @@ def test_the_period_of_the_settings_is_the_default(shared_postgres_dsn: str) -> 
     answer = _answer("--database-url", shared_postgres_dsn, "--apply", environment=environment)
     # Interactions and the words of their texts go with the spans, unless they have a period of their own.
     others: dict[str, list[str]] = {"ai_interactions": [], "ai_search": [], "decisions": []}
-    assert {one.signal: one.dropped for one in answer.removed} == {"spans": [_name(10)], **others}
+    assert {one.signal: one.dropped for one in answer.removed} == {**_SPANS_AND_THEIR_INDEX, **others}
 
 
 def test_the_table_says_what_becomes_of_each(shared_postgres_dsn: str) -> None:

@@ -36,7 +36,8 @@ def _window(workspace_id: int) -> Window:
 
 def _reader(store: Store) -> PostgresTraceQueryReader:
     assert isinstance(store.reader, PostgresSpanReader)
-    return PostgresTraceQueryReader(store.reader.pool)
+    # Whatever the index of attributes can serve is asked of it.
+    return PostgresTraceQueryReader(store.reader.pool, newest_spans=0)
 
 
 def _by_trace(spans: Sequence[Span]) -> Mapping[bytes, Sequence[Span]]:

@@ -206,7 +206,7 @@ async def test_the_periods_of_the_settings_decide(shared_postgres_dsn: str) -> N
     assert {one.cutoff for one in await for_ever.survey()} == {None}
     a_week = Retention(shared_postgres_dsn, {"spans": timedelta(weeks=1)}, clock=lambda: _NOON)
     cutoffs = {one.signal: one.cutoff for one in await a_week.survey()}
-    others = dict.fromkeys(("log_records", "ai_interactions", "ai_search", "decisions"))
+    others = dict.fromkeys(("attribute_chunks", "log_records", "ai_interactions", "ai_search", "decisions"))
     assert cutoffs == {"spans": _NOON - timedelta(weeks=1), **others}
     assert [one.dropped for one in await a_week.apply()] == [[_day(10)]]
     assert len(await _stored(shared_postgres_dsn)) == 1

@@ -349,7 +349,7 @@ async def test_what_two_writers_store_at_the_same_moment_is_settled_soon(postgre
     spans = chain({USER: "u"}, {CALL: 1})
     leader = Settlement(SettlementConfig(dsn=postgres_dsn), lambda _: only_interactions(simple_interactions))
     async with writing(WriterConfig(dsn=postgres_dsn)) as writer, transaction(postgres_dsn) as late:
-        await SPAN_TABLE.copy(late, Parcel(batch(spans[:1]), origin=None).rows[SPAN_TABLE])
+        await SPAN_TABLE.copy(late, Parcel(batch(spans[:1]), chunk=1, origin=None).rows[SPAN_TABLE])
         # Nothing waits yet, so whoever stores the root notes no arrival.
         await wake_waiting(late, {1: {spans[0].trace_id}})
         await writer.consume(batch(spans[1:]))

@@ -107,7 +107,7 @@ async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: s
     seconds = await rows(
         abroad_dsn,
         "SELECT name, extract(epoch FROM from_time)::bigint, extract(epoch FROM to_time)::bigint "
-        "FROM relayscope.partitions WHERE isfinite(from_time) AND isfinite(to_time)",
+        "FROM relayscope.partitions WHERE signal = 'spans' AND isfinite(from_time) AND isfinite(to_time)",
     )
     start = int(today.timestamp())
     assert seconds == [(f"spans_{today:%Y%m%d}", start, start + 86_400)]
@@ -128,7 +128,14 @@ async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: s
 async def test_times_are_read_in_sessions_that_write_them_otherwise(abroad_dsn: str) -> None:
     await migrate(abroad_dsn)
     found = await Retention(abroad_dsn, {"spans": timedelta(days=1)}).survey()
-    assert [one.signal for one in found] == ["spans", "log_records", "ai_interactions", "ai_search", "decisions"]
+    assert [one.signal for one in found] == [
+        "spans",
+        "attribute_chunks",
+        "log_records",
+        "ai_interactions",
+        "ai_search",
+        "decisions",
+    ]
     rounds: asyncio.Queue[Round] = asyncio.Queue()
     maintenance = Maintenance(MaintenanceConfig(dsn=abroad_dsn), on_round=rounds.put_nowait)
     await maintenance.start()
