@@ -113,7 +113,7 @@ async def test_bounds_of_partitions_mean_the_same_in_every_session(abroad_dsn: s
     assert seconds == [(f"spans_{today:%Y%m%d}", start, start + 86_400)]
     written = await value(
         abroad_dsn,
-        "SELECT relayscope.bound_of(relation) FROM relayscope.partitions WHERE from_time = to_timestamp(%(start)s)",
+        "SELECT relayscope.bound_of(relation) FROM relayscope.partitions WHERE signal = 'spans' AND from_time = to_timestamp(%(start)s)",
         {"start": start},
     )
     tomorrow = today + timedelta(days=1)
