@@ -16,6 +16,7 @@ import msgspec
 from grpc import aio
 
 from query.search import compile_search
+from relayscope.app import build_rollups
 from relayscope.bench.figure import now
 from relayscope.bench.load import EXPORT, Order, Result
 from relayscope.bench.loader import running_loader
@@ -63,7 +64,8 @@ class LargeReport(msgspec.Struct, frozen=True, kw_only=True):
     """All laps, what they come to, and the latencies of queries.
 
     ``rate_empty`` and ``rate_full`` are medians over a tenth of the laps at either end. The very first lap counts for
-    neither: it makes the partitions and fills the caches of the workers.
+    neither: it makes the partitions and fills the caches of the workers. ``rolled_up_s`` is how long rolling up went on
+    after the load.
     """
 
     started: str
@@ -75,6 +77,7 @@ class LargeReport(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float
     bytes_per_span: float
     disk_bytes: int
+    rolled_up_s: float
     queries: Sequence[Latency]
     plans: Mapping[str, Sequence[Explanation]]
 
@@ -94,9 +97,11 @@ async def measure_large(plan: LargePlan, *, tell: Callable[[str], None], advance
         if spans != laps[-1].stored:
             raise PermanentError(f"{laps[-1].stored} spans were acknowledged, {spans} are stored")
         empty, full = ends([lap.spans_per_s for lap in laps])
-        tell(f"{empty:,.0f} spans/s when empty, {full:,.0f} when full; {size / spans:.0f} bytes a span; asking")
+        tell(f"{empty:,.0f} spans/s when empty, {full:,.0f} when full; {size / spans:.0f} bytes a span; rolling up")
         # Without it, what is measured would depend on when autovacuum came by last.
         await gather_statistics(ready.database_url)
+        rolled_up_s = await _rolled_up(ready.database_url)
+        tell(f"rolled up in another {rolled_up_s:,.0f} s; asking")
         url = f"http://127.0.0.1:{ready.http}"
         event_value = await _send_event(ready, days=days)
         asked = QueryPlan(
@@ -114,6 +119,7 @@ async def measure_large(plan: LargePlan, *, tell: Callable[[str], None], advance
         ratio=full / empty,
         bytes_per_span=size / spans,
         disk_bytes=size,
+        rolled_up_s=rolled_up_s,
         queries=queries,
         plans=plans,
     )
@@ -136,6 +142,13 @@ async def _load(
             advance(result.spans)
     random.Random(plan.seed).shuffle(trace_ids)
     return laps, trace_ids
+
+
+async def _rolled_up(dsn: str) -> float:
+    """Waits until nothing of the load is left to be rolled up, as minutes after it in life; how many seconds that took."""
+    started = time.monotonic()
+    await build_rollups(dsn).drain(on_progress=lambda _: None)
+    return time.monotonic() - started
 
 
 async def _send_event(ready: Ready, *, days: Days) -> str:

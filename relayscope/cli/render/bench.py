@@ -69,7 +69,7 @@ def laps_table(report: LargeReport) -> Table:
         share = lap.spans_per_s / report.rate_empty
         table.add_row(f"{lap.stored:,}", f"{lap.spans_per_s:,.0f}", f"{share:.2f}", f"{lap.p99_ms:.0f}")
     table.add_row("[bold]full", f"{report.rate_full:,.0f}", f"[bold]{report.ratio:.2f}")
-    table.caption = f"{report.disk_bytes / (1 << 30):.1f} GiB on disk, {report.bytes_per_span:.0f} bytes a span"
+    table.caption = f"{report.disk_bytes / (1 << 30):.1f} GiB on disk, {report.bytes_per_span:.0f} bytes a span, rolled up {report.rolled_up_s:,.0f} s later"
     return table
 
 
