@@ -32,8 +32,8 @@ def _call(op: str, *args: str) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("[]", "malformed filter", id="no object"),
-        pytest.param('{"operator": "eq"}', "malformed filter", id="unknown field"),
+        pytest.param("[]", "Expected `object`, got `array`", id="no object"),
+        pytest.param('{"operator": "eq"}', "unknown field `operator`", id="unknown field"),
         pytest.param(_call("like", _N, _scalar("1")), "the operators are and, or, not, eq", id="operator"),
         pytest.param(_call("and", _HOLDS), "two predicates or more", id="and of one"),
         pytest.param(_call("not", _HOLDS, _HOLDS), "not takes one predicate", id="not of two"),
