@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,11 +13,11 @@ from msgspec.structs import replace
 
 from query.expression.lowering import lower
 from query.expression.node import decode_call
-from query.traceql.search import TraceQuery, trace_query
+from query.traceql.search import TraceQuery
 from receiver.otlp_json import decode_traces
+from relayscope.api.app import create_app
 from relayscope.api.jaeger import JaegerAccess
-from relayscope.api.jaeger.finding import find_trace_ids
-from storage.api import Operation, SearchCursor, Tag, TraceSearch, Window
+from storage.api import Operation, SearchCursor, Tag, TraceSearch
 from storage.trace_query import MatchPage, TraceMatch
 from storage.trace_query import TraceQuery as AnyTraceQuery
 from tests.support.canned_queries import CannedQueries
@@ -472,23 +473,35 @@ async def test_filters_that_are_refused(path: str, query: str, message: str) -> 
     assert queries.asked is None
 
 
-@pytest.mark.parametrize(
-    ("is_awaited", "found"), [(True, [NEW, OLD]), (False, [NEW])], ids=["goes on", "ends when nobody waits"]
-)
-async def test_a_search_that_paused(*, is_awaited: bool, found: list[bytes]) -> None:
+async def test_a_filter_that_finds_nothing_for_long_ends_when_its_client_has_gone() -> None:
     class Pausing(CannedQueries):
+        """Always says that there may be more; an end that is not reached for a hundred pages is none."""
+
+        pages = 0
+
         async def find_matches(self, query: AnyTraceQuery) -> MatchPage:
             assert isinstance(query, TraceQuery)
-            if query.after is None:
-                cursor = SearchCursor(start_us=1, trace_id=NEW)
-                return MatchPage(matches=[TraceMatch(trace_id=NEW, sets=())], cursor=cursor)
-            return MatchPage(matches=[TraceMatch(trace_id=OLD, sets=())])
+            self.pages += 1
+            assert self.pages < 100
+            return MatchPage(matches=(), cursor=SearchCursor(start_us=100 - self.pages, trace_id=NEW))
 
-    async def waits() -> bool:
-        return is_awaited
+    queries = Pausing()
+    incoming: list[Json] = [{"type": "http.disconnect"}, {"type": "http.request", "body": b"", "more_body": False}]
 
-    wanted = trace_query(lower(decode_call(json.dumps(EQUALS))), Window(workspace_id=1, start_us=0, end_us=9), limit=9)
-    assert await find_trace_ids(wanted, FixedReader(), Pausing(), is_awaited=waits) == found
+    async def receive() -> Json:
+        # Three pages are waited for; what is not there yet is cancelled.
+        if queries.pages < 3 and len(incoming) == 1:
+            await asyncio.Event().wait()
+        return incoming.pop() if len(incoming) > 1 else incoming[0]
+
+    async def send(_: Json) -> None:
+        """Nobody listens."""
+
+    path = "/api/v3/trace-summaries"
+    question = f"{TIMES}&{filtered(EQUALS)}".encode()
+    scope: Json = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": question}
+    await create_app(FixedReader(), jaeger_access=JaegerAccess(queries=queries))(scope, receive, send)
+    assert queries.pages == 3
 
 
 REQUIRED = "query.startTimeMin and query.startTimeMax are required"
