@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from storage.api import SearchCursor
+from storage.api import SearchCursor, Statement
 from storage.postgres.error import translated
 from storage.postgres.read_pool import BY_INDEX, ReadPool
 from storage.postgres.stored_part import Row
@@ -80,18 +81,27 @@ class PostgresTraceQueryReader:
         return await self._pool.aside(_points, rows, query.labels)
 
     async def _candidates(self, query: TraceQuery, below: SearchCursor | None, limit: int) -> Sequence[Row]:
-        with translated("query"):
-            statement = query.candidates(below=below)
+        # In a thread: what has many conditions takes its time to become a statement.
+        statement = await asyncio.to_thread(_candidates, query, below)
         parameters = {**statement.parameters, "rows": limit}
         return await self._pool.fetch(statement.sql.encode(), parameters, action="query", planning=BY_INDEX)
 
     async def _matches(self, query: TraceQuery, trace_ids: Sequence[bytes]) -> Sequence[TraceMatch]:
         """What these match, in their order."""
-        with translated("query"):
-            statement = query.matches(trace_ids)
+        statement = await asyncio.to_thread(_matches, query, trace_ids)
         rows = await self._pool.fetch(statement.sql.encode(), statement.parameters, action="query", planning=BY_INDEX)
         matches = await self._pool.aside(_by_trace, rows, query.set_labels, query.span_labels)
         return [matches[trace_id] for trace_id in trace_ids if trace_id in matches]
+
+
+def _candidates(query: TraceQuery, below: SearchCursor | None) -> Statement:
+    with translated("query"):
+        return query.candidates(below=below)
+
+
+def _matches(query: TraceQuery, trace_ids: Sequence[bytes]) -> Statement:
+    with translated("query"):
+        return query.matches(trace_ids)
 
 
 def _full(matches: Sequence[TraceMatch], places: dict[bytes, SearchCursor]) -> MatchPage:
