@@ -375,6 +375,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         metrics=PostgresSpanMetricsReader(reader.pool),
         summaries=summaries,
         ui=build_jaeger_ui(settings),
+        queries=queries,
         purge=PostgresPurge(dsn) if settings.service.jaeger.allow_purge else None,
         max_clock_skew_ns=round(settings.service.jaeger.max_clock_skew_s * 1e9),
     )

@@ -61,7 +61,8 @@ class _Lowering:
 
     def predicate(self, call: Call, *, bound: frozenset[str], depth: int) -> syntax.Expression:
         """``bound`` are the levels of which one element is looked at."""
-        self._nodes += 1 + len(call.args)
+        # A value of a list is compared as one of a call is.
+        self._nodes += 1 + sum(max(1, len(argument.list.values)) if argument.list else 1 for argument in call.args)
         if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
             raise CallerError(
                 f"filter: calls are nested at most {MAX_DEPTH} deep, and there are at most {_MAX_NODES} parts"

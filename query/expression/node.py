@@ -70,12 +70,12 @@ def decode_call(text: str | bytes) -> Call:
     """A filter in JSON.
 
     Raises:
-        CallerError: it is none.
+        CallerError: it is none; the message says why.
     """
     try:
         return msgspec.json.decode(text, type=Call)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as exc:
-        raise CallerError(f"malformed filter: {exc}") from exc
+        raise CallerError(str(exc)) from exc
 
 
 def convert_call(document: object) -> Call:

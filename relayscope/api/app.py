@@ -167,7 +167,7 @@ def _include_jaeger(
         app.include_router(archive.create_archive_router(access.archive))
     app.include_router(jaeger.create_monitoring_router(access.metrics, clock_ns=clock))
     summaries = access.summaries or jaeger.SpanSummaries(reader)
-    app.include_router(jaeger.create_v3_router(reader, summaries, max_clock_skew_ns=skew_ns))
+    app.include_router(jaeger.create_v3_router(reader, summaries, access.queries, max_clock_skew_ns=skew_ns))
     # Last: whatever else is asked for under /api gets the answer that Jaeger's clients expect.
     app.router.routes.append(jaeger.UnknownEndpoint())
     if access.ui is not None:

@@ -38,4 +38,5 @@ def archive(
 
 
 def _kept(kept: schema.ArchivedTrace) -> Text:
-    return Text(f"{kept.trace_id} is kept with {kept.span_count:,} spans, since {kept.archived_at[:19]}Z.")
+    spans = "1 span" if kept.span_count == 1 else f"{kept.span_count:,} spans"
+    return Text(f"{kept.trace_id} is kept with {spans}, since {kept.archived_at[:19]}Z.")

@@ -119,6 +119,8 @@ def _show_guide(console: Console, summary: DemoSummary, *, host: str, ready: Map
     ]
     if "jaeger_http" in ready:
         lines.append(f"  Jaeger HTTP         http://{host}:{ready['jaeger_http']}/api/services")
+    if "jaeger_grpc" in ready:
+        lines.append(f"  gRPC queries        {host}:{ready['jaeger_grpc']}")
     lines += [
         f"  OTLP gRPC and HTTP  {host}:{ready['otlp_grpc']} and {host}:{ready['otlp_http']}",
         "",

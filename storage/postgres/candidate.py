@@ -7,6 +7,7 @@ each case, and in the same order: by start, then by trace id, both descending.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString, NamedTuple, Protocol
@@ -87,7 +88,7 @@ async def find_candidates(pool: Fetch, search: CandidateSearch) -> AsyncGenerato
     reader = _Reader(pool, search)
     end_us = search.end_us if search.after is None else min(search.end_us, search.after.start_us)
     with translated(search.action):
-        terms = search.compile().terms
+        terms = (await asyncio.to_thread(search.compile)).terms
     edge_us = await reader.edge(end_us) if terms else None
     if edge_us is None:
         async for found in reader.by_time(None):
@@ -172,7 +173,8 @@ class _Reader:
         self, part: SearchPart | None, parameters: Mapping[str, object], *, below: SearchCursor | None = None
     ) -> Sequence[Row]:
         with translated(self._search.action):
-            statement = self._search.compile(below=below, part=part)
+            # Aside: what has many conditions takes its time to become a statement.
+            statement = await asyncio.to_thread(self._search.compile, below=below, part=part)
         return await self._fetch(statement.sql.encode(), {**statement.parameters, **parameters})
 
     async def _fetch(self, statement: LiteralString | bytes, parameters: Mapping[str, object]) -> Sequence[Row]:

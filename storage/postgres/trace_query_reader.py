@@ -81,14 +81,14 @@ class PostgresTraceQueryReader:
     async def measure(self, query: SeriesQuery) -> Sequence[SeriesPoint]:
         """See ``TraceQueryReader``."""
         with translated("query"):
-            statement = query.statement()
+            statement = await self._pool.aside(query.statement)
         rows = await self._pool.fetch(statement.sql.encode(), statement.parameters, action="query")
         return await self._pool.aside(_points, rows, query.labels)
 
     async def _matches(self, query: TraceQuery, trace_ids: Sequence[bytes]) -> Sequence[TraceMatch]:
         """What these match, in their order."""
         with translated("query"):
-            statement = query.matches(trace_ids)
+            statement = await self._pool.aside(query.matches, trace_ids)
         rows = await self._pool.fetch(statement.sql.encode(), statement.parameters, action="query", planning=BY_INDEX)
         matches = await self._pool.aside(_by_trace, rows, query.set_labels, query.span_labels)
         return [matches[trace_id] for trace_id in trace_ids if trace_id in matches]

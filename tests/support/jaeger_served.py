@@ -31,6 +31,7 @@ class FixedArchive:
     """Knows some traces, and remembers what became of them, and by whom."""
 
     def __init__(self, *known: bytes, failure: RelayscopeError | None = None) -> None:
+        self.span_count = 3
         self.calls: list[tuple[str, int, bytes, str]] = []
         self.kept: set[bytes] = set()
         self._known = known
@@ -53,7 +54,8 @@ class FixedArchive:
         self._note("archived", workspace_id, trace_id, "")
         if trace_id not in self.kept:
             return None
-        return ArchivedTrace(trace_id=trace_id, archived_at=datetime(2026, 1, 15, 12, 0, 0, 250_000, UTC), span_count=3)
+        archived_at = datetime(2026, 1, 15, 12, 0, 0, 250_000, UTC)
+        return ArchivedTrace(trace_id=trace_id, archived_at=archived_at, span_count=self.span_count)
 
     def _note(self, action: str, workspace_id: int, trace_id: bytes, actor: str) -> None:
         if self._failure is not None:

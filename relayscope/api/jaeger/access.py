@@ -9,13 +9,14 @@ from relayscope.api.jaeger.purging import Purge
 from relayscope.api.jaeger.ui import Capabilities, JaegerUi
 from storage.archive import TraceArchive
 from storage.span_metrics import SpanMetricsReader
+from storage.trace_query import TraceQueryReader
 from storage.trace_summary import TraceSummaryReader
 
 
 class JaegerAccess(NamedTuple):
     """Each may be missing: then its endpoints say so, or summaries are counted from whole traces.
 
-    ``decode`` makes spans of OTLP/JSON; without it, nothing is transformed. ``ui`` is an unpacked build of Jaeger's web page, which is then shown instead of ours. Spans of hosts with other clocks
+    ``decode`` makes spans of OTLP/JSON; without it, nothing is transformed. ``queries`` answers structured filters. ``ui`` is an unpacked build of Jaeger's web page, which is then shown instead of ours. Spans of hosts with other clocks
     are moved by ``max_clock_skew_ns`` at most when they are shown.
     """
 
@@ -26,6 +27,7 @@ class JaegerAccess(NamedTuple):
     ui: JaegerUi | None = None
     max_clock_skew_ns: int = 0
     purge: Purge | None = None
+    queries: TraceQueryReader | None = None
 
     @property
     def capabilities(self) -> Capabilities:

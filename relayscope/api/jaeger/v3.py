@@ -16,14 +16,16 @@ from fastapi.routing import APIRoute
 from relayscope.api.jaeger import v3_document
 from relayscope.api.jaeger.adjustment import adjust_trace
 from relayscope.api.jaeger.envelope import answer, plain_error, status_of
+from relayscope.api.jaeger.finding import find_trace_ids
 from relayscope.api.jaeger.identifier import parse_trace_id
 from relayscope.api.jaeger.model import Operation
 from relayscope.api.jaeger.otlp import TracesData, traces_data
 from relayscope.api.jaeger.parameter import first
 from relayscope.api.jaeger.translation import KIND_NAMES
-from relayscope.api.jaeger.v3_parameter import read_v3_kind, read_v3_search, read_v3_trace
+from relayscope.api.jaeger.v3_parameter import FoundTraces, read_v3_kind, read_v3_search, read_v3_trace
 from relayscope.api.workspace import workspace_of as default_workspace_of
 from storage.api import SpanReader
+from storage.trace_query import TraceQueryReader
 from storage.trace_summary import TraceSummary, TraceSummaryReader
 from tracedata import CallerError, NotFoundError, RelayscopeError, Span
 
@@ -103,12 +105,13 @@ class _GatewayRoute(APIRoute):
 def create_v3_router(
     reader: SpanReader,
     summaries: TraceSummaryReader,
+    queries: TraceQueryReader | None = None,
     *,
     workspace_of: Callable[[Request], int] = default_workspace_of,
     max_clock_skew_ns: int = 0,
 ) -> APIRouter:
-    """Routes below ``/api/v3``."""
-    endpoints = _Endpoints(reader, summaries, workspace_of=workspace_of, max_clock_skew_ns=max_clock_skew_ns)
+    """Routes below ``/api/v3``. Without ``queries``, structured filters are refused."""
+    endpoints = _Endpoints(reader, summaries, queries, workspace_of=workspace_of, max_clock_skew_ns=max_clock_skew_ns)
     router = APIRouter(prefix="/api/v3", tags=["jaeger"], route_class=_GatewayRoute)
     for path, handle, summary, described in (
         ("/services", endpoints.services, "Names of all services", v3_document.SERVICES),
@@ -131,12 +134,14 @@ class _Endpoints:
         self,
         reader: SpanReader,
         summaries: TraceSummaryReader,
+        queries: TraceQueryReader | None,
         *,
         workspace_of: Callable[[Request], int],
         max_clock_skew_ns: int,
     ) -> None:
         self._reader = reader
         self._summaries = summaries
+        self._queries = queries
         self._workspace_of = workspace_of
         self._max_clock_skew_ns = max_clock_skew_ns
         # One answer of whole traces at a time: several threads would only keep the event loop waiting longer.
@@ -156,11 +161,9 @@ class _Endpoints:
         return answer(request, _Operations(operations=operations))
 
     async def traces(self, request: Request) -> Response:
-        """Whole traces with at least one span on which every predicate holds, newest first; 404 when there are none."""
-        workspace_id = self._workspace_of(request)
-        wanted = read_v3_search(request.query_params, workspace_id=workspace_id)
-        page = await self._reader.find_traces(wanted.search)
-        return await self._answer(request, page.trace_ids, is_raw=wanted.is_raw)
+        """Whole traces with at least one span on which all that is asked for holds, newest first; 404 when there are none."""
+        wanted = read_v3_search(request.query_params, workspace_id=self._workspace_of(request))
+        return await self._answer(request, await self._find(request, wanted), is_raw=wanted.is_raw)
 
     async def trace(self, request: Request) -> Response:
         """All spans of a trace, whatever the time hints say."""
@@ -174,14 +177,20 @@ class _Endpoints:
         """Newest first; an empty list when there are none."""
         workspace_id = self._workspace_of(request)
         wanted = read_v3_search(request.query_params, workspace_id=workspace_id)
-        page = await self._reader.find_traces(wanted.search)
+        trace_ids = await self._find(request, wanted)
         found: dict[bytes, TraceSummary] = {}
-        for start in range(0, len(page.trace_ids), _TRACES_AT_ONCE):
-            part = page.trace_ids[start : start + _TRACES_AT_ONCE]
+        for start in range(0, len(trace_ids), _TRACES_AT_ONCE):
+            part = trace_ids[start : start + _TRACES_AT_ONCE]
             found |= await self._summaries.trace_summaries(workspace_id, part)
         # Retention may have dropped a trace since it was found.
-        shown = [_summary(found[trace_id]) for trace_id in page.trace_ids if trace_id in found]
+        shown = [_summary(found[trace_id]) for trace_id in trace_ids if trace_id in found]
         return answer(request, _Summaries(summaries=shown))
+
+    async def _find(self, request: Request, wanted: FoundTraces) -> Sequence[bytes]:
+        async def is_awaited() -> bool:
+            return not await request.is_disconnected()
+
+        return await find_trace_ids(wanted.search, self._reader, self._queries, is_awaited=is_awaited)
 
     async def _answer(self, request: Request, trace_ids: Sequence[bytes], *, is_raw: bool) -> Response:
         found = await self._reader.get_traces(self._workspace_of(request), trace_ids) if trace_ids else {}

@@ -21,6 +21,7 @@ _SEARCH = (
     in_query("query.durationMax", "As in Go, such as `1.2s`, `100ms`, `500us`."),
     in_query("query.searchDepth", "The greatest number of traces; 100 by default, 1,500 at most.", kind="integer"),
     in_query("query.attributes", "A JSON object of strings."),
+    in_query("query.filter", "A structured filter in JSON (`jaeger.expression.v1.Call`); it stands alone."),
 )
 _RESULT: Document = {
     "type": "object",

@@ -8,6 +8,11 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from starlette.datastructures import QueryParams
 
+from query.expression.lowering import lower
+from query.expression.node import decode_call
+from query.traceql.search import trace_query
+from query.traceql.syntax import Query
+from relayscope.api.jaeger.finding import Wanted, check_alone
 from relayscope.api.jaeger.moment import parse_rfc3339
 from relayscope.api.jaeger.parameter import (
     DEFAULT_LIMIT,
@@ -18,7 +23,7 @@ from relayscope.api.jaeger.parameter import (
     parse_integer,
 )
 from relayscope.api.jaeger.translation import KINDS
-from storage.api import Tag, TraceSearch
+from storage.api import Tag, TraceSearch, Window
 from tracedata import CallerError, SpanKind
 
 _TIME_MIN = ("query.startTimeMin", "query.start_time_min")
@@ -33,7 +38,7 @@ Read = TypeVar("Read")
 class FoundTraces(NamedTuple):
     """What a search asks for, and whether it wants traces as they are stored."""
 
-    search: TraceSearch
+    search: Wanted
     is_raw: bool
 
 
@@ -44,8 +49,7 @@ def read_v3_search(parameters: QueryParams, *, workspace_id: int) -> FoundTraces
         CallerError: a parameter is malformed, missing or contradicts another.
     """
     tags = _read_attributes(parameters)
-    if first(parameters, "query.filter"):
-        raise CallerError("malformed parameter query.filter: structured filters are not supported by this endpoint")
+    query = _read_filter(parameters)
     start_us, end_us = _read_times(parameters)
     limit = _value(parameters, ("query.searchDepth", "query.search_depth", "query.num_traces"), _int32, DEFAULT_LIMIT)
     shortest = _value(parameters, ("query.durationMin", "query.duration_min"), parse_go_duration, 0)
@@ -63,7 +67,11 @@ def read_v3_search(parameters: QueryParams, *, workspace_id: int) -> FoundTraces
         max_duration_ns=longest or None,
         tags=tags,
     )
-    return FoundTraces(search, is_raw)
+    if query is None:
+        return FoundTraces(search, is_raw)
+    check_alone(search.service, search.operation, tags, shortest, longest)
+    window = Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
+    return FoundTraces(trace_query(query, window, limit=search.limit), is_raw)
 
 
 def read_v3_trace(parameters: QueryParams) -> bool:
@@ -99,6 +107,18 @@ def _read_attributes(parameters: QueryParams) -> list[Tag]:
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as exc:
         raise CallerError(f"malformed parameter query.attributes: {exc}") from exc
     return [Tag(key=key, value=value) for key, value in members.items()]
+
+
+def _read_filter(parameters: QueryParams) -> Query | None:
+    """The words of Jaeger where this is no filter, and those of gRPC where it asks for what cannot be."""
+    text = first(parameters, "query.filter")
+    if not text:
+        return None
+    try:
+        call = decode_call(text)
+    except CallerError as exc:
+        raise CallerError(f"malformed parameter query.filter: {exc}") from exc
+    return lower(call)
 
 
 def _read_times(parameters: QueryParams) -> tuple[int, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from relayscope.api.generated.jaeger.api_v3 import query_pb2 as pb
+from relayscope.api.jaeger.finding import Wanted
 from relayscope.api.jaeger.identifier import parse_trace_id
 from relayscope.api.rpc.dependency import Dependencies
 from relayscope.api.rpc.listing import Listings
 from relayscope.api.rpc.otlp import encode_traces_data
-from relayscope.api.rpc.search import Wanted, has_window, read_search
+from relayscope.api.rpc.search import has_window, read_search
 from relayscope.api.rpc.service import Service
 from relayscope.api.rpc.traces import Traces
 from storage.api import Tag

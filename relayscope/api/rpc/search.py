@@ -9,11 +9,12 @@ from google.protobuf.json_format import MessageToDict
 
 from query.expression.lowering import lower
 from query.expression.node import Call, convert_call
-from query.traceql.search import TraceQuery, trace_query
+from query.traceql.search import trace_query
 from relayscope.api.generated.jaeger.api_v2.query_pb2 import TraceQueryParameters as ParametersV2
 from relayscope.api.generated.jaeger.api_v3.query_pb2 import TraceQueryParameters as ParametersV3
 from relayscope.api.generated.jaeger.expression.v1.expression_pb2 import Call as CallMessage
 from relayscope.api.generated.jaeger.storage.v2.trace_pb2 import TraceQueryParameters as StorageParameters
+from relayscope.api.jaeger.finding import Wanted, check_alone
 from relayscope.api.rpc.moment import length_ns, moment_us
 from storage.api import Tag, TraceSearch, Window
 from tracedata import CallerError
@@ -23,7 +24,6 @@ MAX_DEPTH = 1_500
 _FOREVER_US = 2**63 // 1_000
 
 Parameters: TypeAlias = ParametersV2 | ParametersV3 | StorageParameters
-Wanted: TypeAlias = TraceSearch | TraceQuery
 
 
 def read_search(parameters: Parameters, *, tags: Sequence[Tag], workspace_id: int) -> Wanted:
@@ -73,15 +73,8 @@ def _bounds(parameters: Parameters) -> tuple[int | None, int | None]:
 
 
 def _check_alone(parameters: ParametersV3 | StorageParameters, tags: Sequence[Tag]) -> None:
-    others = (
-        parameters.service_name,
-        parameters.operation_name,
-        tags,
-        length_ns(parameters.duration_min),
-        length_ns(parameters.duration_max),
-    )
-    if any(others):
-        raise CallerError("a filter stands for itself: service, operation, attributes and durations are said in it")
+    lengths = length_ns(parameters.duration_min), length_ns(parameters.duration_max)
+    check_alone(parameters.service_name, parameters.operation_name, tags, *lengths)
 
 
 def _call(message: CallMessage) -> Call:

@@ -10,11 +10,12 @@ from query.expression.field import LEVELS
 from query.expression.lowering import OPERATORS
 from relayscope.api.generated.jaeger.storage.v2 import capabilities_pb2, dependency_pb2
 from relayscope.api.generated.jaeger.storage.v2 import trace_pb2 as pb
+from relayscope.api.jaeger.finding import Wanted
 from relayscope.api.rpc.dependency import Dependencies
 from relayscope.api.rpc.identity import read_trace_id
 from relayscope.api.rpc.listing import Listings
 from relayscope.api.rpc.otlp import encode_traces_data
-from relayscope.api.rpc.search import Wanted, read_search
+from relayscope.api.rpc.search import read_search
 from relayscope.api.rpc.service import Service
 from relayscope.api.rpc.traces import Traces
 from storage.api import Tag

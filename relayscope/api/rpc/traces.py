@@ -7,11 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from contextlib import aclosing
 from typing import NamedTuple, TypeAlias
 
-from msgspec.structs import replace
-
-from query.traceql.search import TraceQuery
 from relayscope.api.jaeger.adjustment import adjust_trace
-from relayscope.api.rpc.search import Wanted
+from relayscope.api.jaeger.finding import Wanted, find_trace_ids
 from storage.api import SpanPage, SpanReader
 from storage.archive import TraceArchive
 from storage.trace_query import TraceQueryReader
@@ -49,17 +46,8 @@ class Traces:
         self._encoding = asyncio.Semaphore(1)
 
     async def find(self, wanted: Wanted) -> Sequence[bytes]:
-        """Ids, newest first, none twice."""
-        if not isinstance(wanted, TraceQuery):
-            return (await self._source.reader.find_traces(wanted)).trace_ids
-        found: list[bytes] = []
-        while True:
-            page = await self._source.queries.find_matches(replace(wanted, limit=wanted.limit - len(found)))
-            found += [match.trace_id for match in page.matches]
-            if page.cursor is None or len(found) >= wanted.limit:
-                return found
-            # A page that is short has only paused; whoever asks says how long it may take.
-            wanted = replace(wanted, after=page.cursor)
+        """See ``find_trace_ids``. gRPC cancels what its client no longer waits for."""
+        return await find_trace_ids(wanted, self._source.reader, self._source.queries)
 
     async def chunks(self, trace_ids: Sequence[bytes], encode: Encode, *, is_raw: bool = True) -> AsyncIterator[bytes]:
         """Messages of the traces that are there, one after the other. Unless raw, they are adjusted as Jaeger does it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,9 +11,16 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from query.expression.lowering import lower
+from query.expression.node import decode_call
+from query.traceql.search import TraceQuery
 from receiver.otlp_json import decode_traces
+from relayscope.api.app import create_app
 from relayscope.api.jaeger import JaegerAccess
-from storage.api import Operation, Tag, TraceSearch
+from storage.api import Operation, SearchCursor, Tag, TraceSearch
+from storage.trace_query import MatchPage, TraceMatch
+from storage.trace_query import TraceQuery as AnyTraceQuery
+from tests.support.canned_queries import CannedQueries
 from tests.support.canonical import same_spans
 from tests.support.factory import full_event, full_link, full_resource, full_scope
 from tests.support.jaeger_reader import FixedReader
@@ -385,6 +393,117 @@ async def test_a_trace_that_is_gone_when_it_is_read_is_left_out() -> None:
     assert [one["traceId"] for one in summaries.json()["summaries"]] == [NEW.hex()]
 
 
+EQUALS: Json = {"op": "eq", "args": [{"attr": {"key": "n"}}, {"scalar": {"value": "7"}}]}
+FAILED: Json = {"op": "eq", "args": [{"field": {"name": "status", "level": "span"}}, {"scalar": {"value": "error"}}]}
+FOUND = MatchPage(matches=[TraceMatch(trace_id=OLD, sets=()), TraceMatch(trace_id=NEW, sets=())])
+
+
+def filtered(document: Json) -> str:
+    text = document if isinstance(document, str) else json.dumps(document)
+    return str(httpx.QueryParams({"query.filter": text}))
+
+
+@pytest.mark.parametrize("document", [EQUALS, {"op": "and", "args": [{"call": EQUALS}, {"call": FAILED}]}])
+async def test_a_structured_filter_goes_to_the_query_language(document: Json) -> None:
+    reader, queries = FixedReader(spans=[span(NEW), span(OLD)]), CannedQueries(page=FOUND)
+    async with serving(reader, JaegerAccess(queries=queries)) as client:
+        traces = await client.get(f"/api/v3/traces?{TIMES}&query.num_traces=7&{filtered(document)}")
+        asked = queries.asked
+        summaries = await client.get(f"/api/v3/trace-summaries?{TIMES}&{filtered(document)}")
+    assert traces.json() == result(part_json(bare_json(OLD)), part_json(bare_json(NEW)))
+    assert [one["traceId"] for one in summaries.json()["summaries"]] == [OLD.hex(), NEW.hex()]
+    assert reader.searches == []
+    assert isinstance(asked, TraceQuery)
+    assert (asked.query, asked.limit) == (lower(decode_call(json.dumps(document))), 7)
+    assert (asked.workspace_id, asked.start_us, asked.end_us) == (1, MIN_US, MAX_US)
+    assert queries.asked == replace(asked, limit=100)
+
+
+async def test_a_structured_filter_that_finds_nothing() -> None:
+    async with serving(FixedReader(), JaegerAccess(queries=CannedQueries())) as client:
+        traces = await client.get(f"/api/v3/traces?{TIMES}&{filtered(EQUALS)}")
+        summaries = await client.get(f"/api/v3/trace-summaries?{TIMES}&{filtered(EQUALS)}")
+    assert (traces.status_code, summaries.status_code) == (404, 200)
+    assert summaries.json() == {"summaries": []}
+
+
+ALONE = "a filter stands for itself: service, operation, attributes and durations are said in it"
+MALFORMED = "malformed parameter query.filter: "
+
+
+@pytest.mark.parametrize("path", ["traces", "trace-summaries"])
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (filtered('{"op":"eq",'), MALFORMED + "Input data was truncated"),
+        (filtered("[]"), MALFORMED + "Expected `object`, got `array`"),
+        (filtered({"op": 7}), MALFORMED + "Expected `str`, got `int` - at `$.op`"),
+        (filtered({"op": "eq", "arguments": []}), MALFORMED + "Object contains unknown field `arguments`"),
+        (filtered({"op": "like"}), "filter: the operators are"),
+        (
+            filtered({"op": "exists", "args": [{"attr": {"key": "a"}, "nested": {"level": "event"}}]}),
+            "filter: an expression",
+        ),
+        (filtered(EQUALS) + "&query.serviceName=shop", ALONE),
+        (filtered(EQUALS) + "&query.operation_name=pay", ALONE),
+        (filtered(EQUALS) + "&query.durationMin=1ms", ALONE),
+        (filtered(EQUALS) + "&query.duration_max=1ms", ALONE),
+        (filtered(EQUALS) + "&query.attributes=%7B%22a%22%3A%22b%22%7D", ALONE),
+    ],
+    ids=[
+        "half a document",
+        "a list",
+        "an operator that is a number",
+        "an unknown member",
+        "an unknown operator",
+        "two terms in one",
+        "beside a service",
+        "beside an operation",
+        "beside a shortest duration",
+        "beside a longest duration",
+        "beside attributes",
+    ],
+)
+async def test_filters_that_are_refused(path: str, query: str, message: str) -> None:
+    queries = CannedQueries(page=FOUND)
+    async with serving(FixedReader(), JaegerAccess(queries=queries)) as client:
+        answer = await client.get(f"/api/v3/{path}?{TIMES}&{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(message)
+    assert queries.asked is None
+
+
+async def test_a_filter_that_finds_nothing_for_long_ends_when_its_client_has_gone() -> None:
+    class Pausing(CannedQueries):
+        """Always says that there may be more; an end that is not reached for a hundred pages is none."""
+
+        pages = 0
+
+        async def find_matches(self, query: AnyTraceQuery) -> MatchPage:
+            assert isinstance(query, TraceQuery)
+            self.pages += 1
+            assert self.pages < 100
+            return MatchPage(matches=(), cursor=SearchCursor(start_us=100 - self.pages, trace_id=NEW))
+
+    queries = Pausing()
+    incoming: list[Json] = [{"type": "http.disconnect"}, {"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Json:
+        # Three pages are waited for; what is not there yet is cancelled.
+        if queries.pages < 3 and len(incoming) == 1:
+            await asyncio.Event().wait()
+        return incoming.pop() if len(incoming) > 1 else incoming[0]
+
+    async def send(_: Json) -> None:
+        """Nobody listens."""
+
+    path = "/api/v3/trace-summaries"
+    question = f"{TIMES}&{filtered(EQUALS)}".encode()
+    scope: Json = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": question}
+    await create_app(FixedReader(), jaeger_access=JaegerAccess(queries=queries))(scope, receive, send)
+    assert queries.pages == 3
+
+
 REQUIRED = "query.startTimeMin and query.startTimeMax are required"
 LAYOUT = '"2006-01-02T15:04:05.999999999Z07:00"'
 
@@ -424,11 +543,7 @@ LAYOUT = '"2006-01-02T15:04:05.999999999Z07:00"'
             400,
             'malformed parameter query.rawTraces: strconv.ParseBool: parsing "x": invalid syntax',
         ),
-        (
-            f"traces?{TIMES}&query.filter=%7B%7D",
-            400,
-            "malformed parameter query.filter: structured filters are not supported by this endpoint",
-        ),
+        (f"traces?{TIMES}&{filtered(EQUALS)}", 400, "structured filters are not supported by this server"),
         ("traces/xyz", 400, "malformed parameter trace_id: invalid trace ID, expecting 1 to 32 hex characters"),
         (
             "traces/a?raw_traces=x",
@@ -505,4 +620,4 @@ async def test_openapi_names_the_parameters(client: httpx.AsyncClient) -> None:
 
 
 def test_access_is_empty_by_default() -> None:
-    assert JaegerAccess() == (None, None, None, None, None, 0, None)
+    assert JaegerAccess() == (None, None, None, None, None, 0, None, None)

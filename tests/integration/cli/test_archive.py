@@ -36,6 +36,11 @@ def test_a_trace_is_kept_and_let_go_of(url: str, archive: FixedArchive) -> None:
     assert archive.kept == set()
 
 
+def test_a_trace_of_one_span(url: str, archive: FixedArchive) -> None:
+    archive.span_count = 1
+    assert " is kept with 1 span, since " in invoke("archive", _ID, "--url", url).stdout
+
+
 def test_json_is_that_of_the_api(url: str) -> None:
     kept = invoke("archive", _ID, "--json", "--url", url)
     assert kept.stdout == f'{{"traceId":"{_ID}","archivedAt":"2026-01-15T12:00:00.250000000Z","spanCount":3}}\n'

@@ -270,6 +270,7 @@ def test_a_broken_api_is_one_sentence_and_exits_1(
 
 def test_the_stream_goes_on_until_it_is_stopped(backend: Backend, ready: dict[str, int]) -> None:
     backend.traces_wanted = _TRACES + 3
+    ready["jaeger_grpc"] = 16685
     console, stop = _console(), threading.Event()
     codes: list[int] = []
     thread = threading.Thread(
@@ -282,6 +283,7 @@ def test_the_stream_goes_on_until_it_is_stopped(backend: Backend, ready: dict[st
     printed = _printed(console)
     assert codes == [0]
     assert f"relayscope services --url http://127.0.0.1:{ready['http']}" in printed
+    assert "gRPC queries        127.0.0.1:16685\n" in printed
     assert "relayscope traces --status error" in printed
     assert f"relayscope interactions list --url http://127.0.0.1:{ready['http']}" in printed
     stopped = re.search(r"Stopped: ([0-9,]+) traces, .* the first load included", printed)

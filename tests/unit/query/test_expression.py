@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from query.expression.lowering import MAX_DEPTH, lower
@@ -29,11 +31,15 @@ def _call(op: str, *args: str) -> str:
     return f'{{"op": "{op}", "args": [{", ".join(args)}]}}'
 
 
+def _many(count: int) -> str:
+    return f'{{"list": {{"values": {json.dumps([str(number) for number in range(count)])}}}}}'
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("[]", "malformed filter", id="no object"),
-        pytest.param('{"operator": "eq"}', "malformed filter", id="unknown field"),
+        pytest.param("[]", "Expected `object`, got `array`", id="no object"),
+        pytest.param('{"operator": "eq"}', "unknown field `operator`", id="unknown field"),
         pytest.param(_call("like", _N, _scalar("1")), "the operators are and, or, not, eq", id="operator"),
         pytest.param(_call("and", _HOLDS), "two predicates or more", id="and of one"),
         pytest.param(_call("not", _HOLDS, _HOLDS), "not takes one predicate", id="not of two"),
@@ -63,6 +69,7 @@ def _call(op: str, *args: str) -> str:
         pytest.param(_call("eq", _N, _scalar("1", "long")), "the type of a literal", id="type"),
         pytest.param(_call("eq", _N, _scalar("\\u0000")), "none of which is NUL", id="NUL"),
         pytest.param(_call("in", _N, _scalar("1")), "a reference and a list", id="in of a scalar"),
+        pytest.param(_call("in", _N, _many(399)), "at most 400 parts", id="long list"),
         pytest.param(_call("some", _N, _HOLDS), "some takes a nested reference", id="some of an attribute"),
         pytest.param(
             _call("some", _EVENTS, _in(_call("some", _EVENTS, _HOLDS))),
@@ -110,3 +117,7 @@ def test_a_filter_compiles_to_the_statement_of_a_search() -> None:
 )
 def test_instants_keep_nanoseconds(text: str, nanoseconds: int) -> None:
     assert parse_instant_ns(text) == nanoseconds
+
+
+def test_a_list_that_is_not_too_long() -> None:
+    assert lower(decode_call(_call("in", _N, _many(398)))).pipeline.stages
