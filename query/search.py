@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from storage.api import SearchCursor, Statement, Tag, TraceSearch
-from tracedata import SpanKind, StatusCode
+from tracedata import CallerError, SpanKind, StatusCode
 from tracedata.printed import readings
 from tracedata.typed_json import to_json
 
@@ -85,11 +85,18 @@ _ABOVE_CURSOR = _parsed(
 _RESOURCE_PREFIX = "resource."
 _MAX_OTLP_US = 2**64 // 1000
 
+# Each is a part of the statement, which is made beside everything else that the process does.
+MAX_TAGS = 64
+
 Condition = tuple[exp.Expr, Mapping[str, object]]
 
 
 def compile_search(search: TraceSearch, *, below: SearchCursor | None = None) -> Statement:
-    """The SQL of a search. ``below`` continues within a page; ``search.after`` starts the page after another one."""
+    """The SQL of a search. ``below`` continues within a page; ``search.after`` starts the page after another one.
+
+    Raises:
+        CallerError: there are more than ``MAX_TAGS`` tags.
+    """
     conditions, parameters = _numbered(search)
     where = list(conditions)
     place = below or search.after
@@ -139,6 +146,8 @@ def _numbered(search: TraceSearch) -> tuple[list[exp.Expr], dict[str, object]]:
 
 
 def _conditions(search: TraceSearch) -> Iterator[Condition]:
+    if len(search.tags) > MAX_TAGS:
+        raise CallerError(f"a search has {MAX_TAGS} tags at most")
     yield _BASE, {"start": _moment(search.start_us), "end": _moment(search.end_us)}
     if search.service is not None:
         yield _SERVICE, {"service": search.service}
