@@ -61,7 +61,8 @@ class _Lowering:
 
     def predicate(self, call: Call, *, bound: frozenset[str], depth: int) -> syntax.Expression:
         """``bound`` are the levels of which one element is looked at."""
-        self._nodes += 1 + len(call.args)
+        # Values are checked by none of the limits of a call, and each becomes a comparison in the statement.
+        self._nodes += 1 + len(call.args) + sum(len(argument.list.values) for argument in call.args if argument.list)
         if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
             raise CallerError(
                 f"filter: calls are nested at most {MAX_DEPTH} deep, and there are at most {_MAX_NODES} parts"

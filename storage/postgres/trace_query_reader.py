@@ -28,6 +28,7 @@ _BUDGET_S = 10.0
 class PostgresTraceQueryReader:
     """``storage.trace_query.TraceQueryReader`` over the pool of another reader.
 
+    Statements are made beside the event loop: a condition of some hundred parts takes a second, again for each portion.
     A page ends when it is full, when nothing is left, after ``max_traces`` candidates or, between two statements, after ``budget_s``.
     """
 
@@ -75,20 +76,20 @@ class PostgresTraceQueryReader:
     async def measure(self, query: SeriesQuery) -> Sequence[SeriesPoint]:
         """See ``TraceQueryReader``."""
         with translated("query"):
-            statement = query.statement()
+            statement = await self._pool.aside(query.statement)
         rows = await self._pool.fetch(statement.sql.encode(), statement.parameters, action="query")
         return await self._pool.aside(_points, rows, query.labels)
 
     async def _candidates(self, query: TraceQuery, below: SearchCursor | None, limit: int) -> Sequence[Row]:
         with translated("query"):
-            statement = query.candidates(below=below)
+            statement = await self._pool.aside(query.candidates, below=below)
         parameters = {**statement.parameters, "rows": limit}
         return await self._pool.fetch(statement.sql.encode(), parameters, action="query", planning=BY_INDEX)
 
     async def _matches(self, query: TraceQuery, trace_ids: Sequence[bytes]) -> Sequence[TraceMatch]:
         """What these match, in their order."""
         with translated("query"):
-            statement = query.matches(trace_ids)
+            statement = await self._pool.aside(query.matches, trace_ids)
         rows = await self._pool.fetch(statement.sql.encode(), statement.parameters, action="query", planning=BY_INDEX)
         matches = await self._pool.aside(_by_trace, rows, query.set_labels, query.span_labels)
         return [matches[trace_id] for trace_id in trace_ids if trace_id in matches]

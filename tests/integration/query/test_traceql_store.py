@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from msgspec.structs import replace
 
 from query.traceql.metrics import metric_query
 from query.traceql.parser import parse
-from query.traceql.search import trace_query
-from storage.api import SearchCursor, Window
+from query.traceql.search import TraceQuery, trace_query
+from storage.api import SearchCursor, Statement, Window
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
@@ -174,3 +175,30 @@ async def test_a_regular_expression_cannot_run_for_long(
         except RetryableError as exc:
             assert "QueryCanceled" in str(exc)  # noqa: PT017 - either is fine, as long as it ends
     assert time.monotonic() - began < 10
+
+
+async def test_statements_are_made_beside_the_event_loop(postgres_store: Store) -> None:
+    """A long condition takes seconds to compile, in which everybody else would wait."""
+    threads: list[int] = []
+
+    class Watched:
+        def __init__(self, asked: TraceQuery) -> None:
+            self._asked = asked
+            self.limit = asked.limit
+            self.set_labels = asked.set_labels
+            self.span_labels = asked.span_labels
+
+        def candidates(self, *, below: SearchCursor | None = None) -> Statement:
+            threads.append(threading.get_ident())
+            return self._asked.candidates(below=below)
+
+        def matches(self, trace_ids: Sequence[bytes]) -> Statement:
+            threads.append(threading.get_ident())
+            return self._asked.matches(trace_ids)
+
+    workspace_id = workspace()
+    await postgres_store.put(span(), workspace_id=workspace_id)
+    asked = trace_query(parse("{}"), _window(workspace_id), limit=1)
+    assert len((await _reader(postgres_store).find_matches(Watched(asked))).matches) == 1
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
