@@ -185,6 +185,7 @@ async def test_statements_are_made_beside_the_event_loop(postgres_store: Store) 
         def __init__(self, asked: TraceQuery) -> None:
             self._asked = asked
             self.limit = asked.limit
+            self.after = asked.after
             self.set_labels = asked.set_labels
             self.span_labels = asked.span_labels
 
