@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from storage.api import SearchCursor, SearchPart, Statement, Tag, TraceSearch
-from tracedata import SpanKind, StatusCode
+from tracedata import CallerError, SpanKind, StatusCode
 from tracedata.printed import readings
 from tracedata.term import name_term, structure_term, term
 from tracedata.typed_json import to_json
@@ -98,6 +98,9 @@ _SPECIAL_KEYS = frozenset({"error", "span.kind", "span.status", *_IN_SCOPE_FIELD
 # A longer name is cut in the column that spans have of it.
 _MAX_WHOLE_SERVICE_CHARS = 254
 
+# Each is a part of the statement, which is made beside everything else that the process does.
+MAX_TAGS = 64
+
 Condition = tuple[exp.Expr, Mapping[str, object]]
 
 
@@ -107,6 +110,9 @@ def compile_search(
     """The SQL of a search, or of a part of it.
 
     ``below`` continues within a page; ``search.after`` starts the page after another one.
+
+    Raises:
+        CallerError: there are more than ``MAX_TAGS`` tags.
     """
     conditions, parameters = _numbered(search)
     where = list(conditions)
@@ -192,6 +198,8 @@ def _numbered(search: TraceSearch) -> tuple[list[exp.Expr], dict[str, object]]:
 
 
 def _conditions(search: TraceSearch) -> Iterator[Condition]:
+    if len(search.tags) > MAX_TAGS:
+        raise CallerError(f"a search has {MAX_TAGS} tags at most")
     yield _BASE, {"start": _moment(search.start_us), "end": _moment(search.end_us)}
     if search.service is not None:
         yield _SERVICE, {"service": search.service}

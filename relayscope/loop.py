@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 import psutil
 
@@ -47,7 +47,14 @@ def _is_here(host: str) -> bool:
         # A name that means nothing now is not ours; the exporter will say so in the log.
         return False
     here = {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
-    return any(address in here or _is_ours(address) for address in found)
+    return any(address in here or _is_ours(address) for address in map(_plain, found))
+
+
+def _plain(address: str) -> str:
+    """``::ffff:127.0.0.1`` is 127.0.0.1, and leads there."""
+    parsed = ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return address if mapped is None else str(mapped)
 
 
 def _is_ours(address: str) -> bool:

@@ -43,7 +43,12 @@ class HttpSink:
 
     async def start(self) -> None:
         """See ``Sink``."""
-        headers = {"user-agent": "relayscope", **self._config.headers, "content-type": "application/x-protobuf"}
+        headers = {
+            "user-agent": "relayscope",
+            **self._config.headers,
+            "accept-encoding": "identity",
+            "content-type": "application/x-protobuf",
+        }
         if self._config.compression == "gzip":
             headers["content-encoding"] = "gzip"
         is_tls = self._config.url.startswith("https://")
@@ -72,6 +77,8 @@ class HttpSink:
 
     async def _post(self, client: httpx.AsyncClient, body: bytes, parcel: Parcel) -> int:
         url = f"{self._config.url.rstrip('/')}/v1/{parcel.signal}"
+        # Cookies of a destination would pile up, and go back to it with what they say.
+        client.cookies.clear()
         async with client.stream("POST", url, content=body) as answer:
             if not answer.is_success:
                 raise http_error(answer.status_code, answer.headers.get("retry-after"))
@@ -85,9 +92,12 @@ class HttpSink:
 
 
 async def _start_of(answer: httpx.Response) -> bytes:
-    """The body; nothing when it is longer than any that says something."""
+    """The body; nothing when it is longer than any that says something.
+
+    As it came: a compressed one was not asked for, and a few bytes of it can be hundreds of megabytes.
+    """
     body = b""
-    async for part in answer.aiter_bytes(_MAX_ANSWER_BYTES):
+    async for part in answer.aiter_raw(_MAX_ANSWER_BYTES):
         body += part
         if len(body) > _MAX_ANSWER_BYTES:
             return b""

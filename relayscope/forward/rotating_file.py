@@ -75,6 +75,8 @@ class RotatingFile:
             RetryableError: they could not be written, and nothing of them is in the file.
         """
         try:
+            if self._file is not None and not self._is_in_place(self._file):
+                self.close()
             if self._file is None:
                 self._reopen()
             if self._size and self._size + len(lines) > self._config.max_bytes:
@@ -94,6 +96,13 @@ class RotatingFile:
             self.open()
         except PermanentError as exc:
             raise RetryableError("the next file cannot be opened") from exc
+
+    def _is_in_place(self, file: int) -> bool:
+        """Whether the file is still where it was opened: others rotate, move and remove files, too."""
+        try:
+            return os.path.samestat(self._config.path.stat(), os.fstat(file))
+        except FileNotFoundError:
+            return False
 
     def _append(self, lines: bytes) -> None:
         assert self._file is not None  # noqa: S101 - opened by the caller

@@ -26,6 +26,7 @@ _BUDGET_S = 10.0
 class PostgresTraceQueryReader:
     """``storage.trace_query.TraceQueryReader`` over the pool of another reader.
 
+    Statements are made beside the event loop: a condition of some hundred parts takes a second, again for each portion.
     A page ends when it is full, when nothing is left, after ``max_traces`` candidates or, between two statements, after ``budget_s``.
     ``newest_spans`` are looked at one by one before the index of attributes is asked.
     """

@@ -146,7 +146,9 @@ class _Endpoints:
         present = [trace_id for trace_id in page.trace_ids if found.get(trace_id)]
         return await self._answer_traces(request, trace_ids=present, found=found)
 
-    async def _answer_named(self, request: Request, trace_ids: Sequence[bytes]) -> Response:
+    async def _answer_named(self, request: Request, named: Sequence[bytes]) -> Response:
+        # Each once: thousands of the same short id would be thousands of copies of a large trace.
+        trace_ids = list(dict.fromkeys(named))
         found = await self._reader.get_traces(self._workspace_of(request), trace_ids)
         missing = [
             Failure(msg=_NOT_FOUND, trace_id=format_trace_id(trace_id))

@@ -30,6 +30,7 @@ _TIME_MIN = ("query.startTimeMin", "query.start_time_min")
 _TIME_MAX = ("query.startTimeMax", "query.start_time_max")
 _RAW_SEARCH = ("query.rawTraces", "query.raw_traces")
 _RAW_TRACE = ("rawTraces", "raw_traces")
+_KIND_NUMBERS = {str(int(kind)): int(kind) for kind in SpanKind}
 _KIND_PREFIX = "SPAN_KIND_"
 
 Read = TypeVar("Read")
@@ -93,8 +94,8 @@ def read_v3_kind(parameters: QueryParams) -> int | None:
     text = _text(parameters, "spanKind", "span_kind")
     if text is None:
         return None
-    if text.isdecimal():
-        return int(text) if int(text) in set(SpanKind) else -1
+    if text in _KIND_NUMBERS:
+        return _KIND_NUMBERS[text]
     return KINDS.get(text.upper().removeprefix(_KIND_PREFIX).lower(), -1)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from relayscope.api.jaeger.adjustment import adjust_trace
 from relayscope.api.jaeger.finding import Wanted, find_trace_ids
+from relayscope.api.rpc.weight import weight_of
 from storage.api import SpanPage, SpanReader
 from storage.archive import TraceArchive
 from storage.trace_query import TraceQueryReader
@@ -18,11 +19,16 @@ from tracedata import Span
 Encode: TypeAlias = Callable[[Sequence[Span]], list[bytes]]
 
 PAGE_SPANS = 500
+# A span may have millions of characters. The first page of a trace is short, and others hold about as much as this.
+OPENING_SPANS = 50
+PAGE_CHARS = 8 << 20
+_GROWTH = 4
 # A search finds many small traces, which are not worth waiting for one by one.
 _TRACES_AT_ONCE = 4
 _SUMMARIES_AT_ONCE = 50
 # A larger trace is sent as it is stored: adjusting needs all of its spans at once.
 MAX_ADJUSTED_SPANS = 20_000
+MAX_ADJUSTED_CHARS = 64 << 20
 
 
 class TraceSource(NamedTuple):
@@ -75,13 +81,15 @@ class Traces:
                 yield spans
             return
         held: list[Span] = []
+        weight = 0
         is_whole = True
         async for spans in self._pages(trace_id, page):
             if not is_whole:
                 yield spans
                 continue
             held += spans
-            if len(held) > self._max_adjusted_spans:
+            weight += weight_of(spans)
+            if len(held) > self._max_adjusted_spans or weight > MAX_ADJUSTED_CHARS:
                 is_whole = False
                 for portion in _slices(held):
                     yield portion
@@ -94,15 +102,15 @@ class Traces:
         return adjust_trace(spans, max_clock_skew_ns=self._source.max_clock_skew_ns)
 
     async def _pages(self, trace_id: bytes, page: SpanPage) -> AsyncIterator[Sequence[Span]]:
+        limit = OPENING_SPANS
         yield page.spans
         while page.cursor is not None:
-            page = await self._source.reader.trace_spans(
-                self.workspace_id, trace_id, limit=PAGE_SPANS, after=page.cursor
-            )
+            limit = _next_limit(page.spans, limit)
+            page = await self._source.reader.trace_spans(self.workspace_id, trace_id, limit=limit, after=page.cursor)
             yield page.spans
 
     async def _page(self, trace_id: bytes) -> SpanPage:
-        return await self._source.reader.trace_spans(self.workspace_id, trace_id, limit=PAGE_SPANS)
+        return await self._source.reader.trace_spans(self.workspace_id, trace_id, limit=OPENING_SPANS)
 
     async def _encoded(self, spans: Sequence[Span], encode: Encode) -> list[bytes]:
         async with self._encoding:
@@ -112,3 +120,9 @@ class Traces:
 def _slices(spans: Sequence[Span]) -> Iterator[Sequence[Span]]:
     """Portions of a page each, so that no thread keeps the event loop waiting for long."""
     return (spans[first : first + PAGE_SPANS] for first in range(0, len(spans), PAGE_SPANS))
+
+
+def _next_limit(spans: Sequence[Span], limit: int) -> int:
+    """How many spans the next page may have: as many as fit if they are like these, and not many more than were read."""
+    fitting = PAGE_CHARS * len(spans) // max(1, weight_of(spans))
+    return max(1, min(fitting, limit * _GROWTH, PAGE_SPANS))

@@ -23,8 +23,8 @@ from relayscope.api.generated.jaeger.storage.v2 import trace_pb2 as storage
 from relayscope.api.jaeger.adjustment import adjust_trace
 from relayscope.api.rpc import TraceSource
 from relayscope.api.rpc.otlp import encode_traces_data
-from relayscope.api.rpc.traces import Traces
-from storage.api import SearchCursor
+from relayscope.api.rpc.traces import OPENING_SPANS, PAGE_CHARS, PAGE_SPANS, Traces
+from storage.api import SearchCursor, SpanCursor, SpanPage
 from storage.trace_query import MatchPage, TraceMatch
 from storage.trace_query import TraceQuery as AnyTraceQuery
 from tests.support.canned_queries import CannedQueries
@@ -414,3 +414,28 @@ async def test_traces_beyond_a_bound_are_not_adjusted(bound: int, *, is_adjusted
     found = [one for chunk in chunks for one in spans_in(TracesData.FromString(chunk))]
     assert same_spans(found, adjust_trace(spans) if is_adjusted else spans)
     assert not same_spans(adjust_trace(spans), spans)
+
+
+async def test_pages_of_large_spans_are_short() -> None:
+    """The reader counts spans, and five hundred of the largest would be gigabytes."""
+    limits: list[int] = []
+
+    class Watched(FixedReader):
+        async def trace_spans(
+            self, workspace_id: int, trace_id: bytes, *, limit: int, after: SpanCursor | None = None
+        ) -> SpanPage:
+            limits.append(limit)
+            return await super().trace_spans(workspace_id, trace_id, limit=limit, after=after)
+
+    small = [span(at_us=number, trace_id=b"\1" * 16) for number in range(600)]
+    text = "x" * (PAGE_CHARS // 10)
+    large = [span(at_us=number, trace_id=b"\2" * 16, attributes={"text": text}) for number in range(100)]
+    reader = Watched(spans=[*small, *large])
+    traces = Traces(TraceSource(reader, CannedQueries(), SlowSummaries(reader)), workspace_id=1)
+    chunks = [chunk async for chunk in traces.chunks([small[0].trace_id], encode_traces_data)]
+    assert sum(len(spans_in(TracesData.FromString(chunk))) for chunk in chunks) == 600
+    assert limits == [OPENING_SPANS, 200, PAGE_SPANS]
+    limits.clear()
+    chunks = [chunk async for chunk in traces.chunks([large[0].trace_id], encode_traces_data)]
+    assert sum(len(spans_in(TracesData.FromString(chunk))) for chunk in chunks) == 100
+    assert limits == [OPENING_SPANS, *[9] * 6]

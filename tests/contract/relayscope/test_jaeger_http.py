@@ -204,6 +204,12 @@ async def test_named_traces_come_in_order_and_missing_ones_are_reported(client: 
     assert (answer.status_code, answer.json()) == (200, envelope([OLD_JSON, NEW_JSON], errors=missing))
 
 
+async def test_a_trace_that_is_named_again_comes_once(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"/api/traces?traceID={NEW.hex()}&traceID={NEW.hex()}&traceID=a&traceID=0a")
+    missing = [{"msg": "trace not found", "traceID": "000000000000000a"}]
+    assert answer.json() == envelope([NEW_JSON], errors=missing)
+
+
 @pytest.mark.parametrize(
     "trace_id",
     [

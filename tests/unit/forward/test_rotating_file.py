@@ -122,3 +122,22 @@ def test_what_is_written_is_for_its_owner(tmp_path: Path) -> None:
 
 def test_each_worker_has_its_file() -> None:
     assert path_of(Path("/logs/spans.jsonl"), slot="ingest-1") == Path("/logs/spans.ingest-1.jsonl")
+
+
+@pytest.mark.parametrize("is_moved", [True, False], ids=["moved", "removed"])
+def test_a_file_that_somebody_takes_away_is_made_anew(tmp_path: Path, *, is_moved: bool) -> None:
+    path, aside = tmp_path / "spans.jsonl", tmp_path / "theirs"
+    file = _file(path, max_bytes=25)
+    file.open()
+    file.write(_line(0))
+    if is_moved:
+        path.rename(aside)
+    else:
+        path.unlink()
+    # Enough to be set aside, which once failed for good where there was no file.
+    for number in range(1, 5):
+        file.write(_line(number))
+    file.close()
+    assert not is_moved or aside.read_bytes() == _line(0)
+    aside.unlink(missing_ok=True)
+    assert _all_lines(tmp_path) == [_line(number) for number in range(1, 5)]

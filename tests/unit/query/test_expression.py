@@ -97,6 +97,16 @@ def test_nesting_is_bounded() -> None:
         lower(_nested(MAX_DEPTH + 1))
 
 
+def test_values_of_lists_are_bounded_too() -> None:
+    def among(count: int) -> str:
+        values = ", ".join(f'"{number}"' for number in range(count))
+        return _call("in", _N, f'{{"list": {{"values": [{values}]}}}}')
+
+    lower(decode_call(among(390)))
+    with pytest.raises(CallerError, match="at most 400 parts"):
+        lower(decode_call(among(400)))
+
+
 def test_a_filter_compiles_to_the_statement_of_a_search() -> None:
     text = _call("some", _EVENTS, _in(_call("eq", _OF_EVENT, _scalar("v"))))
     window = Window(workspace_id=1, start_us=0, end_us=1)

@@ -7,10 +7,11 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from query.search import SearchSelection, compile_search
+from query.search import MAX_TAGS, SearchSelection, compile_search
 from storage.api import SearchCursor, Tag, TraceSearch
 from tests.support.factory import BASE_US, search
 from tests.support.golden import Golden
+from tracedata import CallerError
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _CURSOR = SearchCursor(start_us=BASE_US, trace_id=b"\x01" * 16)
@@ -123,3 +124,12 @@ def test_further_rows_of_a_page_begin_below_the_last_one() -> None:
 def test_compiling_leaves_the_templates_alone() -> None:
     first = {name: compile_search(one).sql for name, one in SEARCHES.items()}
     assert {name: compile_search(one).sql for name, one in reversed(SEARCHES.items())} == first
+
+
+def test_more_tags_than_can_be_compiled_in_passing_are_refused() -> None:
+    compile_search(_tags(*[(f"key-{number}", "x") for number in range(MAX_TAGS)]))
+    too_many = _tags(*[(f"key-{number}", "x") for number in range(MAX_TAGS + 1)])
+    with pytest.raises(CallerError, match="64 tags at most"):
+        compile_search(too_many)
+    with pytest.raises(CallerError, match="64 tags at most"):
+        SearchSelection(search=too_many).traces()

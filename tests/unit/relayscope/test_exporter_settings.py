@@ -79,6 +79,7 @@ def test_doctor_shows_what_was_set_without_secrets(tmp_path: Path) -> None:
         ("otlp/a", "http://localhost:4318"),
         ("otlphttp", "http://0.0.0.0:4318"),
         ("otlphttp", "http://[::1]:4317/base"),
+        ("otlp/mapped", "http://[::ffff:127.0.0.1]:4317"),
     ],
 )
 def test_our_own_receiver_is_no_destination(kind: str, endpoint: str) -> None:

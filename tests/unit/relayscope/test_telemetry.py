@@ -127,7 +127,8 @@ def settings(endpoint: str | None, *, listening: str = "127.0.0.1:4317") -> Sett
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["127.0.0.1:4317", "localhost:4317", "127.0.0.2:4318", "[::1]:4317", "0.0.0.0:4317"]
+    "endpoint",
+    ["127.0.0.1:4317", "localhost:4317", "127.0.0.2:4318", "[::1]:4317", "0.0.0.0:4317", "[::ffff:127.0.0.1]:4317"],
 )
 def test_our_own_ports_are_refused(endpoint: str) -> None:
     with pytest.raises(CallerError, match=r"service\.telemetry\.traces\.endpoint"):

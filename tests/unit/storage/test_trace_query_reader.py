@@ -10,7 +10,7 @@ import pytest
 from query.expression.lowering import lower
 from query.expression.node import decode_call
 from query.traceql.search import TraceQuery, trace_query
-from storage.api import SearchCursor, Window
+from storage.api import SearchCursor, SearchPart, Window
 from storage.postgres.read_pool import ReaderConfig, ReadPool
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from tracedata import CallerError
@@ -21,9 +21,9 @@ _THREADS: list[int] = []
 class Watched(TraceQuery, frozen=True, kw_only=True):
     """Says which thread makes its statement of it."""
 
-    def candidates(self, *, below: SearchCursor | None = None) -> NoReturn:
+    def candidates(self, *, below: SearchCursor | None = None, part: SearchPart | None = None) -> NoReturn:
         _THREADS.append(threading.get_ident())
-        raise CallerError(f"far enough, below {below}")
+        raise CallerError(f"far enough, below {below}, in {part}")
 
 
 async def test_statements_are_not_made_on_the_event_loop() -> None:
