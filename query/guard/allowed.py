@@ -11,7 +11,7 @@ TRACE_ID, TRACE_KEY = "trace_id", "trace_key"
 KEYED_VIEWS = frozenset(("spans", "traces", "log_records", "ai_interactions", "decisions", "decision_traces"))
 # Rows outside of a trace have no trace id, but a key of no bytes, and two of them would be the same.
 SOMETIMES_UNTRACED = frozenset(("log_records", "decisions"))
-VIEWS = KEYED_VIEWS | {"services"}
+VIEWS = KEYED_VIEWS | {"services", "span_metrics", "service_edges", "ai_usage"}
 
 # Messages of libpg_query's tree that carry nothing of their own to judge. Those that do have a rule in ``verdict``.
 PLAIN_NODES = frozenset(

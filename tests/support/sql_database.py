@@ -12,8 +12,9 @@ from storage.postgres.sql_runner import PostgresSqlRunner, SqlRunnerConfig
 from storage.postgres.writer import WriterConfig
 from tests.support.database import writing
 from tests.support.decision import full_decision
-from tests.support.factory import log_record, resource, span
+from tests.support.factory import log_record, resource, span, span_id
 from tests.support.interaction import interaction
+from tests.support.rolled import roll_up
 from tracedata import Batch, Event, Scope, Span
 from tracedata.decision import Decision, FinalOutcome
 
@@ -26,6 +27,7 @@ CANARY_MS = 77_777
 # In both workspaces, so that a join over it would bring them together.
 SHARED_TRACE = bytes.fromhex("5b8efff798038103d269b633813fc60c")
 _KEY = b"a key of the tests"
+_ROOT = b"\x01" * 8
 
 
 def config(dsn: str, *, timeout_s: float = 2.0, session_timeout_s: float | None = None) -> SqlRunnerConfig:
@@ -53,10 +55,11 @@ async def running(given: SqlRunnerConfig) -> AsyncIterator[PostgresSqlRunner]:
 
 
 async def fill(dsn: str) -> None:
-    """Stores both workspaces."""
+    """Stores both workspaces, and rolls them up."""
     async with writing(WriterConfig(dsn=dsn)) as writer:
         for workspace_id in (OWN, OTHER):
             await writer.consume(_batch(workspace_id))
+    await roll_up(dsn)
 
 
 def _batch(workspace_id: int) -> Batch:
@@ -109,7 +112,9 @@ def _span(number: int, *, word: str, is_other: bool) -> Span:
     trace = hashlib.md5(f"{word}{number // 4}".encode(), usedforsecurity=False).digest()
     return span(
         trace_id=SHARED_TRACE if number < 4 else trace,
-        parent_span_id=b"" if number % 4 == 0 else b"\x01" * 8,
+        # The first of each trace is the parent of the others, minutes before them.
+        span_id=_ROOT if number % 4 == 0 else span_id(),
+        parent_span_id=b"" if number % 4 == 0 else _ROOT,
         name=f"{word} {number % 5}",
         lasting_ns=(CANARY_MS if is_other else 5) * 1_000_000 + number * 1_000,
         at_us=number * 60_000_000,

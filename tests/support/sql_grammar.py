@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
+from query.guard.allowed import KEYED_VIEWS
 from storage.sql import View
 from tests.support.sql_database import CANARY, SHARED_TRACE
 
@@ -64,7 +65,7 @@ class Grammar:
                 f"{self._column(one, a)}::text = {self._column(other, b)}::text",
                 f"{self._condition(one, a)} AND {self._condition(other, b)}",
                 "true",
-                *([f"{a}.trace_id = {b}.trace_id"] if {one, other}.isdisjoint({"services"}) else []),
+                *([f"{a}.trace_id = {b}.trace_id"] if {one, other} <= KEYED_VIEWS else []),
             ]
         )
         return (
@@ -157,7 +158,8 @@ class Grammar:
 
     def _condition(self, view: str, alias: str) -> str:
         column = self._column(view, alias)
-        trace = f"{alias}.{'service_name' if view == 'services' else 'trace_id'} = '{SHARED_TRACE.hex()}'"
+        key = next(name for name in ("trace_id", "service_name", "source") if name in self._columns[view])
+        trace = f"{alias}.{key} = '{SHARED_TRACE.hex()}'"
         return self._pick(
             [
                 "true",

@@ -68,4 +68,25 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
             "WHERE d.outcome = 'deny' AND d.time > now() - interval '1 hour' LIMIT 20"
         ),
     ),
+    "span_metrics": (
+        (
+            "SELECT service_name, operation, sum(calls) AS calls, sum(errors) AS errors,\n"
+            "       sum(total_duration_ms) / sum(calls) AS mean_ms\n"
+            "FROM span_metrics WHERE kind = 'server' AND time > now() - interval '1 day' GROUP BY 1, 2 ORDER BY 3 DESC"
+        ),
+    ),
+    "service_edges": (
+        (
+            "SELECT source, target, target_kind, sum(calls) AS calls, sum(errors) AS errors,\n"
+            "       sum(total_duration_ms) / sum(calls) AS mean_ms\n"
+            "FROM service_edges WHERE time > now() - interval '1 day' GROUP BY 1, 2, 3 ORDER BY 4 DESC"
+        ),
+    ),
+    "ai_usage": (
+        (
+            "SELECT date_trunc('hour', time) AS hour, model, sum(calls) AS calls, sum(total_tokens) AS tokens,\n"
+            "       sum(cost) AS cost, currency\n"
+            "FROM ai_usage WHERE operation = 'chat' AND time > now() - interval '1 day' GROUP BY 1, 2, 6 ORDER BY 1, 3 DESC"
+        ),
+    ),
 }
