@@ -26,6 +26,7 @@ def build_sql(settings: Settings, dsn: str) -> PostgresSqlRunner:
             timeout_s=given.timeout_s,
             max_connections=given.max_connections,
             work_mem_mb=given.work_mem_mb,
+            memory_mb=given.memory_mb,
             temp_file_mb=given.temp_file_mb,
         )
     )
@@ -33,4 +34,10 @@ def build_sql(settings: Settings, dsn: str) -> PostgresSqlRunner:
 
 def sql_access(settings: Settings, store: SqlStore) -> SqlAccess:
     """What the API needs to answer with it."""
-    return SqlAccess(store, max_rows=settings.storage.sql.max_rows, max_bytes=settings.storage.sql.max_bytes)
+    bounds = settings.storage.sql
+    return SqlAccess(
+        store,
+        max_rows=bounds.max_rows,
+        max_bytes=bounds.max_bytes,
+        stall_timeout_s=settings.storage.export.stall_timeout_s,
+    )

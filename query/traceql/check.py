@@ -39,6 +39,8 @@ _MAX_NODES = 400
 _MAX_DIVISIONS = 3
 _MAX_GROUPS = 8
 _MAX_STAGES = 32
+# Each of them is a series of its own in every group.
+_MAX_QUANTILES = 16
 
 
 def check(query: Query) -> None:
@@ -63,6 +65,8 @@ class _Check:
     def _metric(self, metric: Metric) -> None:
         if len(metric.by) > _MAX_GROUPS:
             raise self._error(metric.by[_MAX_GROUPS].at, f"series have at most {_MAX_GROUPS} labels")
+        if len(metric.quantiles) > _MAX_QUANTILES:
+            raise self._error(metric.at, f"at most {_MAX_QUANTILES} quantiles can be asked for")
         if metric.field is not None and self._type(metric.field.field) not in ("number", "attribute"):
             raise self._error(metric.field.at, "only a number can be measured")
         for named in metric.by:

@@ -11,6 +11,14 @@ import re
 MAX_CHARS = 500
 _MAX_REPEAT = 255
 _MAX_PRODUCT = 1_000
+# PostgreSQL writes repetitions out, and takes up to the cube of what that comes to. Groups with something optional in them
+# are the worst: of 300 characters in one that is repeated, it thought for more than 15 s before it looked at any text.
+_MAX_SIZE = 1_000
+_MAX_GROUP_SIZE = 300
+# Of all such groups together.
+_MAX_LOOSE_SIZE = 60
+
+_TOO_LARGE = "repeats a group that comes to more than {bound} characters when it is written out"
 
 _FLAGS = re.compile(r"\(\?([is]+)\)")
 _GROUP = re.compile(r"\((?!\?)|\(\?:")
@@ -49,6 +57,13 @@ class _Translation:
         # How often what each open group holds is repeated at most, found when the group ends.
         self._depth = 0
         self._weights = [1]
+        # How many characters each open group asks for when its repetitions are written out, and the last thing in it.
+        self._sizes = [0]
+        self._last_size = 0
+        # Whether something in the group is optional.
+        self._loose = [False]
+        self._last_is_loose = False
+        self._loose_size = 0
         parts: list[str] = []
         while self._position < len(pattern):
             parts.append(self._next())
@@ -71,7 +86,9 @@ class _Translation:
         self._position += 1
         if character in "*+?":
             self._check_repeatable()
+            self._loose[-1] |= character != "+"
             return character + self._lazy()
+        self._count(1)
         return "\\}" if character == "}" else "\\]" if character == "]" else character
 
     def _lazy(self) -> str:
@@ -90,6 +107,7 @@ class _Translation:
     def _escape(self) -> str:
         following = self._pattern[self._position + 1 : self._position + 2]
         self._position += 2
+        self._count(1)
         if following in _ESCAPES:
             return _ESCAPES[following]
         if following and (following in _ALIKE or not (following.isalnum() and following.isascii())):
@@ -101,6 +119,7 @@ class _Translation:
         if found is None:
             raise RegexError("has a bracket that is not closed")
         self._position = found.end()
+        self._count(1)
         for negated, name in _POSIX.findall(found[0]):
             if negated or name not in _POSIX_NAMES:
                 raise RegexError(f"uses the class `[:{negated}{name}:]`, which is not supported")
@@ -119,6 +138,8 @@ class _Translation:
         self._position = found.end()
         self._depth += 1
         self._weights.append(1)
+        self._sizes.append(0)
+        self._loose.append(False)
         return "(?:"
 
     def _close(self) -> str:
@@ -127,6 +148,9 @@ class _Translation:
         self._position += 1
         self._depth -= 1
         inside = self._weights.pop()
+        is_loose = self._loose.pop()
+        self._loose[-1] |= is_loose
+        self._count(self._sizes.pop(), is_loose=is_loose)
         times = 1
         if (found := _REPEAT.match(self._pattern, self._position)) is not None:
             times = max(int(found[3] or found[1]), 1)
@@ -137,6 +161,7 @@ class _Translation:
         found = _REPEAT.match(self._pattern, self._position)
         if found is None:
             self._position += 1
+            self._count(1)
             return "\\{"
         self._position += 1
         self._check_repeatable()
@@ -145,9 +170,31 @@ class _Translation:
             raise RegexError(f"repeats more than {_MAX_REPEAT} times, or fewer times at most than at least")
         self._position = found.end()
         self._weigh(max(most, 1))
+        self._write_out(max(most, 1))
+        self._loose[-1] |= not least
         return found[0] + self._lazy()
 
     def _weigh(self, times: int) -> None:
         self._weights[-1] = max(self._weights[-1], times)
         if times > _MAX_PRODUCT:
             raise RegexError(f"repeats a repetition more than {_MAX_PRODUCT} times")
+
+    def _count(self, size: int, *, is_loose: bool = False) -> None:
+        self._sizes[-1] += size
+        self._last_size = size
+        self._last_is_loose = is_loose
+        if self._sizes[-1] > _MAX_SIZE:
+            raise RegexError(f"comes to more than {_MAX_SIZE} characters when its repetitions are written out")
+
+    def _write_out(self, times: int) -> None:
+        """Repeats the last thing."""
+        size = self._last_size * times
+        is_loose = self._last_is_loose
+        if self._last_size > 1 and size > _MAX_GROUP_SIZE:
+            raise RegexError(_TOO_LARGE.format(bound=_MAX_GROUP_SIZE))
+        if is_loose:
+            self._loose_size += size
+        if self._loose_size > _MAX_LOOSE_SIZE:
+            raise RegexError(_TOO_LARGE.format(bound=_MAX_LOOSE_SIZE))
+        self._sizes[-1] -= self._last_size
+        self._count(size, is_loose=is_loose)

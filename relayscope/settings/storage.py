@@ -45,7 +45,9 @@ class ExportSettings(Section):
         600.0, gt=0, description="One statement of an export that takes longer is cancelled, and the export with it."
     )
     stall_timeout_s: float = Field(
-        60.0, gt=0, description="An export whose reader takes nothing for longer is broken off."
+        60.0,
+        gt=0,
+        description="An export whose reader takes nothing for longer is broken off, and so is an answer to SQL.",
     )
 
 
@@ -64,6 +66,11 @@ class SqlSettings(Section):
     )
     max_connections: int = Field(4, ge=1, le=20, description="Queries that run at once, in one workspace.")
     work_mem_mb: int = Field(16, ge=1, description="Memory that a step of a query may use before it uses the disk.")
+    memory_mb: int = Field(
+        512,
+        ge=64,
+        description="Memory that a query may use in all, in the embedded server; one that uses more is ended.",
+    )
     temp_file_mb: int = Field(
         256, ge=1, description="Disk that a query may use besides, where the server lets us say so."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -19,11 +19,12 @@ _DENIED = "this may not be read or called"
 
 
 @contextmanager
-def failure_of(*, timeout_s: float, offset: int) -> Iterator[None]:
+def failure_of(*, ended: Callable[[], str], offset: int) -> Iterator[None]:
     """Turns errors of a user's statement into ours.
 
     The server's own sentences are passed on where they speak of the statement: whoever sees them may see what they
-    quote. They belong in an answer, never in a log. ``offset`` is how many characters stand before the statement.
+    quote. They belong in an answer, never in a log. ``offset`` is how many characters stand before the statement, and ``ended`` says why
+    it was ended when it was.
 
     Raises:
         SqlFailure: the statement is at fault.
@@ -32,9 +33,7 @@ def failure_of(*, timeout_s: float, offset: int) -> Iterator[None]:
     try:
         yield
     except (errors.QueryCanceled, errors.AdminShutdown, errors.TransactionTimeout) as exc:
-        raise SqlFailure(
-            f"the query took longer than {timeout_s:g} s and was ended: bound its time, or ask for less"
-        ) from exc
+        raise SqlFailure(ended()) from exc
     except errors.LockNotAvailable as exc:
         raise RetryableError("SQL: what is asked for is being changed; try again") from exc
     except errors.ConfigurationLimitExceeded as exc:

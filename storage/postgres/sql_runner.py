@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from storage.postgres.connection import connect
 from storage.postgres.error import translated
+from storage.postgres.session_memory import private_bytes
 from storage.postgres.sql_error import failure_of
 from storage.postgres.sql_value import ADAPTERS, Row, columns_of
 from storage.postgres.statement import load_statements
@@ -27,9 +28,16 @@ _STATEMENTS = load_statements("workspace_role.sql")
 # So many rows, or bytes, are handed on at once.
 _CHUNK_ROWS = 500
 _CHUNK_BYTES = 1 << 18
+# What a cell costs besides what is in it: its mark, and its place in memory.
+_CELL_BYTES = 8
+# A value's text can be so many times as long as the value is stored: texts that are packed, numbers with an exponent.
+_MOST_TEXT = 1024
 # The session's own timer should fire first; then a cancel from outside; then the session ends.
 _GRACE_S = 1.0
 _POLL_S = 5.0
+# A query can fill some hundred megabytes a second.
+_LOOK_S = 0.1
+_OWN_POLL_S = 1.0
 _HEAD = "SELECT answer.* FROM (SELECT * FROM (\n"
 
 
@@ -37,6 +45,7 @@ class SqlRunnerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``dsn`` is the owner's. ``key`` is what passwords of roles are made of.
 
     ``session_timeout_s`` is the server's own timer, by default the same as ``timeout_s``, which we keep from outside.
+    ``memory_mb`` is kept from outside too, and only in a server of our own: PostgreSQL has no such bound.
     """
 
     dsn: str
@@ -48,6 +57,7 @@ class SqlRunnerConfig(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 5.0
     max_connections: int = 4
     work_mem_mb: int = 16
+    memory_mb: int = 512
     temp_file_mb: int = 256
     application_name: str = "relayscope-sql"
 
@@ -131,11 +141,12 @@ class PostgresSqlRunner:
         """See ``SqlStore.run``."""
         async with self._connection(workspace_id) as connection:
             # The pool's transaction block would read the answer to the end when we leave early.
-            with failure_of(timeout_s=self._config.timeout_s, offset=len(_HEAD)):
+            fate = _Fate(self._config.timeout_s)
+            with failure_of(ended=fate.tell, offset=len(_HEAD)):
                 await connection.execute("BEGIN READ ONLY")
-                watch = asyncio.create_task(self._watch(connection), name="sql-watch")
+                watch = asyncio.create_task(self._watch(connection, fate), name="sql-watch")
                 try:
-                    rows = _Rows(connection, statement, timeout_s=self._config.timeout_s)
+                    rows = _Rows(connection, statement, ended=fate.tell)
                     await rows.open()
                     yield rows
                 finally:
@@ -211,15 +222,27 @@ class PostgresSqlRunner:
                     ),
                 )
 
-    async def _watch(self, connection: AsyncConnection[Row]) -> None:
-        """Ends what the session's own timer did not end, whatever became of that."""
+    async def _watch(self, connection: AsyncConnection[Row], fate: _Fate) -> None:
+        """Ends what the session's own timer did not end, whatever became of that, and what takes too much memory."""
         pid = connection.info.backend_pid
-        await asyncio.sleep(self._config.timeout_s + _GRACE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.timeout_s + _GRACE_S):
+                await self._outgrown(pid)
+                fate.is_too_large = True
         with contextlib.suppress(psycopg.Error):
             await connection.cancel_safe(timeout=_GRACE_S)
         await asyncio.sleep(_GRACE_S)
         _log.warning("a statement of a user did not end when it was cancelled; its session is ended")
         await self._terminate(pid)
+
+    async def _outgrown(self, pid: int) -> None:
+        """Returns when a session has taken too much memory since now: it may keep some of the queries before."""
+        if not self._config.is_own_server:
+            await asyncio.Event().wait()
+        bound = private_bytes(pid) + (self._config.memory_mb << 20)
+        # Nobody tells us; it has to be looked at.
+        while private_bytes(pid) <= bound:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(_LOOK_S)
 
     async def _terminate(self, pid: int) -> None:
         try:
@@ -229,26 +252,52 @@ class PostgresSqlRunner:
             _log.error("cannot end a session of SQL: %s", type(exc).__name__)
 
     async def _end_overdue(self) -> None:
-        """Ends sessions of the roles that keep a transaction open for too long, such as those of other programs."""
+        """Ends sessions of the roles that keep a transaction open for too long, such as those of other programs.
+
+        In a server of our own, also those that have twice the memory that a query may take.
+        """
         seconds = self._config.timeout_s * 4
+        pause = _OWN_POLL_S if self._config.is_own_server else _POLL_S
         while True:
             try:
                 async with await connect(self._config.dsn, autocommit=True) as connection:
                     while True:
                         await connection.execute(_STATEMENTS["overdue"], {"seconds": seconds})
-                        await asyncio.sleep(min(_POLL_S, seconds))
+                        if self._config.is_own_server:
+                            await self._end_largest(connection)
+                        await asyncio.sleep(min(pause, seconds))
             except (RelayscopeError, psycopg.Error):
                 # The database is away, and so are its sessions.
                 await asyncio.sleep(_POLL_S)
+
+    async def _end_largest(self, connection: AsyncConnection[tuple[object, ...]]) -> None:
+        bound = self._config.memory_mb << 21
+        for (pid,) in await (await connection.execute(_STATEMENTS["sessions"])).fetchall():
+            if private_bytes(int(str(pid))) > bound:
+                _log.warning("a session of a reader of SQL took more than %s MiB and is ended", bound >> 20)
+                await connection.execute(_STATEMENTS["terminate"], {"pid": pid})
+
+
+class _Fate:
+    """Why a statement was ended, if it was."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self.is_too_large = False
+
+    def tell(self) -> str:
+        if self.is_too_large:
+            return "the query needs more memory than it may have: ask for less"
+        return f"the query took longer than {self._timeout_s:g} s and was ended: bound its time, or ask for less"
 
 
 class _Rows:
     """See ``storage.sql.SqlRows``."""
 
-    def __init__(self, connection: AsyncConnection[Row], statement: SqlStatement, *, timeout_s: float) -> None:
+    def __init__(self, connection: AsyncConnection[Row], statement: SqlStatement, *, ended: Callable[[], str]) -> None:
         self._connection = connection
         self._statement = statement
-        self._timeout_s = timeout_s
+        self._ended = ended
         self._stream: AsyncIterator[Row] | None = None
         self._first: Row | None = None
         self._is_cut = False
@@ -282,12 +331,13 @@ class _Rows:
 
     async def chunks(self) -> AsyncIterator[Sequence[Sequence[Cell]]]:
         """See ``SqlRows.chunks``."""
-        with failure_of(timeout_s=self._timeout_s, offset=len(_HEAD)):
+        with failure_of(ended=self._ended, offset=len(_HEAD)):
             rows: list[Row] = []
             count = size = pending = 0
             async for row in self._rows():
                 count += 1
-                size += (cost := sum(len(cell) for cell in row if cell is not None))
+                # Every cell costs something: there can be many without anything in them.
+                size += (cost := sum(_CELL_BYTES if cell is None else _CELL_BYTES + len(cell) for cell in row))
                 if count > self._statement.max_rows or size > self._statement.max_bytes:
                     self._is_cut = True
                     break
@@ -307,9 +357,17 @@ class _Rows:
 
 
 def _bounded(statement: SqlStatement, *, rows: int | None = None) -> bytes:
-    """The statement with its bounds around it. The check of a row's size comes after the limit, so that plans stay good."""
+    """The statement with its bounds around it. The check of a row's size comes after the limit, so that plans stay good.
+
+    What is sent is text, which is made for the check of those rows only that are large enough to be too large.
+    """
     limit = statement.max_rows + 1 if rows is None else rows
-    tail = f"\n) AS statement LIMIT {limit:d}) AS answer WHERE fits(pg_column_size(answer), {statement.max_bytes:d})"
+    bound = statement.max_bytes
+    tail = (
+        f"\n) AS statement LIMIT {limit:d}) AS answer WHERE fits(pg_column_size(answer), {bound:d}) "
+        f"AND CASE WHEN pg_column_size(answer) > {bound // _MOST_TEXT:d} "
+        f"THEN fits(octet_length(answer::text), {bound:d}) ELSE true END"
+    )
     return (_HEAD + statement.text + tail).encode()
 
 

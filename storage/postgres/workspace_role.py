@@ -89,6 +89,7 @@ async def ensure_role(connection: _Connection, order: RoleOrder) -> WorkspaceRol
         async with connection.transaction():
             await connection.execute(_STATEMENTS["lock"])
             await _make(connection, name, password=password)
+            await _reset(connection, name)
             await _grant(connection, name, workspace_id=order.workspace_id)
             if order.is_own_server:
                 await _tighten(connection)
@@ -135,6 +136,13 @@ async def _make(connection: _Connection, name: str, *, password: str) -> None:
     superuser = await (await connection.execute(_STATEMENTS["is_superuser"])).fetchone()
     if superuser and not superuser[0]:
         await _let_end_sessions(connection, name)
+
+
+async def _reset(connection: _Connection, name: str) -> None:
+    """Undoes what the role has set for itself: libraries that are not there would keep its sessions from beginning."""
+    role, database = sql.Identifier(name), sql.Identifier(connection.info.dbname)
+    await connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(role))
+    await connection.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, database))
 
 
 async def _let_end_sessions(connection: _Connection, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, NamedTuple
@@ -29,6 +30,7 @@ from storage.sql import SqlFailure, SqlStatement, SqlStore, View
 from tracedata import CallerError, RelayscopeError
 
 _WITH_ARROW = frozenset(("arrow", "parquet"))
+_log = logging.getLogger(__name__)
 # Unless more are asked for.
 _ROWS = 1_000
 # Parameters may be as long as what they are compared with.
@@ -36,11 +38,12 @@ MAX_BODY_BYTES = 64 * MAX_SQL_BYTES
 
 
 class SqlAccess(NamedTuple):
-    """What runs SQL of users, and how much it may answer."""
+    """What runs SQL of users, how much it may answer, and for how long one waits for whoever takes it."""
 
     store: SqlStore
     max_rows: int
     max_bytes: int
+    stall_timeout_s: float = 30.0
 
 
 class SqlEndpoints:
@@ -69,7 +72,7 @@ class SqlEndpoints:
             max_bytes=self._access.max_bytes,
         )
         return _RowsResponse(
-            self._access.store, workspace_of(request), statement=statement, guarded=guarded, form=asked.format
+            self._access, workspace_of(request), statement=statement, guarded=guarded, form=asked.format
         )
 
     async def describe(self, _parameters: Annotated[NoParameters, Query()]) -> StructResponse:
@@ -101,15 +104,19 @@ def create_router(access: SqlAccess) -> APIRouter:
 
 
 class _RowsResponse(Response):
-    """Rows as they come. The status waits for the first of them, so that what fails before is answered as a problem."""
+    """Rows as they come. The status waits for the first of them, so that what fails before is answered as a problem.
+
+    Whoever takes nothing for a while is given up: they would keep a connection from the others of their workspace.
+    """
 
     def __init__(
-        self, store: SqlStore, workspace_id: int, *, statement: SqlStatement, guarded: Guarded, form: schema.SqlFormat
+        self, access: SqlAccess, workspace_id: int, *, statement: SqlStatement, guarded: Guarded, form: schema.SqlFormat
     ) -> None:
         media_type, self._format = FORMATS[form]
         super().__init__(media_type=media_type)
         del self.headers["content-length"]
-        self._store = store
+        self._store = access.store
+        self._stall_timeout_s = access.stall_timeout_s
         self._workspace_id = workspace_id
         self._statement = statement
         self._guarded = guarded
@@ -136,9 +143,12 @@ class _RowsResponse(Response):
                 await send(start)
                 has_begun = True
                 async for piece in self._format(rows, self._tell):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    async with asyncio.timeout(self._stall_timeout_s):
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
                 self._is_sent = True
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            _log.warning("an answer to SQL was broken off: nothing was taken for %g s", self._stall_timeout_s)
         except RelayscopeError as exc:
             # An answer that has begun ends where it is: without its end, whoever asked knows that it is not whole. The
             # error would go into the log, and it may quote what is stored.

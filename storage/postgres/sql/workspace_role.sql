@@ -65,3 +65,9 @@ SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid))
 FROM pg_stat_activity AS a
 JOIN relayscope.workspace_roles AS w ON w.role_name = a.usename AND w.role_name <> current_user
 WHERE a.datname = current_database() AND a.xact_start < now() - %(seconds)s * interval '1 second';
+
+-- sessions: those of our readers that run something
+SELECT a.pid
+FROM pg_stat_activity AS a
+JOIN relayscope.workspace_roles AS w ON w.role_name = a.usename AND w.role_name <> current_user
+WHERE a.datname = current_database() AND a.state <> 'idle';

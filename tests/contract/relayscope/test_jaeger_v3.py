@@ -221,6 +221,7 @@ SERVER = [("GET /cart", "server")]
         pytest.param("&spanKind=SERVER", SERVER, id="upper case"),
         pytest.param("&spanKind=SPAN_KIND_SERVER", SERVER, id="name of OTLP"),
         pytest.param("&spanKind=2", SERVER, id="number"),
+        pytest.param(f"&spanKind={2:05000}", [], id="a long number"),
         pytest.param("&spanKind=unspecified", [("tick", "internal")], id="unspecified"),
         pytest.param("&spanKind=77", [], id="no such number"),
         pytest.param("&spanKind=nothing", [], id="no such kind"),

@@ -18,6 +18,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 import typer
+from msgspec.structs import replace
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -219,6 +220,17 @@ async def _none_active(dsn: str) -> bool:
 
 _BLOCKS = re.findall(r"```sql\n(.*?)```", document("docs/sql.md"), re.DOTALL)
 DOCUMENTED = [one.strip() for block in _BLOCKS for one in block.split(";") if one.strip()]
+
+
+def test_who_takes_nothing_gives_the_connection_back(dsn: str) -> None:
+    runner = PostgresSqlRunner(replace(config(dsn, timeout_s=30), max_connections=1))
+    access = SqlAccess(runner, max_rows=MAX_ROWS, max_bytes=1 << 26, stall_timeout_s=0.2)
+    query = {"sql": "SELECT $1::text FROM spans AS a JOIN spans AS b ON true", "parameters": ["x" * 900_000]}
+    with (
+        serving(CannedReader(), sql=access, components=[runner]) as address,
+        httpx.stream("POST", f"{address}/api/v1/sql", json=query),
+    ):
+        assert ask(address, "SELECT 1").status_code == 200
 
 
 @pytest.mark.parametrize("query", DOCUMENTED, ids=lambda query: query.partition("\n")[0])

@@ -22,6 +22,8 @@ from tests.support.sql_database import OWN, OWN_SPANS, config, fill, running
 from tracedata import RetryableError
 
 _MIB = 1 << 20
+# All in memory: no step of it may use the disk.
+_MUCH = "SELECT cardinality(array_agg(md5(n::text))) FROM (SELECT generate_series(1, 50000000) AS n) AS t"
 _ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relayscope-sql' AND state = 'active'"
 
 
@@ -75,12 +77,50 @@ async def test_bytes_are_bounded(runner: PostgresSqlRunner) -> None:
     found, is_cut = await answer(
         runner, asked("SELECT repeat('x', 1000) FROM generate_series(1, 1000)", max_rows=1000, max_bytes=50_000)
     )
-    assert (len(found), is_cut) == (50, True)
+    assert (len(found), is_cut) == (49, True)
 
 
 async def test_a_large_row_is_refused_before_it_is_sent(runner: PostgresSqlRunner) -> None:
     with pytest.raises(SqlFailure, match="a row is too large"):
         await answer(runner, asked("SELECT repeat('x', 2000000)"))
+
+
+async def test_a_row_is_measured_as_it_is_sent(runner: PostgresSqlRunner) -> None:
+    """A number with an exponent is stored in a few bytes, and written in hundreds; packed texts are alike."""
+    with pytest.raises(SqlFailure, match="a row is too large"):
+        await answer(runner, asked("SELECT array_agg(1e308::numeric) FROM generate_series(1, 10000)"))
+
+
+async def test_cells_with_nothing_in_them_count(runner: PostgresSqlRunner) -> None:
+    text = f"SELECT {', '.join(['NULL'] * 1000)} FROM generate_series(1, 1000)"
+    found, is_cut = await answer(runner, asked(text, max_rows=1000, max_bytes=50_000))
+    assert (len(found), is_cut) == (6, True)
+
+
+async def test_memory_is_bounded(dsn: str) -> None:
+    async with running(replace(config(dsn, timeout_s=20), memory_mb=64)) as runner:
+        with pytest.raises(SqlFailure, match="more memory than it may have"):
+            await answer(runner, asked(_MUCH))
+        assert await answer(runner, asked("SELECT 1")) == ([(b"1",)], False)
+
+
+async def test_memory_of_other_programs_is_bounded(dsn: str) -> None:
+    async with running(replace(config(dsn, timeout_s=20), memory_mb=64)) as runner:
+        other = await psycopg.AsyncConnection.connect(await runner.dsn(OWN))
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            await other.execute(_MUCH)
+
+
+async def test_settings_that_a_role_gave_itself_are_undone(dsn: str) -> None:
+    """A library that is not there would keep every session of the role from beginning."""
+    async with running(config(dsn)) as runner:
+        mine = await runner.dsn(OWN)
+        async with await psycopg.AsyncConnection.connect(mine, autocommit=True) as other:
+            await other.execute("SET default_transaction_read_only = off")
+            for where in ("", sql.SQL("IN DATABASE {} ").format(sql.Identifier(other.info.dbname)).as_string(other)):
+                await other.execute(f"ALTER ROLE CURRENT_USER {where}SET local_preload_libraries = 'nothing'".encode())
+    async with running(config(dsn)) as runner:
+        assert await answer(runner, asked("SELECT 1")) == ([(b"1",)], False)
 
 
 async def test_an_early_stop_ends_the_query(runner: PostgresSqlRunner, dsn: str) -> None:
