@@ -16,7 +16,7 @@ def main() -> None:
     is_listening = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_listening:
         signal.signal(signal.SIGINT, _leave)
-    # Loading takes a second or two, so it must not happen before the handler is there.
+    # Loading takes a moment, so it must not happen before the handler is there.
     cli = importlib.import_module("relayscope.cli")
     if is_listening:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from lark import Lark, Token, Tree
@@ -10,6 +10,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from query.traceql.check import check
 from query.traceql.failure import QueryError
+from query.traceql.hint import hint
 from query.traceql.reading import read_query
 from query.traceql.syntax import Query
 from query.traceql.word import terminal_name
@@ -48,11 +49,18 @@ def parse(text: str) -> Query:
 def _unexpected(text: str, exc: UnexpectedInput) -> QueryError:
     if isinstance(exc, UnexpectedToken):
         at = len(text) if exc.token.type == "$END" else exc.token.start_pos or 0
-        return QueryError(text, at=at, found=_found(str(exc.token)), expected=_expected(exc.accepts or exc.expected))
+        return _refusal(text, at, word=str(exc.token), expected=_expected(exc.accepts or exc.expected))
     # Lark's declaration of the position says None.
     at = int(getattr(exc, "pos_in_stream", None) or 0)
     names = exc.allowed if isinstance(exc, UnexpectedCharacters) else None
-    return QueryError(text, at=at, found=_found(_word_at(text, at)), expected=_expected(names or ()))
+    return _refusal(text, at, word=_word_at(text, at), expected=_expected(names or ()))
+
+
+def _refusal(text: str, at: int, *, word: str, expected: Sequence[str]) -> QueryError:
+    found = _found(word)
+    meant = hint(text, at, word)
+    reason = f"found {found}; {meant}" if meant else ""
+    return QueryError(text, at=at, reason=reason, found=found, expected=expected)
 
 
 def _word_at(text: str, at: int) -> str:

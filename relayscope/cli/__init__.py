@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relayscope.cli import (
-    analysis,
-    archive,
-    bench,
-    decisions,
-    doctor,
-    export,
-    importing,
-    interactions,
-    read,
-    redact,
-    replay,
-    reprocess,
-    retention,
-    rollup,
-    rules,
-    serve,
-    sql,
-)
 from relayscope.cli.client import PlacedError
+from relayscope.cli.group import Root
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
-from relayscope.doctor.program import installed_version
 from relayscope.invocation import as_called
 from tracedata import CallerError, RelayscopeError
 
 app = typer.Typer(
     name="relayscope",
+    cls=Root,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,7 +30,10 @@ app = typer.Typer(
 
 def _show_version(*, is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"relayscope {installed_version() or '(not installed)'}")
+        try:
+            typer.echo(f"relayscope {metadata.version('relayscope')}")
+        except metadata.PackageNotFoundError:
+            typer.echo("relayscope (not installed)")
         raise typer.Exit
 
 
@@ -66,24 +52,6 @@ def _root(
 ) -> None:
     """An LLM-aware trace backend: OTLP in, one PostgreSQL, REST and Jaeger out."""
 
-
-serve.register(app)
-read.register(app)
-analysis.register(app)
-interactions.register(app)
-decisions.register(app)
-export.register(app)
-importing.register(app)
-sql.register(app)
-doctor.register(app)
-retention.register(app)
-archive.register(app)
-redact.register(app)
-replay.register(app)
-rules.register(app)
-app.add_typer(reprocess.reprocess_app)
-app.add_typer(rollup.rollup_app)
-bench.register(app)
 
 _INTERRUPTED = 130
 
@@ -123,4 +91,4 @@ def _check_words(words: Sequence[str]) -> None:
 def _tell(message: str) -> None:
     # Names of files may look like markup, and then would not be shown or even be refused.
     marked = f"[bold red]relayscope:[/] {escape(message)}"
-    Console(stderr=True).print(marked, markup=True, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(marked, markup=True, highlight=False, soft_wrap=True, emoji=False)

@@ -111,7 +111,7 @@ class _Course:
         self.faults += 1
         if self.faults <= _SHOWN_FAULTS:
             self._progress.console.print(
-                f"relayscope: {fault.place}: {fault.reason}", markup=False, highlight=False, soft_wrap=True
+                f"relayscope: {fault.place}: {fault.reason}", markup=False, emoji=False, highlight=False, soft_wrap=True
             )
         elif self.faults == _SHOWN_FAULTS + 1:
             self._progress.console.print("relayscope: more of this is counted, but not shown")

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import typer
 
 from relayscope.api.rest import interaction_schema as schema
-from relayscope.cli import reprocess
 from relayscope.cli.client import Parameters
 from relayscope.cli.flags import with_flags
+from relayscope.cli.group import Interactions
 from relayscope.cli.read import DEFAULT_URL, AsJson, Cursor, End, Limit, Start, Url, ask, console, quoted, show
 from relayscope.cli.render.conversation import render_detail, render_session
 from relayscope.cli.render.interactions import (
@@ -25,7 +25,10 @@ from relayscope.cli.render.interactions import (
 )
 
 interactions_app = typer.Typer(
-    name="interactions", no_args_is_help=True, help="Calls of models: what they said, cost, and how long they took."
+    name="interactions",
+    cls=Interactions,
+    no_args_is_help=True,
+    help="Calls of models: what they said, cost, and how long they took.",
 )
 sessions_app = typer.Typer(name="sessions", no_args_is_help=True, help="Sessions, as conversations.")
 
@@ -98,7 +101,6 @@ def register(app: typer.Typer) -> None:
     ):
         interactions_app.command(name)(with_flags(command, Filters))
     interactions_app.command("show")(show_interaction)
-    reprocess.register(interactions_app)
     sessions_app.command("list")(with_flags(list_sessions, Filters))
     sessions_app.command("show")(show_session)
     app.add_typer(interactions_app)

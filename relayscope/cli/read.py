@@ -82,7 +82,8 @@ def traces(
             )
         wanted: Parameters = {"q": query, "start": start, "end": end, "limit": limit, "cursor": cursor}
         found = ask(url, "/api/v1/traces/search", wanted)
-        show(found, FoundTraceList, draw=partial(render_matches, has_start=start is not None), as_json=as_json)
+        draw = partial(render_matches, width=console().width, has_start=start is not None)
+        show(found, FoundTraceList, draw=draw, as_json=as_json)
         return
     parameters: Parameters = {
         "service": service,

@@ -41,9 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON: a line a page,
 _Tell = Callable[[datetime, int], None]
 
 
-def register(interactions_app: typer.Typer) -> None:
-    """Adds ``reprice`` to the group ``interactions``."""
-    interactions_app.command()(reprice)
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(reprocess_app)
 
 
 @reprocess_app.command("ai")

@@ -36,6 +36,11 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     status: RollupStatus
 
 
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the program's."""
+    app.add_typer(rollup_app)
+
+
 @rollup_app.command()
 def status(
     *,

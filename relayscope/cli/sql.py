@@ -92,7 +92,8 @@ def _ask(url: str, request: SqlRequest, *, as_json: bool = False, as_csv: bool =
         write_csv(answer, buffer)
         typer.echo(buffer.getvalue(), nl=False)
     else:
-        console().print(render_rows(answer))
+        out = console()
+        out.print(render_rows(answer, width=out.width))
     if answer.error:
         typer.echo(f"relayscope: the rows end too early: {answer.error.detail}", err=True)
         return _FAILED

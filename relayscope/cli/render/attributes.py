@@ -8,6 +8,8 @@ from relayscope.cli.render.table import name_cell, note, table
 
 
 def render_keys(found: AttributeKeyList) -> RenderableType:
+    if not found.items:
+        return Group(note("No keys were found."), _sampled(found))
     made = table(left=("key", "scope", "types"), right=("seen",))
     for one in found.items:
         made.add_row(name_cell(one.key), one.scope, ", ".join(one.types), f"{one.count:,}")
@@ -15,6 +17,10 @@ def render_keys(found: AttributeKeyList) -> RenderableType:
 
 
 def render_values(found: AttributeValueList) -> RenderableType:
+    if not found.items:
+        return Group(
+            note("No values were found; relayscope attributes shows the keys that there are."), _sampled(found)
+        )
     made = table(left=("value", "scope"), right=("seen",))
     for one in found.items:
         made.add_row(name_cell(one.text), one.scope, f"{one.count:,}")

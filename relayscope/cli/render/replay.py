@@ -99,6 +99,8 @@ def _examples(examples: Sequence[ReplayedDecision]) -> Sequence[RenderableType]:
     if not examples:
         return []
     made = table(left=("SUCH AS TRACE", "RECORDED", "BY", "REPLAYED", "BY", "INPUT"))
+    # The next command needs the whole id.
+    made.columns[0].no_wrap = True
     for one in examples:
         made.add_row(
             Text(clean(one.trace_id)),

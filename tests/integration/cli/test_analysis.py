@@ -101,6 +101,7 @@ def test_keys_and_values_are_listed(url: str) -> None:
     assert "1 span 1" in told(["attributes", "n", *WINDOW], url)
     assert "a/b" not in told(["attributes", "--prefix", "n", *WINDOW], url)
     assert "x" in told(["attributes", "a/b", *WINDOW], url)
+    assert "No values were found" in told(["attributes", "nothing", *WINDOW], url)
 
 
 @pytest.mark.parametrize(

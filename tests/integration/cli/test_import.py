@@ -107,11 +107,12 @@ def test_names_the_line_of_what_is_refused_and_sends_its_neighbours(tmp_path: Pa
 
 def test_a_bad_line_does_not_keep_the_others_back(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
-    path.write_bytes(line("a") + b"nonsense\n" + line("b"))
+    # The hundredth line: its number between colons is the name of an emoji.
+    path.write_bytes(line("a") + b"\n" * 98 + b"nonsense\n" + line("b"))
     with receiving() as received:
         code, _, err = run(str(path), "--endpoint", received.url)
     assert (code, received.names) == (1, ["a", "b"])
-    assert f"{path}:2: is not JSON" in err
+    assert f"{path}:100: is not JSON" in err
 
 
 def test_needs_a_receiver_of_otlp(files: Path) -> None:

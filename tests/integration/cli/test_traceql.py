@@ -42,12 +42,20 @@ def _found() -> None:
     )
 
 
-def run(arguments: list[str], url: str) -> tuple[int, str, str]:
+def run(arguments: list[str], url: str, *, columns: int = 160) -> tuple[int, str, str]:
     app = typer.Typer()
     read.register(app)
-    environment = {"RELAYSCOPE_URL": url, "COLUMNS": "160", "NO_COLOR": "1"}
+    environment = {"RELAYSCOPE_URL": url, "COLUMNS": str(columns), "NO_COLOR": "1"}
     result = CliRunner().invoke(app, ["traces", *arguments], env=environment)
     return result.exit_code, result.stdout, result.stderr
+
+
+def test_narrow_terminals_show_names_and_values_too(url: str) -> None:
+    code, out, err = run(["--query", "{ status = error } | count() > 2 | select(span.retries)"], url, columns=60)
+    assert (code, err) == (0, "")
+    for expected in (TRACE_ID.hex(), f"  {CHILD.span_id.hex()}", "provider chat", "span.retries=3", "count()=12"):
+        assert expected in out
+    assert "…" not in out
 
 
 def test_draws_traces_and_the_spans_that_match(url: str) -> None:
