@@ -160,7 +160,7 @@ async def test_a_circle_of_parents_ends(postgres_store: Store) -> None:
         assert match.sets[0].matched == 3
 
 
-@pytest.mark.parametrize("pattern", ["(a*)*b", "(a|a|a)*b", "(.*.*.*)x", "((a{1,30}){1,30})b", "(?i)(é|É)*ß"])
+@pytest.mark.parametrize("pattern", ["(a*)*b", "(a|a|a)*b", "(.*.*.*)x", "((a{1,7}){1,7})b", "(?i)(é|É)*ß"])
 async def test_a_regular_expression_cannot_run_for_long(
     shared_postgres_dsn: str, postgres_store: Store, pattern: str
 ) -> None:

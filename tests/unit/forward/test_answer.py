@@ -46,7 +46,7 @@ def test_resources_that_are_exhausted_for_a_while() -> None:
     ("header", "least", "most"),
     [
         pytest.param("7", 7, 7, id="seconds"),
-        pytest.param(format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3000, 3600, id="date"),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), 3000, 7200, id="date"),
         pytest.param("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0, id="past"),
         pytest.param("soon", 0, 0, id="neither"),
         pytest.param("9" * 5000, 1, 1e9, id="absurd"),
