@@ -113,6 +113,7 @@ class PostgresSpanReader:
             after=search.after,
             action="search",
             newest_spans=self._newest_spans,
+            service=None if search.tags else search.service,
         )
         found: dict[bytes, int] = {}
         async with aclosing(find_candidates(self._pool, wanted)) as portions:

@@ -3,6 +3,12 @@ SELECT start_time FROM relayscope.spans
 WHERE workspace_id = %(workspace_id)s AND start_time >= %(start)s AND start_time <= %(end)s
 ORDER BY start_time DESC OFFSET %(skipped)s LIMIT 1;
 
+-- edge_of_service: the same of the spans of a service
+SELECT start_time FROM relayscope.spans
+WHERE workspace_id = %(workspace_id)s AND service_name = %(service)s
+  AND start_time >= %(start)s AND start_time <= %(end)s
+ORDER BY start_time DESC OFFSET %(skipped)s LIMIT 1;
+
 -- unindexed: when the newest span of a window starts that has no chunk
 SELECT start_time FROM relayscope.spans
 WHERE workspace_id = %(workspace_id)s AND start_time >= %(start)s AND start_time <= %(end)s AND chunk IS NULL

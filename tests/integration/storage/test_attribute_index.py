@@ -65,6 +65,26 @@ async def test_spans_without_a_chunk_are_found_among_the_others(shared_postgres_
     assert found == [one.trace_id for one in reversed(spans)]
 
 
+async def test_an_operation_of_a_service_is_found_beyond_its_newest_spans(shared_postgres_dsn: str) -> None:
+    spans = [_at(second) for second in range(25)]
+    await _write(shared_postgres_dsn, *([one] for one in spans))
+    reader = PostgresSpanReader(ReaderConfig(dsn=shared_postgres_dsn), compile_search=compile_search, newest_spans=1)
+    asked = search(
+        start_us=_START_US,
+        end_us=_END_US,
+        limit=100,
+        service=spans[0].resource.service_name,
+        operation=spans[0].name,
+    )
+    await reader.start()
+    try:
+        found = (await reader.find_traces(asked)).trace_ids
+    finally:
+        await reader.aclose()
+    ours = {one.trace_id for one in spans}
+    assert [one for one in found if one in ours] == [one.trace_id for one in reversed(spans)]
+
+
 async def test_only_spans_of_chunks_with_the_terms_are_looked_at(shared_postgres_dsn: str) -> None:
     spans = [_at(second, k=str(second)) for second in range(3)]
     await _write(shared_postgres_dsn, *([one] for one in spans))
