@@ -9,7 +9,7 @@ import msgspec
 _encode = msgspec.json.Encoder().encode
 
 
-def encode_each(items: Iterable[msgspec.Struct]) -> msgspec.Raw:
+def encode_each(items: Iterable[object]) -> msgspec.Raw:
     """The items as a JSON array.
 
     One call for all of them would keep every other thread waiting until its end, the event loop's too; and so would

@@ -1,8 +1,7 @@
 """Spans and log records as OTLP/JSON: what the file exporter of the Collector writes, one request a line.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: names in lowerCamelCase, ids in hexadecimal,
-64-bit integers as strings, bytes in base64, enums as numbers, fields with their default left out. Holds what
-``message`` holds.
+64-bit integers as strings, bytes in base64, enums as numbers, fields with their default left out.
 """
 
 from __future__ import annotations
@@ -26,19 +25,13 @@ def traces_document(spans: Iterable[Span]) -> Document:
     """The spans as one ``ExportTraceServiceRequest``, in their order."""
     return {
         "resourceSpans": [
-            _set(
-                resource=resource_document(resource),
+            resource_part(
+                resource,
                 scopeSpans=[
-                    _set(
-                        scope=scope_document(scope),
-                        spans=[span_document(span) for span in of_scope],
-                        schemaUrl=scope.schema_url,
-                    )
-                    for scope, of_scope in of_resource
+                    scope_part(scope, spans=[span_document(span) for span in within]) for scope, within in scopes
                 ],
-                schemaUrl=resource.schema_url,
             )
-            for resource, of_resource in resource_runs(spans)
+            for resource, scopes in resource_runs(spans)
         ]
     }
 
@@ -47,21 +40,25 @@ def logs_document(records: Iterable[LogRecord]) -> Document:
     """The log records as one ``ExportLogsServiceRequest``, in their order."""
     return {
         "resourceLogs": [
-            _set(
-                resource=resource_document(resource),
+            resource_part(
+                resource,
                 scopeLogs=[
-                    _set(
-                        scope=scope_document(scope),
-                        logRecords=[_log_record(record) for record in of_scope],
-                        schemaUrl=scope.schema_url,
-                    )
-                    for scope, of_scope in of_resource
+                    scope_part(scope, logRecords=[_log_record(one) for one in within]) for scope, within in scopes
                 ],
-                schemaUrl=resource.schema_url,
             )
-            for resource, of_resource in resource_runs(records)
+            for resource, scopes in resource_runs(records)
         ]
     }
+
+
+def resource_part(resource: Resource, **scopes: object) -> Document:
+    """What a request has of a resource; ``scopes`` is a member with what is below it."""
+    return _set(resource=resource_document(resource), **scopes, schemaUrl=resource.schema_url)
+
+
+def scope_part(scope: Scope, **items: object) -> Document:
+    """What a request has of a scope; ``items`` is a member with what is below it."""
+    return _set(scope=scope_document(scope), **items, schemaUrl=scope.schema_url)
 
 
 def _set(**members: object) -> Document:

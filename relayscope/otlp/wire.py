@@ -1,18 +1,21 @@
-"""Spans and log records straight to the bytes of OTLP's export requests: what ``message`` makes, in a third of its time.
+"""Spans and log records straight to the bytes of OTLP's export requests, in a third of the time that messages take.
 
-Forwarding encodes on the processors that ingest needs, and most of what it takes is making messages only to serialise them.
-A test proves that both say the same. Fields are in the order of their numbers; those with their default are left out.
+Forwarding encodes on the processors that ingest needs, and most of what it took was making messages only to serialise them.
+A test proves that messages would say the same. Fields are in the order of their numbers; those with their default are left out.
 Source: https://protobuf.dev/programming-guides/encoding/ and opentelemetry/proto/{trace,logs,common,resource}/v1.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from typing import TypeVar
 
 from relayscope.otlp.run import resource_runs
 from tracedata import Attributes, Event, Link, LogRecord, Resource, Scope, Span, Value
+
+_Item = TypeVar("_Item", Span, LogRecord)
 
 _MAX_INT64, _MIN_INT64 = 2**63 - 1, -(2**63)
 _MASK = 2**64 - 1
@@ -25,54 +28,44 @@ _ONE_BYTE = tuple(bytes((number,)) for number in range(128))
 
 
 def traces_bytes(spans: Iterable[Span]) -> bytes:
-    """``message.traces_request`` of the spans, serialised; the same errors."""
-    return b"".join(
-        _part(
-            b"\x0a",
-            b"".join(
-                [
-                    _part(b"\x0a", _resource(resource)),
-                    *[
-                        _part(b"\x12", _of_scope(scope, [_part(b"\x12", _span(span)) for span in of_scope]))
-                        for scope, of_scope in of_resource
-                    ],
-                    _text(b"\x1a", resource.schema_url),
-                ]
-            ),
-        )
-        for resource, of_resource in resource_runs(spans)
-    )
+    """The spans as one serialised ``ExportTraceServiceRequest``, in their order, and so as ``TracesData``.
+
+    Raises:
+        ValueError, TypeError: a value that OTLP has no place for, such as an integer of more than 64 bits.
+    """
+    return _request(spans, span_bytes)
 
 
 def logs_bytes(records: Iterable[LogRecord]) -> bytes:
-    """``message.logs_request`` of the log records, serialised; the same errors."""
+    """The log records as one serialised ``ExportLogsServiceRequest``; see ``traces_bytes``."""
+    return _request(records, _log_record)
+
+
+def _request(items: Iterable[_Item], encode: Callable[[_Item], bytes]) -> bytes:
     return b"".join(
-        _part(
-            b"\x0a",
-            b"".join(
-                [
-                    _part(b"\x0a", _resource(resource)),
-                    *[
-                        _part(b"\x12", _of_scope(scope, [_part(b"\x12", _log_record(one)) for one in of_scope]))
-                        for scope, of_scope in of_resource
-                    ],
-                    _text(b"\x1a", resource.schema_url),
-                ]
-            ),
-        )
-        for resource, of_resource in resource_runs(records)
+        [
+            resource_part(resource, [(scope, map(encode, of_scope)) for scope, of_scope in of_resource])
+            for resource, of_resource in resource_runs(items)
+        ]
     )
 
 
-def _of_scope(scope: Scope, items: list[bytes]) -> bytes:
-    return b"".join([_part(b"\x0a", _scope(scope)), *items, _text(b"\x1a", scope.schema_url)])
+def resource_part(resource: Resource, scopes: Iterable[tuple[Scope, Iterable[bytes]]]) -> bytes:
+    """What a request has of a resource, with its items, encoded, below their scopes."""
+    parts = [_part(b"\x0a", resource_bytes(resource))]
+    for scope, items in scopes:
+        within = [_part(b"\x0a", scope_bytes(scope)), *[_part(b"\x12", item) for item in items]]
+        parts.append(_part(b"\x12", b"".join(within) + _text(b"\x1a", scope.schema_url)))
+    return _part(b"\x0a", b"".join(parts) + _text(b"\x1a", resource.schema_url))
 
 
-def _resource(resource: Resource) -> bytes:
+def resource_bytes(resource: Resource) -> bytes:
+    """Without the schema's address, which stands beside it."""
     return _attributes(b"\x0a", resource.attributes) + _number(b"\x10", resource.dropped_attributes_count)
 
 
-def _scope(scope: Scope) -> bytes:
+def scope_bytes(scope: Scope) -> bytes:
+    """Without the schema's address, which stands beside it."""
     return b"".join(
         (
             _text(b"\x0a", scope.name),
@@ -83,7 +76,8 @@ def _scope(scope: Scope) -> bytes:
     )
 
 
-def _span(span: Span) -> bytes:
+def span_bytes(span: Span) -> bytes:
+    """One span, without loss. Kinds and codes that OTLP does not know stay as they came."""
     parts = [
         _bytes(b"\x0a", span.trace_id),
         _bytes(b"\x12", span.span_id),

@@ -19,11 +19,12 @@ from relayscope.api.jaeger.envelope import answer, plain_error, status_of
 from relayscope.api.jaeger.finding import find_trace_ids
 from relayscope.api.jaeger.identifier import parse_trace_id
 from relayscope.api.jaeger.model import Operation
-from relayscope.api.jaeger.otlp import TracesData, traces_data
+from relayscope.api.jaeger.otlp import traces_data
 from relayscope.api.jaeger.parameter import first
 from relayscope.api.jaeger.translation import KIND_NAMES
 from relayscope.api.jaeger.v3_parameter import FoundTraces, read_v3_kind, read_v3_search, read_v3_trace
 from relayscope.api.workspace import workspace_of as default_workspace_of
+from relayscope.otlp.document import Document
 from storage.api import SpanReader
 from storage.trace_query import TraceQueryReader
 from storage.trace_summary import TraceSummary, TraceSummaryReader
@@ -49,7 +50,7 @@ class _Operations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Result(msgspec.Struct, frozen=True, kw_only=True):
-    result: TracesData
+    result: Document
 
 
 class _ErrorDetail(_Json, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from receiver import otlp_json, protobuf
 from relayscope.otlp.document import encode, logs_document, traces_document
-from relayscope.otlp.message import logs_request, traces_request
 from relayscope.otlp.wire import logs_bytes, traces_bytes
 from tests.support.canonical import canonical
+from tests.support.otlp_message import logs_request, traces_request
 from tests.support.strategies import log_records, spans, unhurried
 from tracedata import LogRecord, Span
 

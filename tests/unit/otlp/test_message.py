@@ -7,11 +7,11 @@ import pytest
 
 from receiver import otlp_json, protobuf
 from relayscope.otlp.document import encode, logs_document, traces_document
-from relayscope.otlp.message import logs_request, traces_request
 from relayscope.otlp.wire import logs_bytes, traces_bytes
 from tests.support import factory
 from tests.support.canonical import canonical
 from tests.support.factory import MAX_INT64, MAX_UINT32, MAX_UINT64
+from tests.support.otlp_message import logs_request, traces_request
 from tracedata import LogRecord, Resource, Scope, Span
 
 Through: TypeAlias = "Callable[..., list[Span]]"

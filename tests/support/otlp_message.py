@@ -1,7 +1,7 @@
-"""Spans and log records as the messages of OTLP's export requests: all that is stored of them, and nothing else.
+"""Spans and log records as the messages of OTLP's export requests: the naive twin of what ``relayscope.otlp.wire`` writes.
 
 Source: opentelemetry/proto/{trace,logs,common,resource}/v1. What Relayscope knows besides (receipts of redaction, ids
-that it gave) is no part of it. Building a message takes most of the time of forwarding, so there are few steps.
+that it gave) is no part of it.
 """
 
 from __future__ import annotations
