@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import io
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from relayscope.api.arrow import Sink, arrow_module
 from relayscope.api.export.column import CellValue, Column
 
 _T = TypeVar("_T")
@@ -26,20 +24,15 @@ _TYPES = {
 }
 
 
-def is_installed() -> bool:
-    """Whether pyarrow is there."""
-    return importlib.util.find_spec("pyarrow") is not None
-
-
 class Parquet(Generic[_T]):
     """See ``Form``. A time that Parquet cannot tell is null."""
 
     def __init__(self, columns: Sequence[Column[_T]]) -> None:
         self._columns = columns
-        self._arrow = _module("pyarrow")
+        self._arrow = arrow_module("pyarrow")
         self._schema = self._arrow.schema([(column.name, self._type(column)) for column in columns])
-        self._sink = _Sink()
-        self._writer = _module("pyarrow.parquet").ParquetWriter(self._sink, self._schema, compression="zstd")
+        self._sink = Sink()
+        self._writer = arrow_module("pyarrow.parquet").ParquetWriter(self._sink, self._schema, compression="zstd")
         self._group: list[list[CellValue]] = [[] for _ in columns]
         self._chars = 0
 
@@ -80,30 +73,3 @@ class Parquet(Generic[_T]):
 def _told(column: Column[_T], value: CellValue) -> CellValue:
     is_beyond = column.type == "time" and isinstance(value, int) and value > _MAX_TIME
     return None if is_beyond else value
-
-
-def _module(name: str) -> Any:  # noqa: ANN401 - as above
-    return importlib.import_module(name)
-
-
-class _Sink(io.RawIOBase):
-    """Keeps what is written until it is taken."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:  # noqa: ANN401 - whatever has a buffer
-        self._parts.append(bytes(data))
-        self._size += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._size
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)

@@ -9,12 +9,13 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from relayscope.api.arrow import is_installed
 from relayscope.api.export.column import Column
 from relayscope.api.export.comma import CommaSeparated
 from relayscope.api.export.form import Form
 from relayscope.api.export.lines import Lines
 from relayscope.api.export.otlp_lines import OtlpLines
-from relayscope.api.export.parquet import Parquet, is_installed
+from relayscope.api.export.parquet import Parquet
 from relayscope.api.export.table import DECISION_COLUMNS, INTERACTION_COLUMNS, SPAN_COLUMNS
 from relayscope.api.export.transfer import Transfer, TransferConfig, formed
 from relayscope.api.rest.answer import Responses, StructResponse, describe

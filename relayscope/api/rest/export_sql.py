@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from query.guard.guard import Guarded, check_sql
+from relayscope.api.arrow import is_installed
 from relayscope.api.export.row import as_comma_separated, as_lines, as_typed_columns
 from relayscope.api.export.transfer import Pieces, Transfer, TransferConfig
 from relayscope.api.rest.answer import StructResponse, describe
@@ -16,7 +17,6 @@ from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.export import FORMS
 from relayscope.api.rest.export_schema import SqlExportRequest
 from relayscope.api.rest.sql import MAX_BODY_BYTES, SqlAccess, refusal_of
-from relayscope.api.rest.sql_arrow import is_installed
 from relayscope.api.rest.sql_schema import SqlAnswer
 from relayscope.api.workspace import workspace_of
 from storage.sql import SqlFailure, SqlRows, SqlStatement

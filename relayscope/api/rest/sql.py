@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 from query.guard.allowed import FUNCTIONS
 from query.guard.guard import MAX_SQL_BYTES, Guarded, check_sql
 from query.guard.position import SqlRefusal
+from relayscope.api.arrow import is_installed
 from relayscope.api.problem import Problem, problem_of
 from relayscope.api.rest import sql_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.parameter import NoParameters
-from relayscope.api.rest.sql_arrow import is_installed
 from relayscope.api.rest.sql_example import EXAMPLES
 from relayscope.api.rest.sql_format import FORMATS
 from relayscope.api.workspace import workspace_of

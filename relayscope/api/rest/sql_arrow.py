@@ -6,15 +6,13 @@ else there is the text that PostgreSQL writes.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from relayscope.api.arrow import Sink, arrow_module
 from relayscope.api.problem import Problem
 from relayscope.api.rest.sql_value import encoder_of
 from storage.sql import Cell, SqlColumn, SqlRows
@@ -24,16 +22,11 @@ from tracedata import PermanentError, RelayscopeError
 _GROUP_ROWS = 10_000
 
 
-def is_installed() -> bool:
-    """Whether pyarrow is there."""
-    return importlib.util.find_spec("pyarrow") is not None
-
-
 async def as_arrow(rows: SqlRows, _tell: Callable[[RelayscopeError], Problem]) -> AsyncIterator[bytes]:
     """Arrow's stream format."""
-    arrow = _module("pyarrow")
+    arrow = arrow_module("pyarrow")
     schema = _schema(arrow, rows.columns)
-    sink = _Sink()
+    sink = Sink()
     with arrow.ipc.new_stream(sink, schema) as writer:
         async for group in _groups(rows):
             writer.write_batch(arrow.record_batch(_columns(arrow, schema, rows.columns, group), schema=schema))
@@ -43,43 +36,15 @@ async def as_arrow(rows: SqlRows, _tell: Callable[[RelayscopeError], Problem]) -
 
 async def as_parquet(rows: SqlRows, _tell: Callable[[RelayscopeError], Problem]) -> AsyncIterator[bytes]:
     """A Parquet file; ``truncated`` in its metadata says whether there was more."""
-    arrow = _module("pyarrow")
+    arrow = arrow_module("pyarrow")
     schema = _schema(arrow, rows.columns)
-    sink = _Sink()
-    with _module("pyarrow.parquet").ParquetWriter(sink, schema) as writer:
+    sink = Sink()
+    with arrow_module("pyarrow.parquet").ParquetWriter(sink, schema) as writer:
         async for group in _groups(rows):
             writer.write_table(arrow.table(_columns(arrow, schema, rows.columns, group), schema=schema))
             yield sink.taken()
         writer.add_key_value_metadata({"truncated": str(rows.is_cut).lower()})
     yield sink.taken()
-
-
-# Any: pyarrow has no types, and is there only with the extra.
-def _module(name: str) -> Any:  # noqa: ANN401 - as above
-    return importlib.import_module(name)
-
-
-class _Sink(io.RawIOBase):
-    """Keeps what is written until it is taken."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:  # noqa: ANN401 - whatever has a buffer
-        self._parts.append(bytes(data))
-        self._size += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._size
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
 
 
 async def _groups(rows: SqlRows) -> AsyncIterator[Sequence[Sequence[Cell]]]:
