@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,6 +12,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from relayscope.api.departure import while_asked
 from relayscope.api.export.form import Form
 from storage.export import Exported
 from tracedata import CallerError, RelayscopeError, RetryableError
@@ -57,18 +57,7 @@ class Transfer(Response):
         self._is_sent = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        # A task of its own, since the server cancels whatever is awaited, again and again, where a reader has left.
-        work = asyncio.create_task(self._answer(send), name="export")
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            # A server says so too when all is sent; what is left then is to give the connection back.
-            if not self._is_sent:
-                work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
+        await while_asked(self._answer(send), receive, is_sent=lambda: self._is_sent)
 
     async def _answer(self, send: Send) -> None:
         has_begun = False
@@ -119,9 +108,3 @@ async def _encoded(exported: Exported[_T], form: Form[_T]) -> AsyncIterator[byte
     async for items in portions:
         yield await asyncio.to_thread(form.encode, items)
     yield await asyncio.to_thread(form.end)
-
-
-async def _gone(receive: Receive) -> None:
-    """Returns when whoever asked has gone away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

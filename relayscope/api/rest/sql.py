@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from query.guard.allowed import FUNCTIONS
 from query.guard.guard import MAX_SQL_BYTES, Guarded, check_sql
 from query.guard.position import SqlRefusal
 from relayscope.api.arrow import is_installed
+from relayscope.api.departure import while_asked
 from relayscope.api.problem import Problem, problem_of
 from relayscope.api.rest import sql_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
@@ -123,17 +123,7 @@ class _RowsResponse(Response):
         self._is_sent = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        work = asyncio.create_task(self._answer(send))
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            # A server says so too when all is sent; what is left then is to give the connection back.
-            if not self._is_sent:
-                work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
+        await while_asked(self._answer(send), receive, is_sent=lambda: self._is_sent)
 
     async def _answer(self, send: Send) -> None:
         has_begun = False
@@ -165,12 +155,6 @@ class _RowsResponse(Response):
 def refusal_of(error: SqlFailure, guarded: Guarded) -> SqlRefusal:
     """What the server said, at its place in the user's text."""
     return SqlRefusal(str(error), place=guarded.place_of(error.position), hint=error.hint)
-
-
-async def _gone(receive: Receive) -> None:
-    """Returns when whoever asked has gone away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _read(body: bytes) -> schema.SqlRequest:
