@@ -89,10 +89,11 @@ class Found(NamedTuple):
 
 async def find_candidates(pool: Fetch, search: CandidateSearch) -> AsyncGenerator[Found, None]:
     """All rows that the search has, in portions that grow. Whoever has enough stops asking."""
-    reader = _Reader(pool, search)
-    end_us = search.end_us if search.after is None else min(search.end_us, search.after.start_us)
     with translated(search.action):
-        terms = (await asyncio.to_thread(search.compile)).terms
+        whole = await asyncio.to_thread(search.compile)
+    terms = whole.terms
+    reader = _Reader(pool, search, whole)
+    end_us = search.end_us if search.after is None else min(search.end_us, search.after.start_us)
     edge_us = await reader.edge(end_us) if terms else None
     if edge_us is None:
         async for found in reader.by_time(None):
@@ -111,9 +112,11 @@ async def find_candidates(pool: Fetch, search: CandidateSearch) -> AsyncGenerato
 
 
 class _Reader:
-    def __init__(self, pool: Fetch, search: CandidateSearch) -> None:
+    def __init__(self, pool: Fetch, search: CandidateSearch, whole: Statement) -> None:
+        """``whole`` is the statement of the search without bounds."""
         self._pool = pool
         self._search = search
+        self._whole = whole
 
     async def edge(self, end_us: int) -> int | None:
         """When the newest spans of the window start; none when there are no others."""
@@ -180,9 +183,11 @@ class _Reader:
     async def _rows(
         self, part: SearchPart | None, parameters: Mapping[str, object], *, below: SearchCursor | None = None
     ) -> Sequence[Row]:
-        with translated(self._search.action):
-            # Aside: what has many conditions takes its time to become a statement.
-            statement = await asyncio.to_thread(self._search.compile, below=below, part=part)
+        statement = self._whole
+        if below is not None or part is not None:
+            with translated(self._search.action):
+                # Aside: what has many conditions takes its time to become a statement.
+                statement = await asyncio.to_thread(self._search.compile, below=below, part=part)
         return await self._fetch(statement.sql.encode(), {**statement.parameters, **parameters})
 
     async def _fetch(self, statement: LiteralString | bytes, parameters: Mapping[str, object]) -> Sequence[Row]:
