@@ -10,7 +10,9 @@ from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row
 from storage.trace_summary import ServiceShare, TraceSummary
 
-_STATEMENTS = load_statements("trace_summary.sql")
+_SHARES = load_statements("trace_summary.sql")["shares"]
+# Of spans, and of all that are kept, the archive's as well.
+_OF_SPANS, _OF_KEPT = _SHARES.replace("{place}", "spans"), _SHARES.replace("{place}", "kept_spans")
 
 
 class PostgresTraceSummaryReader:
@@ -22,8 +24,8 @@ class PostgresTraceSummaryReader:
     async def trace_summaries(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceSummary]:
         """See ``TraceSummaryReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        name = "kept_shares" if await self._pool.has_archived(workspace_id, trace_ids) else "shares"
-        rows = await self._pool.fetch(_STATEMENTS[name], parameters, action="summary", planning=BY_INDEX)
+        statement = _OF_KEPT if await self._pool.has_archived(workspace_id, trace_ids) else _OF_SPANS
+        rows = await self._pool.fetch(statement, parameters, action="summary", planning=BY_INDEX)
         return {
             bytes(trace_id): _summary(bytes(trace_id), list(of_trace))
             for trace_id, of_trace in groupby(rows, key=lambda row: row.trace_id)

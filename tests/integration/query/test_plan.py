@@ -11,6 +11,7 @@ import pytest
 
 from query.search import compile_search
 from storage.api import SearchCursor, Statement, TraceSearch
+from storage.postgres.reader import KEPT
 from storage.postgres.statement import load_statements
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing
@@ -114,7 +115,7 @@ async def test_traces_by_id_are_read_through_their_index(filled: str, count: int
 async def test_archived_traces_are_read_through_the_indexes_of_both_places(filled: str, name: str) -> None:
     ids = [bytes(row[0]) for row in await rows(filled, "SELECT DISTINCT trace_id FROM relayscope.spans LIMIT 20")]
     parameters = {"workspace_id": 1, "trace_ids": ids, "first": 100, "failed": 100}
-    plan = await _planned(filled, Statement(sql=load_statements("archive_reader.sql")[name], parameters=parameters))
+    plan = await _planned(filled, Statement(sql=KEPT[name], parameters=parameters))
     assert plan.scanned == set()
     assert plan.indexes == {"spans_identity_idx", "archived_spans_identity_idx"}
 
