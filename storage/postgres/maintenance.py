@@ -1,32 +1,27 @@
-"""Work that one process does for all: partitions made ahead, retention on schedule.
+"""Work that one process does for all that share a database: partitions made ahead, retention on schedule.
 
-Whoever holds a session's advisory lock leads, over all machines that share the database. All work goes through the
-connection that holds the lock, so who has lost the one cannot act on the other.
+Who does it is told in ``storage.postgres.leadership``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import msgspec
-import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import errors
 
-from storage.postgres.connection import write_times_plainly
-from storage.postgres.error import describe, place_of
+from storage.postgres.error import describe
+from storage.postgres.leadership import Connection, Leadership, LeadershipConfig, session
 from storage.postgres.partition import SIGNALS, Clock, Upkeep, keep_ahead, utc_now
 from storage.postgres.retention import remove_all
-from storage.postgres.statement import load_statements
 from storage.retention import Removal
 
 _log = logging.getLogger(__name__)
-
-_STATEMENTS = load_statements("maintenance.sql")
 
 
 class MaintenanceConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,60 +63,39 @@ class Maintenance:
         self._config = config
         self._clock = clock
         self._on_round = on_round
-        self._task: asyncio.Task[None] | None = None
-        self._is_leader = False
+        self._leadership = Leadership(
+            LeadershipConfig(
+                lock="relayscope.maintenance",
+                task="maintenance",
+                subject="maintenance",
+                waiting="maintenance",
+                retry_s=config.retry_s,
+            ),
+            connected=self._connected,
+            serve=self._serve,
+            log=_log,
+        )
 
     @property
     def is_leader(self) -> bool:
         """Whether this process leads, as far as it knows."""
-        return self._is_leader
+        return self._leadership.is_leader
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="maintenance")
+        await self._leadership.start()
 
     async def aclose(self) -> None:
         """Ends at once: every step is a transaction, and another process takes over. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._leadership.aclose()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with self._connected() as connection:
-                    await self._serve(connection)
-            except psycopg.Error as exc:
-                _log.warning("maintenance: %s", describe(exc))
-            except Exception as exc:  # noqa: BLE001 - the top of a task
-                _log.error("maintenance failed unexpectedly: %s", place_of(exc))
-            await asyncio.sleep(self._config.retry_s)
-
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        connection = await AsyncConnection.connect(
+    def _connected(self) -> AbstractAsyncContextManager[Connection]:
+        return session(
             self._config.dsn,
-            autocommit=True,
-            connect_timeout=self._config.connect_timeout_s,
-            client_encoding="utf8",
+            connect_timeout_s=self._config.connect_timeout_s,
             application_name=self._config.application_name,
         )
-        try:
-            await write_times_plainly(connection)
-            await connection.execute(_STATEMENTS["notice_lost_clients"])
-            yield connection
-        finally:
-            self._is_leader = False
-            # Closed rather than returned: the end of the session is what frees the lock.
-            await connection.close()
 
-    async def _serve(self, connection: AsyncConnection) -> None:
-        # Asked again and again instead of waited for: a statement that waits for days would keep the server from
-        # cleaning up after everyone else.
-        while not await _leads(connection):  # noqa: ASYNC110 - the other leader is another process
-            await asyncio.sleep(self._config.retry_s)
-        self._is_leader = True
+    async def _serve(self, connection: Connection) -> None:
         _log.info("this process does the maintenance of the database")
         next_retention = time.monotonic()
         while True:
@@ -133,7 +107,7 @@ class Maintenance:
                 self._on_round(done)
             await asyncio.sleep(self._config.round_interval_s)
 
-    async def _do_round(self, connection: AsyncConnection, *, with_retention: bool) -> Round:
+    async def _do_round(self, connection: Connection, *, with_retention: bool) -> Round:
         made = 0
         for signal in SIGNALS:
             try:
@@ -144,8 +118,3 @@ class Maintenance:
         if with_retention:
             removals = await remove_all(connection, self._config.periods, now=self._clock())
         return Round(partitions_made=made, removals=removals)
-
-
-async def _leads(connection: AsyncConnection) -> bool:
-    row = await (await connection.execute(_STATEMENTS["try_to_lead"])).fetchone()
-    return bool(row and row[0])

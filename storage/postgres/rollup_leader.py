@@ -1,4 +1,4 @@
-"""Keeps rollups up to date: one process does it for all that share a database, whoever holds a session's advisory lock.
+"""Keeps rollups up to date: one process does it for all that share a database, as ``storage.postgres.leadership`` tells.
 
 What has changed is noted in the database by those who change it, and removed in the transaction that rolls it up, from one snapshot of
 everything: so nothing is forgotten whoever dies when, and who stores more meanwhile leaves a note of their own. ADR 0016 has the reasons.
@@ -11,26 +11,17 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import msgspec
-import psycopg
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import IsolationLevel
 from psycopg.rows import namedtuple_row
 
-from storage.postgres.connection import write_times_plainly
-from storage.postgres.error import CONFLICT_ERRORS, describe, place_of, translated
+from storage.postgres.error import CONFLICT_ERRORS, describe, translated
+from storage.postgres.leadership import Connection, Leadership, LeadershipConfig, session
 from storage.postgres.rollup_roller import Roller, Unobserved
-from storage.postgres.rollup_statement import load_rollup_statements
-from storage.postgres.statement import load_statements
 from storage.rollup import RollupInstruments
 
 _log = logging.getLogger(__name__)
-
-_STATEMENTS = load_rollup_statements("rollup.sql")
-_MAINTENANCE = load_statements("maintenance.sql")
-
-Connection = AsyncConnection[Any]
 
 
 class RollupConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,24 +56,30 @@ class Rollup:
         self._config = config
         self._instruments = instruments or Unobserved()
         self._on_round = on_round
-        self._task: asyncio.Task[None] | None = None
-        self._is_leader = False
+        self._leadership = Leadership(
+            LeadershipConfig(
+                lock="relayscope.rollup",
+                task="rollup",
+                subject="rolling up",
+                waiting="rolling up",
+                retry_s=config.retry_s,
+            ),
+            connected=self._connected,
+            serve=self._serve,
+            log=_log,
+        )
 
     @property
     def is_leader(self) -> bool:
         """Whether this process leads, as far as it knows."""
-        return self._is_leader
+        return self._leadership.is_leader
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="rollup")
+        await self._leadership.start()
 
     async def aclose(self) -> None:
         """Ends at once: every step is a transaction, and another process takes over. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._leadership.aclose()
 
     async def drain(self, *, quiet_s: float = 0.0) -> None:
         """Rolls up everything that was left alone for so long. Needs no ``start``, and goes on beside one who leads.
@@ -97,43 +94,21 @@ class Rollup:
                 while await _despite_others(roller, connection):
                     pass
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with self._connected() as connection:
-                    await self._serve(connection)
-            except psycopg.Error as exc:
-                _log.warning("rolling up: %s", describe(exc))
-            except Exception as exc:  # noqa: BLE001 - the top of a task
-                _log.error("rolling up failed unexpectedly: %s", place_of(exc))
-            await asyncio.sleep(self._config.retry_s)
-
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
-        connection: Connection = await AsyncConnection.connect(
+        async with session(
             self._config.dsn,
-            autocommit=True,
-            connect_timeout=self._config.connect_timeout_s,
-            client_encoding="utf8",
+            connect_timeout_s=self._config.connect_timeout_s,
             application_name=self._config.application_name,
+        ) as connection:
             # A plan must see the values: partitions are pruned by them.
-            prepare_threshold=None,
-        )
-        try:
-            await write_times_plainly(connection)
-            await connection.execute(_MAINTENANCE["notice_lost_clients"])
+            connection.prepare_threshold = None
             connection.row_factory = namedtuple_row
             # What is read and what is removed has to be seen at one moment.
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
             yield connection
-        finally:
-            self._is_leader = False
-            await connection.close()
 
     async def _serve(self, connection: Connection) -> None:
-        while not await _leads(connection):  # noqa: ASYNC110 - the other leader is another process
-            await asyncio.sleep(self._config.retry_s)
-        self._is_leader = True
         _log.info("this process rolls up the database")
         roller = Roller(instruments=self._instruments, quiet_s=self._config.quiet_s)
         await roller.prepare(connection)
@@ -154,8 +129,3 @@ async def _despite_others(roller: Roller, connection: Connection) -> bool:
     except CONFLICT_ERRORS as exc:
         _log.info("rolling up later: %s", describe(exc))
         return True
-
-
-async def _leads(connection: Connection) -> bool:
-    row = await (await connection.execute(_STATEMENTS["try_to_lead"])).fetchone()
-    return bool(row and row[0])

@@ -1,7 +1,7 @@
 """Fills the full-text index over prompts and answers after the fact: see ADR 0011.
 
-One process of all that share a database does it, whoever holds the advisory lock of its session. It follows the ids that
-rows of ``ai_interactions`` get when they arrive. A transaction that ends late brings ids that are smaller than some that
+One process of all that share a database does it, as ``storage.postgres.leadership`` tells. It follows the ids that rows
+of ``ai_interactions`` get when they arrive. A transaction that ends late brings ids that are smaller than some that
 were seen already; so what was seen is looked through once more, when every transaction that ran then has ended.
 """
 
@@ -11,16 +11,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import LiteralString
 
 import msgspec
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from storage.postgres.connection import connect
-from storage.postgres.error import describe, place_of
+from storage.postgres.leadership import Connection, Leadership, LeadershipConfig
 from storage.postgres.statement import load_statements
 from tracedata import RelayscopeError
 from tracedata.interaction import MAX_TEXT_CHARS
@@ -75,37 +74,35 @@ class SearchIndex:
     def __init__(self, config: SearchIndexConfig, *, on_round: Callable[[int], None] | None = None) -> None:
         self._config = config
         self._on_round = on_round
-        self._task: asyncio.Task[None] | None = None
+        self._leadership = Leadership(
+            LeadershipConfig(
+                lock="relayscope.ai_search",
+                task="search-index",
+                subject="the search index",
+                waiting="the search index waits",
+                retry_s=config.retry_s,
+                foreseen=(RelayscopeError,),
+            ),
+            connected=self._connected,
+            serve=self._serve,
+            log=_log,
+        )
         self._tell_at = 0.0
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="search-index")
+        await self._leadership.start()
 
     async def aclose(self) -> None:
         """Ends at once: every slice is a transaction, and another process takes over. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._leadership.aclose()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                # Closed at the end of the block, which is what frees the lock.
-                async with await connect(self._config.dsn, autocommit=True) as connection:
-                    await self._serve(connection)
-            except psycopg.Error as exc:
-                _log.warning("the search index waits: %s", describe(exc))
-            except RelayscopeError as exc:
-                _log.warning("the search index waits: %s", exc)
-            except Exception as exc:  # noqa: BLE001 - the top of a task
-                _log.error("the search index failed unexpectedly: %s", place_of(exc))
-            await asyncio.sleep(self._config.retry_s)
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        # Closed at the end of the block, which is what frees the lock.
+        async with await connect(self._config.dsn, autocommit=True) as connection:
+            yield connection
 
     async def _serve(self, connection: AsyncConnection) -> None:
-        while not await _leads(connection):  # noqa: ASYNC110 - the other leader is another process
-            await asyncio.sleep(self._config.retry_s)
         await connection.execute(STATEMENTS["quietly"])
         progress = await _stored_progress(connection)
         while True:
@@ -165,11 +162,6 @@ async def index_once(dsn: str) -> int:
         await connection.execute(STATEMENTS["quietly"])
         progress = await _stored_progress(connection)
         return await index._catch_up(connection, progress)  # noqa: SLF001 - the same module
-
-
-async def _leads(connection: AsyncConnection) -> bool:
-    row = await (await connection.execute(STATEMENTS["try_to_lead"])).fetchone()
-    return bool(row and row[0])
 
 
 async def _stored_progress(connection: AsyncConnection) -> _Progress:

@@ -1,6 +1,3 @@
--- try_to_lead: whether this session rolls up the database from now on
-SELECT pg_try_advisory_lock(hashtext('relayscope.rollup'));
-
 -- prepare: places for what one transaction works with
 CREATE TEMPORARY TABLE IF NOT EXISTS touched (
     number bigint, trace_id bytea, span_id bytea, parent_span_id bytea, start_time timestamptz, minute timestamptz,

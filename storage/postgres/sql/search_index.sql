@@ -1,6 +1,3 @@
--- try_to_lead: whether this session fills the search index from now on
-SELECT pg_try_advisory_lock(hashtext('relayscope.ai_search'));
-
 -- quietly: words that are too long to be indexed are nobody's concern
 SET client_min_messages = error;
 

@@ -1,6 +1,3 @@
--- try_to_lead: whether this session settles the interactions of the database from now on
-SELECT pg_try_advisory_lock(hashtext('relayscope.settlement'));
-
 -- arrivals: the oldest arrivals but those of some traces; parallel arrays
 SELECT a.arrival_id, a.workspace_id, a.trace_id, extract(epoch FROM clock_timestamp() - a.arrived_at)::float8 AS age_s
 FROM relayscope.ai_arrivals AS a
