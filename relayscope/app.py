@@ -1,4 +1,4 @@
-"""The wiring, by hand: the one place that names concrete implementations.
+"""The wiring of the processes, by hand; that of single parts stands beside it, as in ``relayscope.database``.
 
 Components are listed in the order in which they start, against the flow of data; they stop the other way round, so
 that a receiver takes nothing more before the writer behind it commits what it has.
@@ -6,12 +6,9 @@ that a receiver takes nothing more before the writer behind it commits what it h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
-
-import msgspec
 
 from processors.ai.mapper import Mapper
 from processors.enrich import Enrich
@@ -30,6 +27,7 @@ from relayscope.api.observation import ApiInstruments
 from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rpc import TraceSource, create_services
 from relayscope.aside import AsidePipeline
+from relayscope.component import Component
 from relayscope.interaction import build_settlement
 from relayscope.metrics import (
     ApiMetrics,
@@ -47,30 +45,21 @@ from relayscope.settings.value import split_endpoint
 from relayscope.sql import build_sql, sql_access
 from relayscope.telemetry import Telemetry, TelemetryConfig
 from storage.api import DEFAULT_WORKSPACE_ID
-from storage.inspection import Inspector
 from storage.postgres.archive import PostgresTraceArchive
-from storage.postgres.citus import distribute
-from storage.postgres.connection import check_url
 from storage.postgres.decision_reader import PostgresDecisionReader
-from storage.postgres.durability import unsafe_settings
-from storage.postgres.embedded import EmbeddedConfig, EmbeddedServer
 from storage.postgres.export_reader import ExportConfig, PostgresExportReader
 from storage.postgres.frame_reader import PostgresFrameReader
-from storage.postgres.inspection import PostgresInspector
 from storage.postgres.interaction_reader import PostgresInteractionReader
 from storage.postgres.log_reader import PostgresLogReader
 from storage.postgres.maintenance import Maintenance, MaintenanceConfig
 from storage.postgres.measurement import PostgresMeter, PostgresMeterConfig
-from storage.postgres.migration import SCHEMA_VERSION, migrate
 from storage.postgres.partition import Upkeep
 from storage.postgres.purge import PostgresPurge
 from storage.postgres.read_pool import ReaderConfig
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.replay_reader import PostgresReplayReader, ReplayReaderConfig
-from storage.postgres.retention import Retention
 from storage.postgres.rollup_leader import Rollup, RollupConfig
 from storage.postgres.rollup_statistics import PostgresSpanStatisticsReader
-from storage.postgres.rollup_status import StoredRollups
 from storage.postgres.rule_set import PostgresRuleSets
 from storage.postgres.sample_reader import PostgresSampleReader
 from storage.postgres.search_index import SearchIndex, SearchIndexConfig
@@ -78,92 +67,16 @@ from storage.postgres.span_metrics_reader import PostgresSpanMetricsReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.trace_summary_reader import PostgresTraceSummaryReader
 from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from storage.rollup import Rollups
-from tracedata import Consumer, IngestInstruments, PermanentError, Pipeline, Processor
+from tracedata import Consumer, IngestInstruments, Pipeline, Processor
 
 # Statistics may take long, and must not take all connections of the database.
 _INTERACTION_CONNECTIONS = 4
-
-
-class Component(Protocol):
-    """Something that starts and stops. ``aclose`` is idempotent, safe before ``start``, and drains."""
-
-    async def start(self) -> None: ...
-
-    async def aclose(self) -> None: ...
-
-
-class Database(Component, Protocol):
-    """A database server of our own; ``dsn`` is valid while it runs.
-
-    ``claim`` takes its folder, which ``start`` otherwise does, and raises what it would raise when another has it.
-    """
-
-    def claim(self) -> None: ...
-
-    @property
-    def dsn(self) -> str: ...
-
-    @property
-    def pid(self) -> int | None: ...
-
-
-def build_database(settings: Settings, *, on_restart: Callable[[], None] | None = None) -> Database:
-    """The embedded PostgreSQL. ``on_restart`` is called when it has died and runs again, with another ``pid``."""
-    storage = settings.storage
-    config = EmbeddedConfig(data_dir=storage.data_dir, shared_buffers_mb=storage.shared_buffers_mb)
-    return EmbeddedServer(config, on_restart=on_restart)
-
-
-def build_inspector() -> Inspector:
-    """What looks at the database and its place, for ``relayscope doctor``."""
-    return PostgresInspector()
-
-
-def check_database_url(settings: Settings) -> None:
-    """Raises ``CallerError`` when the database that is given cannot be one, before anything is started."""
-    if settings.storage.database_url is not None:
-        check_url(settings.storage.database_url)
 
 
 def build_jaeger_ui(settings: Settings) -> JaegerUi | None:
     """Jaeger's web page, when there is to be one. Raises ``CallerError`` when the folder has no build of it."""
     folder = settings.service.jaeger.ui
     return None if folder is None else load_ui(folder)
-
-
-class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The schema's version, the names of the migrations that were just applied, the tables that were just distributed."""
-
-    schema_version: int
-    applied: Sequence[str]
-    distributed: Sequence[str] = ()
-
-
-async def migrate_schema(dsn: str, *, on_citus: bool = False) -> Schema:
-    """Brings the schema up to date; ``on_citus`` distributes its tables over the nodes as well.
-
-    Raises:
-        RelayscopeError: the database cannot be reached or used; the message says why.
-    """
-    applied = [f"{migration.version:04d}_{migration.name}" for migration in await migrate(dsn)]
-    distributed = await distribute(dsn) if on_citus else ()
-    return Schema(schema_version=SCHEMA_VERSION, applied=applied, distributed=distributed)
-
-
-async def assert_durable(dsn: str) -> None:
-    """Refuses a database that can lose what it has committed.
-
-    Raises:
-        PermanentError: settings are off without which a crash loses spans that were acknowledged.
-        RetryableError: the database cannot be asked.
-    """
-    unsafe = await unsafe_settings(dsn)
-    if unsafe:
-        raise PermanentError(
-            f"the database has {' and '.join(unsafe)} off, so a crash could lose spans that were acknowledged; turn it "
-            "on in postgresql.conf, or accept the loss with --allow-data-loss-on-crash"
-        )
 
 
 def build_reader(settings: Settings, dsn: str) -> PostgresSpanReader:
@@ -182,11 +95,6 @@ def _build_export(settings: Settings, dsn: str) -> PostgresExportReader:
             stall_timeout_s=export.stall_timeout_s,
         )
     )
-
-
-def build_retention(settings: Settings, dsn: str) -> Retention:
-    """What shows and removes what is too old."""
-    return Retention(dsn, settings.storage.retention.periods)
 
 
 def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
@@ -217,11 +125,6 @@ def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
 def build_search_index(dsn: str) -> SearchIndex:
     """What fills the full-text index. Every API process brings it, and one at a time leads."""
     return SearchIndex(SearchIndexConfig(dsn=dsn))
-
-
-def build_rollups(dsn: str) -> Rollups:
-    """What tells how far rolling up is behind, and does it once more."""
-    return StoredRollups(dsn)
 
 
 def build_rollup(dsn: str) -> Rollup:

@@ -20,7 +20,8 @@ from typing import Literal
 import msgspec
 import uvloop
 
-from relayscope.app import Component, build_api, build_ingest
+from relayscope.app import build_api, build_ingest
+from relayscope.component import Component
 from relayscope.log import configure_logging
 from relayscope.metrics import share
 from relayscope.settings import Settings

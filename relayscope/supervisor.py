@@ -16,12 +16,7 @@ from pathlib import Path
 import msgspec
 
 from relayscope.actor import actor
-from relayscope.app import (
-    Database,
-    assert_durable,
-    build_database,
-    migrate_schema,
-)
+from relayscope.database import Database, assert_durable, build_database, migrate_schema
 from relayscope.loop import refuse_own_ports
 from relayscope.metrics import forget_gauges
 from relayscope.price import prepare_prices

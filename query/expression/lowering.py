@@ -14,7 +14,7 @@ from typing import Literal as Choice
 
 from msgspec.structs import replace
 
-from query.expression.field import LEVELS, NESTED, ORDERED, Field, resolve
+from query.expression.field import NESTED, ORDERED, Field, resolve
 from query.expression.literal import read_literals, words
 from query.expression.node import (
     AttributeReference,
@@ -274,6 +274,3 @@ def _any(conditions: Sequence[syntax.Expression]) -> syntax.Expression:
     if not conditions:
         return _FALSE
     return conditions[0] if len(conditions) == 1 else Logic(op="||", operands=tuple(conditions))
-
-
-__all__ = ["LEVELS", "MAX_DEPTH", "OPERATORS", "lower"]

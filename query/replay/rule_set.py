@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from tracedata import Value
 from tracedata.decision import DecisionType
 
 Strategy: TypeAlias = Literal["first_match", "priority"]
@@ -82,12 +81,3 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str
     points: tuple[DecisionPoint, ...]
-
-
-def output_of(choice: Choice) -> Mapping[str, Value]:
-    """What the convention has as the output of a choice that a rule can make."""
-    if choice.model:
-        return {"provider": choice.provider, "model": choice.model}
-    if choice.outcome in ("hit", "miss"):
-        return {"hit": choice.outcome == "hit"}
-    return {"allow": choice.outcome in ("allow", "within")}

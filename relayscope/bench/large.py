@@ -16,13 +16,13 @@ import msgspec
 from grpc import aio
 
 from query.search import compile_search
-from relayscope.app import build_rollups
 from relayscope.bench.figure import now
 from relayscope.bench.load import EXPORT, Order, Result
 from relayscope.bench.loader import running_loader
 from relayscope.bench.query import Latency, QueryPlan, measure_queries
 from relayscope.bench.system import fresh_system, machine
 from relayscope.bench.workload import EVENT_KEY, Days, event_request
+from relayscope.database import build_rollups
 from relayscope.supervisor import Ready
 from storage.api import DEFAULT_WORKSPACE_ID, Tag, TraceSearch
 from storage.postgres.candidate import CandidateSearch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from relayscope.app import build_database, build_inspector
+from relayscope.database import build_database, build_inspector
 from relayscope.settings import Settings
 from tracedata import PermanentError
 

@@ -15,9 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from relayscope.app import build_inspector
 from relayscope.cli import option
 from relayscope.cli.render.text import FAINT, clean
+from relayscope.database import build_inspector
 from relayscope.doctor import Finding, Question, Report, Status, examine
 from relayscope.invocation import as_called
 

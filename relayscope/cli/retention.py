@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from relayscope.app import build_retention
 from relayscope.cli import option
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import note, table
 from relayscope.cli.render.text import ERROR, FAINT, clean
+from relayscope.database import build_retention
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from relayscope.settings.value import parse_age

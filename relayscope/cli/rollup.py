@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from query.moment import parse_moment
-from relayscope.app import build_rollups
 from relayscope.cli import option
 from relayscope.cli.database import database_of
 from relayscope.cli.stoppable import run_until_stopped
+from relayscope.database import build_rollups
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from storage.rollup import RollupStatus

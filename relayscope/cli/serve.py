@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from relayscope.app import Schema, build_database, build_jaeger_ui, check_database_url, migrate_schema
+from relayscope.app import build_jaeger_ui
 from relayscope.cli import option
 from relayscope.cli.stoppable import run_until_stopped
+from relayscope.database import Schema, build_database, check_database_url, migrate_schema
 from relayscope.demo.command import demo as run_demo
 from relayscope.log import configure_logging
 from relayscope.settings import Settings

@@ -29,22 +29,3 @@ class ForwardInstruments(Protocol):
     def retried(self, exporter: str) -> None:
         """A request failed and is sent again."""
         ...
-
-
-class Silence:
-    """Nobody listens."""
-
-    def queued(self, exporter: str, *, items: int, size: int) -> None:
-        """Nobody listens."""
-
-    def sent(self, exporter: str, *, signal: SignalName, items: int) -> None:
-        """Nobody listens."""
-
-    def failed(self, exporter: str, *, signal: SignalName, items: int, reason: str) -> None:
-        """Nobody listens."""
-
-    def dropped(self, exporter: str, *, signal: SignalName, items: int, reason: str) -> None:
-        """Nobody listens."""
-
-    def retried(self, exporter: str) -> None:
-        """Nobody listens."""

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from relayscope.settings.value import MIB, Section, split_endpoint
+from tracedata import SignalName
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 # What both protocols take: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests.
@@ -31,7 +32,6 @@ def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
 
 
 Headers = Annotated[dict[str, str], AfterValidator(_checked_headers)]
-SignalName: TypeAlias = Literal["traces", "logs"]
 
 
 class TlsSettings(Section):

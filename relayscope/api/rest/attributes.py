@@ -36,7 +36,7 @@ class KeyParameters(WindowParameters):
     q: Text | None = Field(None, description="Only those that begin with this.", examples=["http."])
     limit: int = Field(100, ge=1, le=1_000, description="How many at most.")
 
-    def window(self, *, workspace_id: int, now_ns: int) -> SampleWindow:
+    def sample_window(self, *, workspace_id: int, now_ns: int) -> SampleWindow:
         start_us, end_us = self.bounds_us(now_ns)
         return SampleWindow(workspace_id=workspace_id, start_us=start_us, end_us=end_us, service=self.service or None)
 
@@ -52,7 +52,7 @@ class AttributeEndpoints:
 
     async def keys(self, request: Request, parameters: Annotated[KeyParameters, Query()]) -> Response:
         """The attribute keys of the newest spans of the window, with the types of their values."""
-        window = parameters.window(workspace_id=workspace_of(request), now_ns=self._clock())
+        window = parameters.sample_window(workspace_id=workspace_of(request), now_ns=self._clock())
         async with self._sampling:
             sample = await self._samples.attribute_keys(window)
         return StructResponse(_keys(sample, parameters, window))
@@ -61,7 +61,7 @@ class AttributeEndpoints:
         """The values of one key in the newest spans of the window, with how often they were seen."""
         if "\0" in key or len(key) > _MAX_KEY_CHARS:
             raise CallerError(f"key: must not contain the NUL character, nor have more than {_MAX_KEY_CHARS:,}")
-        window = parameters.window(workspace_id=workspace_of(request), now_ns=self._clock())
+        window = parameters.sample_window(workspace_id=workspace_of(request), now_ns=self._clock())
         async with self._sampling:
             sample = await self._samples.attribute_values(window, key=key, place=parameters.scope)
         return StructResponse(await asyncio.to_thread(_values, key, sample, parameters, window))

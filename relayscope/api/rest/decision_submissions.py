@@ -1,6 +1,5 @@
 """The endpoint that takes decision traces, and answers when they are durable."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -8,14 +7,13 @@ from fastapi import APIRouter, Request
 
 from relayscope.api.rest import decision_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
-from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.decision_submission import AcceptedTrace, SubmittedDecisionTrace, read_trace
 from relayscope.api.rest.interaction_schema import FieldError
-from relayscope.api.rest.submitted import MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_items
+from relayscope.api.rest.submission_body import SubmissionBodies, describe_body
+from relayscope.api.rest.submitted import Refusal
 from relayscope.api.workspace import workspace_of
-from tracedata import Batch, CallerError, Consumer
+from tracedata import Batch, Consumer
 
-_SHOWN_ERRORS = 5
 _REFUSED = "a log record that it makes was refused: it exceeds a limit of processors.limit, or cannot be stored"
 
 
@@ -24,8 +22,7 @@ class DecisionSubmissionEndpoints:
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        # One large request at a time: several threads would only keep the event loop waiting longer.
-        self._reading = asyncio.Semaphore(1)
+        self._bodies = SubmissionBodies[AcceptedTrace](read_trace)
 
     async def submit(self, request: Request) -> StructResponse:
         """One decision trace as an object, or up to 1,000 as a list. Answered when everything good is durable.
@@ -34,11 +31,7 @@ class DecisionSubmissionEndpoints:
         is stored once, also when it came as spans before, by `id` and trace. Decisions become log records of the convention
         `decision_trace.*`, and go through the same limits and the same redaction as OTLP.
         """
-        body = await read_body(request, max_bytes=MAX_BODY_BYTES)
-        async with self._reading:
-            found, is_list = await asyncio.to_thread(read_items, body, read_trace)
-        if not is_list and isinstance(found[0], Refusal):
-            raise CallerError("; ".join(f"{error.field}: {error.detail}" for error in found[0].errors[:_SHOWN_ERRORS]))
+        found = await self._bodies.read(request)
         return StructResponse(await self._store(workspace_of(request), found))
 
     async def _store(self, workspace_id: int, found: Sequence[AcceptedTrace | Refusal]) -> schema.DecisionSubmission:
@@ -69,14 +62,12 @@ def _answer(index: int, one: AcceptedTrace | Refusal, *, is_refused: bool) -> sc
 def create_router(consumer: Consumer) -> APIRouter:
     """The router of ``POST /api/v1/telemetry/decisions``."""
     router = APIRouter(prefix="/api/v1/telemetry", tags=["Decisions"], default_response_class=StructResponse)
-    item = {"$ref": f"#/components/schemas/{SubmittedDecisionTrace.__name__}"}
-    either = {"oneOf": [item, {"type": "array", "items": item, "maxItems": MAX_ITEMS}]}
     router.add_api_route(
         "/decisions",
         DecisionSubmissionEndpoints(consumer).submit,
         methods=["POST"],
         summary="Submit decision traces",
         responses=describe(schema.DecisionSubmission, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
-        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": either}}}},
+        openapi_extra=describe_body(SubmittedDecisionTrace),
     )
     return router

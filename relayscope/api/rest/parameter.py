@@ -73,15 +73,16 @@ class WindowParameters(Parameters):
             raise CallerError("end: must not lie before start")
         return start_us, end_us
 
+    def window(self, *, workspace_id: int, now_ns: int) -> Window:
+        """The same for a workspace."""
+        start_us, end_us = self.bounds_us(now_ns)
+        return Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
+
 
 class MapParameters(WindowParameters):
     """What the service map can be asked."""
 
     service: Text | None = Field(None, description="Only this service and its neighbours.", examples=["gateway"])
-
-    def window(self, *, workspace_id: int, now_ns: int) -> Window:
-        start_us, end_us = self.bounds_us(now_ns)
-        return Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
 
 
 class TraceFilterParameters(WindowParameters):

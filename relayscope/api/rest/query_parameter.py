@@ -9,7 +9,6 @@ from query.traceql.metrics import MetricQuery, metric_query
 from query.traceql.parser import parse
 from query.traceql.search import TraceQuery, trace_query
 from relayscope.api.rest.parameter import CURSOR, Text, WindowParameters, duration_ns, named
-from storage.api import Window
 from tracedata import CallerError
 
 _NS_PER_US = 1_000
@@ -18,15 +17,7 @@ _MIN_STEP_US = 1_000
 QueryText = Annotated[Text, Field(min_length=1, description="TraceQL; docs/traceql.md says what is understood of it.")]
 
 
-class _QueryParameters(WindowParameters):
-    """A query and its time range."""
-
-    def window(self, *, workspace_id: int, now_ns: int) -> Window:
-        start_us, end_us = self.bounds_us(now_ns)
-        return Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
-
-
-class SearchParameters(_QueryParameters):
+class SearchParameters(WindowParameters):
     """A query for traces. All of its spans start in the time range."""
 
     q: QueryText = Field(examples=['{ resource.service.name = "gateway" && status = error }'])
@@ -47,7 +38,7 @@ class SearchParameters(_QueryParameters):
         )
 
 
-class MetricsParameters(_QueryParameters):
+class MetricsParameters(WindowParameters):
     """A query for series."""
 
     q: QueryText = Field(examples=["{ status = error } | rate() by (resource.service.name)"])

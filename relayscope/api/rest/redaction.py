@@ -13,7 +13,6 @@ from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.parameter import Parameters, Text, WindowParameters
 from relayscope.api.rest.value import iso_time
 from relayscope.api.workspace import workspace_of
-from storage.api import Window
 from storage.audit import AuditLog, RedactionStatistics
 
 _NS_PER_US = 1000
@@ -62,9 +61,8 @@ class RedactionEndpoints:
         self, request: Request, parameters: Annotated[StatisticsParameters, Query()]
     ) -> StructResponse:
         """Values that were redacted in spans that start in the window, and in log records of that time, by entity and attribute key."""
-        start_us, end_us = parameters.bounds_us(self._clock())
         workspace_id = workspace_of(request)
-        window = Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
+        window = parameters.window(workspace_id=workspace_id, now_ns=self._clock())
         counts = await self._store.redaction_counts(window, limit=parameters.limit)
         items = [
             redaction_schema.RedactionCount(entity=one.entity, key=one.key, values=one.values, spans=one.spans)
@@ -74,8 +72,8 @@ class RedactionEndpoints:
             redaction_schema.RedactionStatistics(
                 items=items,
                 next_cursor=None,
-                start=iso_time(start_us * _NS_PER_US),
-                end=iso_time(end_us * _NS_PER_US),
+                start=iso_time(window.start_us * _NS_PER_US),
+                end=iso_time(window.end_us * _NS_PER_US),
                 policy_hash=self._policy_of(workspace_id).policy_hash,
             )
         )

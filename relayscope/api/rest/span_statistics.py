@@ -13,7 +13,6 @@ from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.parameter import Text, WindowParameters, duration_ns, named
 from relayscope.api.rest.value import iso_time
 from relayscope.api.workspace import workspace_of
-from storage.api import Window
 from storage.rollup import SpanFigures, SpanQuestion, SpanSeries, SpanStatistics, SpanStatisticsReader
 from tracedata import CallerError
 
@@ -57,12 +56,13 @@ class StatisticsParameters(WindowParameters):
         Raises:
             CallerError: a parameter cannot be read; the message begins with its name.
         """
-        start_us, end_us = self.bounds_us(now_ns)
-        if self.attribute and end_us - start_us > _MAX_ATTRIBUTE_US:
+        window = self.window(workspace_id=workspace_id, now_ns=now_ns)
+        length_us = window.end_us - window.start_us
+        if self.attribute and length_us > _MAX_ATTRIBUTE_US:
             raise CallerError("attribute: the window must not be longer than 7 days")
         return SpanQuestion(
-            window=Window(workspace_id=workspace_id, start_us=start_us, end_us=end_us),
-            step_us=named("step", lambda: _step_us(self.step, end_us - start_us)),
+            window=window,
+            step_us=named("step", lambda: _step_us(self.step, length_us)),
             limit=self.limit,
             by=self.by,
             attribute=self.attribute or None,

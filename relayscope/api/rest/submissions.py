@@ -1,6 +1,5 @@
 """The endpoint that takes AI interactions, and answers when they are durable."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -8,15 +7,14 @@ from fastapi import APIRouter, Request
 
 from relayscope.api.rest import interaction_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
-from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.interaction_view import interaction_id
 from relayscope.api.rest.submission import Accepted, SubmittedAiInteraction, read_item
-from relayscope.api.rest.submitted import MAX_BODY_BYTES, MAX_ITEMS, Refusal, read_items
+from relayscope.api.rest.submission_body import SubmissionBodies, describe_body
+from relayscope.api.rest.submitted import Refusal
 from relayscope.api.workspace import workspace_of
 from storage.interaction_reader import StoredSpans
-from tracedata import Batch, CallerError, Consumer, Span
+from tracedata import Batch, Consumer, Span
 
-_SHOWN_ERRORS = 5
 _REFUSED = "the span that it makes was refused: it exceeds a limit of processors.limit, or cannot be stored"
 
 _SpanId = tuple[bytes, bytes]
@@ -28,8 +26,7 @@ class SubmissionEndpoints:
     def __init__(self, consumer: Consumer, stored: StoredSpans) -> None:
         self._consumer = consumer
         self._stored = stored
-        # One large request at a time: several threads would only keep the event loop waiting longer.
-        self._reading = asyncio.Semaphore(1)
+        self._bodies = SubmissionBodies[Accepted](read_item)
 
     async def submit(self, request: Request) -> StructResponse:
         """One interaction as an object, or up to 1,000 as a list. Answered when everything good is durable.
@@ -39,11 +36,7 @@ class SubmissionEndpoints:
         refused as a whole. Items become spans with `gen_ai.*` attributes, and go through the same limits and the same
         redaction as OTLP.
         """
-        body = await read_body(request, max_bytes=MAX_BODY_BYTES)
-        async with self._reading:
-            found, is_list = await asyncio.to_thread(read_items, body, read_item)
-        if not is_list and isinstance(found[0], Refusal):
-            raise CallerError("; ".join(f"{error.field}: {error.detail}" for error in found[0].errors[:_SHOWN_ERRORS]))
+        found = await self._bodies.read(request)
         return StructResponse(await self._store(workspace_of(request), found))
 
     async def _store(self, workspace_id: int, found: Sequence[Accepted | Refusal]) -> schema.Submission:
@@ -62,15 +55,13 @@ class SubmissionEndpoints:
 def create_router(consumer: Consumer, stored: StoredSpans) -> APIRouter:
     """The router of ``POST /api/v1/telemetry/ai-interactions``."""
     router = APIRouter(prefix="/api/v1/telemetry", tags=["AI interactions"], default_response_class=StructResponse)
-    item = {"$ref": f"#/components/schemas/{SubmittedAiInteraction.__name__}"}
-    either = {"oneOf": [item, {"type": "array", "items": item, "maxItems": MAX_ITEMS}]}
     router.add_api_route(
         "/ai-interactions",
         SubmissionEndpoints(consumer, stored).submit,
         methods=["POST"],
         summary="Submit AI interactions",
         responses=describe(schema.Submission, HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
-        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": either}}}},
+        openapi_extra=describe_body(SubmittedAiInteraction),
     )
     return router
 
@@ -113,6 +104,3 @@ def _rejected(index: int, name: str | None, errors: Sequence[schema.FieldError])
 
 def _id_of(span: Span) -> _SpanId:
     return span.trace_id, span.span_id
-
-
-__all__ = ["MAX_BODY_BYTES", "MAX_ITEMS", "create_router"]

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from relayscope.app import assert_durable
+from relayscope.database import assert_durable
 from storage.postgres.durability import unsafe_settings
 from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing

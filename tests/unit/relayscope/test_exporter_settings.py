@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relayscope.app import build_inspector
+from relayscope.database import build_inspector
 from relayscope.doctor.configuration import check_settings
 from relayscope.loop import refuse_own_ports
 from relayscope.settings import Settings, load_settings

@@ -7,7 +7,7 @@ import yaml
 
 from query.replay.document import MAX_CHARS, RuleSetError
 from query.replay.parsing import parse_rule_set
-from query.replay.rule_set import Choice, output_of
+from query.replay.rule_set import Choice
 from tests.support.rules import rule, rules_text
 
 _HEAD = 'name: n\nversion: "1"\ndecisions:\n'
@@ -65,14 +65,13 @@ decisions:
         "miss",
         "exceeded",
     ]
-    assert [output_of(one.then) for one in (short, *guard.rules, *cache.rules)] == [
-        {"provider": "openai", "model": "gpt-4o-mini"},
-        {"allow": False},
-        {"allow": True},
-        {"hit": True},
+    assert [one.then for one in (short, *guard.rules, *cache.rules)] == [
+        Choice(outcome="selected", provider="openai", model="gpt-4o-mini"),
+        Choice(outcome="deny"),
+        Choice(outcome="allow"),
+        Choice(outcome="hit"),
     ]
-    assert budget.default is not None
-    assert output_of(budget.default) == {"allow": False}
+    assert budget.default == Choice(outcome="exceeded")
 
 
 @pytest.mark.parametrize("indentation", [None, 2, "\t"], ids=["one line", "spaces", "tabs"])
