@@ -23,12 +23,13 @@ _BYTES, _DOUBLE, _MAP = "$bytes", "$double", "$map"
 _TAG_MARK = b'"$'
 _DOUBLES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0": -0.0}
 
-_encode = msgspec.json.Encoder().encode
+# jsonb forgets the order of keys, so what is computed from this text must not depend on it.
+_encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder().decode
 
 
 def encode_attributes(attributes: Attributes) -> bytes:
-    """JSON text of an attribute map, ready for jsonb. Keys stay as they are: only values are tagged."""
+    """JSON text of an attribute map, ready for jsonb, the same for any order of keys. Keys stay as they are: only values are tagged."""
     for value in attributes.values():
         if type(value) in _NATIVE or (type(value) is float and _is_plain(value)):
             continue

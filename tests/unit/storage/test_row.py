@@ -30,7 +30,7 @@ from tests.support.factory import (
     resource,
     span,
 )
-from tracedata import Event, Link, Resource, Scope, Span, SpanKind
+from tracedata import Attributes, Event, Link, Resource, Scope, Span, SpanKind
 
 _ALWAYS = {
     "workspace_id",
@@ -104,6 +104,24 @@ def _jsonb(data: bytes | None) -> object:
     assert data[:1] == b"\x01"
     found: object = msgspec.json.decode(data[1:])
     return found
+
+
+def test_the_order_of_keys_makes_no_other_span() -> None:
+    first = full_span()
+
+    def sent(attributes: Attributes) -> Span:
+        return replace(
+            first,
+            attributes=attributes,
+            events=[Event(attributes=attributes)],
+            links=[Link(attributes=attributes)],
+            resource=Resource(attributes=attributes),
+            scope=Scope(attributes=attributes),
+        )
+
+    one: Attributes = {"bb": 1.5e300, "a": {"y": b"", "x": [{"d": 1, "c": None}]}, "": "é"}
+    other: Attributes = {"": "é", "a": {"x": [{"c": None, "d": 1}], "y": b""}, "bb": 1.5e300}
+    assert _row(sent(one)) == _row(sent(other))
 
 
 def test_every_field_stands_in_its_column() -> None:
