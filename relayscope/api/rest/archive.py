@@ -9,7 +9,7 @@ from starlette.responses import Response
 from relayscope.api.rest import schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.parameter import NoParameters
-from relayscope.api.rest.traces import TraceIdPath
+from relayscope.api.rest.traces import NO_SUCH_TRACE, TraceIdPath
 from relayscope.api.rest.value import iso_time, parse_trace_id
 from relayscope.api.workspace import workspace_of
 from storage.archive import ArchivedTrace, TraceArchive
@@ -17,7 +17,6 @@ from tracedata import NotFoundError
 
 # Nobody can say yet who asks.
 _ACTOR = "api"
-_NO_TRACE = "There is no trace with this id."
 _NOT_KEPT = "No trace with this id is in the archive."
 
 
@@ -42,7 +41,7 @@ class ArchiveEndpoints:
         """Keeps all spans that the trace has. Again, it adds those that have come since."""
         kept = await self._archive.archive(workspace_of(request), parse_trace_id(trace_id), actor=_ACTOR)
         if kept is None:
-            raise NotFoundError(_NO_TRACE)
+            raise NotFoundError(NO_SUCH_TRACE)
         return StructResponse(_shown(kept))
 
     async def let_go(

@@ -17,12 +17,12 @@ from relayscope.api.rest.comparison_view import represent_compared, represent_co
 from relayscope.api.rest.interaction_schema import Group as InteractionGroup
 from relayscope.api.rest.interaction_view import represent_group
 from relayscope.api.rest.parameter import Parameters, Text
-from relayscope.api.rest.trace_details import MAX_FRAMES
+from relayscope.api.rest.trace_frames import read_frames
 from relayscope.api.rest.value import parse_trace_id
 from relayscope.api.workspace import workspace_of
 from storage.frame import FrameReader
 from storage.interaction_reader import InteractionFilter, InteractionReader, StatisticsQuestion
-from tracedata import CallerError, NotFoundError, Span
+from tracedata import CallerError, Span
 
 _MAX_SAME_ID = 100
 
@@ -62,10 +62,9 @@ class ComparisonEndpoints:
         return StructResponse(answer)
 
     async def _path(self, workspace_id: int, name: str, trace_id: bytes) -> tuple[CriticalPath, bool]:
-        frames = await self._frames.frames(workspace_id, trace_id, limit=MAX_FRAMES + 1)
-        if not frames:
-            raise NotFoundError(f"{name}: there is no trace with this id.")
-        return await asyncio.to_thread(critical_path, frames[:MAX_FRAMES]), len(frames) <= MAX_FRAMES
+        missing = f"{name}: there is no trace with this id."
+        frames = await read_frames(self._frames, workspace_id, trace_id, missing=missing)
+        return await asyncio.to_thread(critical_path, frames.spans), frames.is_complete
 
     async def _root(self, workspace_id: int, trace_id: bytes, path: CriticalPath) -> Span | None:
         """The whole root; none when its retention ended since."""

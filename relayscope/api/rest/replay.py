@@ -22,12 +22,13 @@ from relayscope.api.rest import replay_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.body import JSON, read_body
 from relayscope.api.rest.parameter import named
+from relayscope.api.rest.rules import kept_rule_set, parsed_rule_set
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql_selection import select_decisions
 from relayscope.api.workspace import workspace_of
 from storage.replay import DecisionKey, DecisionSelection, ReplayReader
 from storage.rule_set import RuleSets
-from tracedata import CallerError, NotFoundError, RelayscopeError, RetryableError
+from tracedata import CallerError, RelayscopeError, RetryableError
 
 NDJSON = "application/x-ndjson"
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -106,10 +107,8 @@ class ReplayEndpoints:
         if (asked.rules is None) == (asked.name is None):
             raise CallerError("body: either rules or name must be given")
         if asked.name is not None:
-            kept = await self._rule_sets.get(workspace_id, name=asked.name, version=asked.version)
-            if kept is None:
-                raise NotFoundError("There is no such rule set; GET /api/v1/rules lists those that are kept.")
-            return await asyncio.to_thread(parse_rule_set, kept.body, source=f"{kept.name}@{kept.version}")
+            kept = await kept_rule_set(self._rule_sets, workspace_id, name=asked.name, version=asked.version)
+            return await parsed_rule_set(kept)
         if asked.version is not None:
             raise CallerError("version: belongs to name")
         if not isinstance(asked.rules, str | dict):

@@ -10,6 +10,7 @@ from pydantic import Field
 from query.replay.difference import differences
 from query.replay.document import MAX_CHARS
 from query.replay.parsing import parse_rule_set
+from query.replay.rule_set import RuleSet
 from relayscope.api.rest import replay_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.body import JSON, read_body
@@ -95,7 +96,7 @@ class RuleSetEndpoints:
     ) -> StructResponse:
         """One rule set with its text."""
         workspace_id = workspace_of(request)
-        kept = await self._kept(workspace_id, name, parameters.version)
+        kept = await kept_rule_set(self._rule_sets, workspace_id, name=name, version=parameters.version or None)
         versions = await self._rule_sets.summaries(workspace_id, name=name)
         return StructResponse(
             schema.RuleSetDetail(
@@ -113,23 +114,32 @@ class RuleSetEndpoints:
     ) -> StructResponse:
         """The rules that differ between two versions, field by field."""
         workspace_id = workspace_of(request)
-        before = await self._kept(workspace_id, name, parameters.before)
-        after = await self._kept(workspace_id, name, parameters.after)
-        old, new = [
-            await asyncio.to_thread(parse_rule_set, one.body, source=f"{one.name}@{one.version}")
-            for one in (before, after)
+        before, after = [
+            await kept_rule_set(self._rule_sets, workspace_id, name=name, version=version or None)
+            for version in (parameters.before, parameters.after)
         ]
+        old, new = await parsed_rule_set(before), await parsed_rule_set(after)
         return StructResponse(
             schema.RuleSetDifference(name=name, before=before.version, after=after.version, items=differences(old, new))
         )
 
-    async def _kept(self, workspace_id: int, name: str, version: str | None) -> KeptRuleSet:
-        kept = None
-        if "\0" not in name:
-            kept = await self._rule_sets.get(workspace_id, name=name, version=version or None)
-        if kept is None:
-            raise NotFoundError("There is no such rule set; GET /api/v1/rules lists those that are kept.")
-        return kept
+
+async def kept_rule_set(rule_sets: RuleSets, workspace_id: int, *, name: str, version: str | None) -> KeptRuleSet:
+    """A rule set that is kept; without ``version``, the one that was imported last.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    # PostgreSQL cannot hold NUL in text, so no rule set has it in its name.
+    kept = None if "\0" in name else await rule_sets.get(workspace_id, name=name, version=version)
+    if kept is None:
+        raise NotFoundError("There is no such rule set; GET /api/v1/rules lists those that are kept.")
+    return kept
+
+
+async def parsed_rule_set(kept: KeptRuleSet) -> RuleSet:
+    """What its text says; messages call it by name and version."""
+    return await asyncio.to_thread(parse_rule_set, kept.body, source=f"{kept.name}@{kept.version}")
 
 
 def create_rules_router(rule_sets: RuleSets) -> APIRouter:

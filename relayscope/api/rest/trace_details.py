@@ -16,14 +16,13 @@ from relayscope.api.rest import trace_detail_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.parameter import NoParameters, PathParameters, SpanParameters, named
 from relayscope.api.rest.trace_detail_view import represent_path, represent_skeleton, represent_span_detail
+from relayscope.api.rest.trace_frames import MAX_FRAMES, TraceFrames, read_frames
 from relayscope.api.rest.traces import NO_SUCH_TRACE, TraceIdPath
 from relayscope.api.rest.value import parse_span_id, parse_trace_id
 from relayscope.api.workspace import workspace_of
-from storage.frame import FramePage, FrameReader, SpanFrame
+from storage.frame import FramePage, FrameReader
 from tracedata import NotFoundError
 
-# The most spans of a trace that are looked at together: frames of so many take about 100 MB while they are.
-MAX_FRAMES = 200_000
 _MAX_SAME_ID = 100
 
 SpanIdPath = Annotated[
@@ -74,9 +73,7 @@ class TraceDetailEndpoints:
         """The chain of spans that bounded the end of the trace, and the self time of its spans."""
         workspace_id, key = workspace_of(request), parse_trace_id(trace_id)
         async with self._working:
-            frames = await self._frames.frames(workspace_id, key, limit=MAX_FRAMES + 1)
-            if not frames:
-                raise NotFoundError(NO_SUCH_TRACE)
+            frames = await read_frames(self._frames, workspace_id, key)
             return await asyncio.to_thread(_path_response, frames, key, parameters.limit)
 
 
@@ -125,7 +122,7 @@ def _depths(lineage: Sequence[tuple[bytes, bytes]]) -> Mapping[tuple[bytes, byte
     return found
 
 
-def _path_response(frames: Sequence[SpanFrame], trace_id: bytes, limit: int) -> Response:
-    path = critical_path(frames[:MAX_FRAMES])
-    answer = represent_path(path, trace_id=trace_id, limit=limit, is_complete=len(frames) <= MAX_FRAMES)
+def _path_response(frames: TraceFrames, trace_id: bytes, limit: int) -> Response:
+    path = critical_path(frames.spans)
+    answer = represent_path(path, trace_id=trace_id, limit=limit, is_complete=frames.is_complete)
     return StructResponse(encode_by_part(answer, part="segments"))

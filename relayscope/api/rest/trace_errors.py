@@ -13,21 +13,21 @@ from query.error_signature import ErrorSignature, FailedSpan, failed_spans, sign
 from query.moment import MAX_MOMENT_US
 from relayscope.api.rest import trace_error_schema as schema
 from relayscope.api.rest.answer import StructResponse, describe
-from relayscope.api.rest.log_representation import represent_log_records
+from relayscope.api.rest.log_representation import least_number, represent_log_records
 from relayscope.api.rest.log_schema import LogRecord
 from relayscope.api.rest.parameter import WindowParameters
-from relayscope.api.rest.trace_details import MAX_FRAMES
 from relayscope.api.rest.trace_error_view import represent_failure, represent_related
-from relayscope.api.rest.traces import NO_SUCH_TRACE, TraceIdPath
+from relayscope.api.rest.trace_frames import read_frames
+from relayscope.api.rest.traces import TraceIdPath
 from relayscope.api.rest.value import iso_time, parse_trace_id
 from relayscope.api.workspace import workspace_of
 from storage.frame import FrameReader, SpanFrame
 from storage.log_record import LogReader, LogSearch
 from storage.sample import SampleReader, SampleWindow
-from tracedata import NotFoundError, Span
+from tracedata import Span
 
 _NS_PER_US = 1_000
-_ERROR = 17
+_ERROR = least_number("error")
 _MAX_LOGS = 100
 _MAX_SIGNATURES = 5
 _MAX_RELATED = 20
@@ -61,10 +61,7 @@ class TraceErrorEndpoints:
         workspace_id, key = workspace_of(request), parse_trace_id(trace_id)
         start_us, end_us = parameters.bounds_us(self._clock())
         async with self._working:
-            frames = await self._frames.frames(workspace_id, key, limit=MAX_FRAMES + 1)
-            if not frames:
-                raise NotFoundError(NO_SUCH_TRACE)
-            seen = frames[:MAX_FRAMES]
+            seen, is_complete = await read_frames(self._frames, workspace_id, key)
             failed = await asyncio.to_thread(failed_spans, seen)
             shown = await self._whole(workspace_id, key, seen, failed[: parameters.limit])
             window = SampleWindow(workspace_id=workspace_id, start_us=start_us, end_us=end_us)
@@ -76,7 +73,7 @@ class TraceErrorEndpoints:
                 items=[represent_failure(one, seen, span) for one, span in shown],
                 next_cursor=None,
                 truncated=len(failed) > parameters.limit,
-                complete=len(frames) <= MAX_FRAMES,
+                complete=is_complete,
                 logs=await self._records(workspace_id, key),
                 related=related,
                 start=iso_time(start_us * _NS_PER_US),
