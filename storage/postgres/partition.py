@@ -11,11 +11,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, LiteralString
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, errors, sql
 
 from storage.postgres.error import describe
 from storage.postgres.statement import load_statements
@@ -49,22 +49,42 @@ def utc_now() -> datetime:
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of telemetry: the name of its table, and those partitions that are not made by time and never dropped."""
+    """A kind of telemetry: the name of its table, and the column by which that is partitioned."""
 
     name: str
-    catch_alls: tuple[str, ...]
+    time_column: str = "start_time"
+    is_rolled_up: bool = False
+
+    @property
+    def past(self) -> str:
+        """The partition of what is older than any that is made."""
+        return f"{self.name}_past"
+
+    @property
+    def default(self) -> str:
+        """The partition of every time that has no other."""
+        return f"{self.name}_default"
+
+    @property
+    def catch_alls(self) -> tuple[str, ...]:
+        """Those partitions that are not made by time and never dropped."""
+        return (self.past, self.default, f"{self.name}_future")
+
+    def over(self, statement: LiteralString, *, partition: str) -> sql.Composed:
+        """A statement about one of its partitions."""
+        return sql.SQL(statement).format(
+            partition=sql.Identifier("relayscope", partition),
+            time=sql.Identifier(self.time_column),
+            signal=sql.Literal(self.name),
+        )
 
 
-SPANS = Signal(name="spans", catch_alls=("spans_past", "spans_default", "spans_future"))
-LOG_RECORDS = Signal(name="log_records", catch_alls=("log_records_past", "log_records_default", "log_records_future"))
-AI_INTERACTIONS = Signal(
-    name="ai_interactions", catch_alls=("ai_interactions_past", "ai_interactions_default", "ai_interactions_future")
-)
-AI_SEARCH = Signal(name="ai_search", catch_alls=("ai_search_past", "ai_search_default", "ai_search_future"))
-DECISIONS = Signal(name="decisions", catch_alls=("decisions_past", "decisions_default", "decisions_future"))
-ATTRIBUTE_CHUNKS = Signal(
-    name="attribute_chunks", catch_alls=("attribute_chunks_past", "attribute_chunks_default", "attribute_chunks_future")
-)
+SPANS = Signal(name="spans", is_rolled_up=True)
+LOG_RECORDS = Signal(name="log_records", time_column="time")
+AI_INTERACTIONS = Signal(name="ai_interactions", is_rolled_up=True)
+AI_SEARCH = Signal(name="ai_search")
+DECISIONS = Signal(name="decisions", time_column="time")
+ATTRIBUTE_CHUNKS = Signal(name="attribute_chunks", time_column="to_time")
 SIGNALS = (SPANS, ATTRIBUTE_CHUNKS, LOG_RECORDS, AI_INTERACTIONS, AI_SEARCH, DECISIONS)
 
 
@@ -193,8 +213,7 @@ async def keep_ahead(connection: AsyncConnection, upkeep: Upkeep, *, signal: Sig
 
 async def _oldest_stray(connection: AsyncConnection, *, signal: Signal, hours: tuple[int, int]) -> int | None:
     start, end = (_EPOCH + timedelta(hours=hour) for hour in hours)
-    # Every signal brings the statement that knows its table.
-    statement = _STATEMENTS[f"oldest_stray_of_{signal.name}"]
+    statement = signal.over(_STATEMENTS["oldest_stray"], partition=signal.default)
     row = await (await connection.execute(statement, {"start": start, "end": end})).fetchone()
     return hour_of(row[0]) if row and row[0] is not None else None
 

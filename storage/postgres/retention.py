@@ -55,7 +55,7 @@ async def survey(connection: AsyncConnection, *, signal: Signal, cutoff: datetim
             rows=row["rows"],
             bytes=row["bytes"],
             expires=_expires(row["name"], row["to_time"], signal=signal, cutoff=cutoff),
-            expired_rows=await _expired_rows(connection, row["name"], cutoff=cutoff),
+            expired_rows=await _expired_rows(connection, row["name"], signal=signal, cutoff=cutoff),
         )
         for row in found
     ]
@@ -75,12 +75,15 @@ async def remove(connection: AsyncConnection, *, signal: Signal, cutoff: datetim
     dropped = [one.name for one in before if one.expires and await _drop(connection, one, signal=signal, pause=pause)]
     remaining = [partition for partition in before if partition.name not in dropped]
     rows = 0
-    for name in signal.catch_alls:
-        rows += await _remove_batches(connection, f"remove_{name}", cutoff=cutoff)
+    statement = _STATEMENTS["remove_rolled_up" if signal.is_rolled_up else "remove"]
+    for name in _swept(signal):
+        rows += await _remove_batches(connection, signal.over(statement, partition=name), cutoff=cutoff)
     # A partition stays until its last row is too old: what it holds is older than the cutoff.
     starts = [partition.start for partition in remaining if partition.start is not None]
     oldest = min([cutoff, *starts]) - _OPERATION_MARGIN
-    operations = await _remove_batches(connection, f"remove_operations_of_{signal.name}", cutoff=oldest)
+    operations = 0
+    if signal is SPANS:
+        operations = await _remove_batches(connection, sql.SQL(_STATEMENTS["remove_operations"]), cutoff=oldest)
     return Removal(
         signal=signal.name,
         cutoff=cutoff,
@@ -157,10 +160,17 @@ def _expires(name: str, end: datetime | None, *, signal: Signal, cutoff: datetim
     return cutoff is not None and end is not None and end <= cutoff and name not in signal.catch_alls
 
 
-async def _expired_rows(connection: AsyncConnection, name: str, *, cutoff: datetime | None) -> int | None:
-    statement = _STATEMENTS.get(f"expired_{name}")
-    if statement is None or cutoff is None:
+def _swept(signal: Signal) -> Sequence[str]:
+    """Partitions that stay while rows of theirs grow too old."""
+    return (signal.past, signal.default)
+
+
+async def _expired_rows(
+    connection: AsyncConnection, name: str, *, signal: Signal, cutoff: datetime | None
+) -> int | None:
+    if name not in _swept(signal) or cutoff is None:
         return None
+    statement = signal.over(_STATEMENTS["expired"], partition=name)
     cursor = await connection.execute(statement, {"cutoff": cutoff, "limit": EXPIRED_ROWS_LIMIT})
     row = await cursor.fetchone()
     return int(row[0]) if row else None
@@ -196,13 +206,11 @@ def _time_of(partition: StoredPartition) -> Mapping[str, object]:
     return {"start": partition.start, "end": partition.end, "minutes": MINUTES_PER_DAY if is_day else MINUTES_PER_HOUR}
 
 
-async def _remove_batches(connection: AsyncConnection, statement: str, *, cutoff: datetime) -> int:
-    """Removes in transactions of some rows each, so that no lock is held long; signals without the table have none."""
-    if statement not in _STATEMENTS:
-        return 0
+async def _remove_batches(connection: AsyncConnection, statement: sql.SQL | sql.Composed, *, cutoff: datetime) -> int:
+    """Removes in transactions of some rows each, so that no lock is held long."""
     removed = 0
     while True:
-        cursor = await connection.execute(_STATEMENTS[statement], {"cutoff": cutoff, "limit": _BATCH_ROWS})
+        cursor = await connection.execute(statement, {"cutoff": cutoff, "limit": _BATCH_ROWS})
         removed += cursor.rowcount
         if cursor.rowcount < _BATCH_ROWS:
             return removed

@@ -19,128 +19,25 @@ FROM (SELECT DISTINCT workspace_id FROM relayscope.resources) AS w
 CROSS JOIN generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 microsecond', %(minutes)s * interval '1 minute') AS part
 WHERE %(signal)s IN ('spans', 'ai_interactions');
 
--- expired_spans_past: spans before a time in the partition of the past, counted up to a limit
-SELECT count(*) FROM (SELECT 1 FROM relayscope.spans_past WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+-- expired: rows of a partition before a time, counted up to a limit
+SELECT count(*) FROM (SELECT 1 FROM {partition} WHERE {time} < %(cutoff)s LIMIT %(limit)s) AS counted;
 
--- expired_spans_default: the same of the default partition
-SELECT count(*) FROM (SELECT 1 FROM relayscope.spans_default WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
+-- remove: removes some rows before a time from a partition
+DELETE FROM {partition} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM {partition} WHERE {time} < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
 
--- remove_spans_past: removes some spans before a time from the partition of the past; what is rolled up of them is made anew
+-- remove_rolled_up: the same; what is rolled up of them is made anew
 WITH gone AS (
-    DELETE FROM relayscope.spans_past WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM relayscope.spans_past WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
-    RETURNING workspace_id, start_time
+    DELETE FROM {partition} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM {partition} WHERE {time} < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+    RETURNING workspace_id, {time}
 ), marked AS (
     INSERT INTO relayscope.rollup_arrivals (workspace_id, signal, start, minutes)
-    SELECT DISTINCT workspace_id, 'spans', date_bin('1 hour', start_time, timestamptz 'epoch'), 60 FROM gone
+    SELECT DISTINCT workspace_id, {signal}, date_bin('1 hour', {time}, timestamptz 'epoch'), 60 FROM gone
 )
 SELECT FROM gone;
 
--- remove_spans_default: the same from the default partition; what is rolled up of them is made anew
-WITH gone AS (
-    DELETE FROM relayscope.spans_default WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM relayscope.spans_default WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
-    RETURNING workspace_id, start_time
-), marked AS (
-    INSERT INTO relayscope.rollup_arrivals (workspace_id, signal, start, minutes)
-    SELECT DISTINCT workspace_id, 'spans', date_bin('1 hour', start_time, timestamptz 'epoch'), 60 FROM gone
-)
-SELECT FROM gone;
-
--- remove_operations_of_spans: removes some operations that no span can have any more
+-- remove_operations: removes some operations that no span can have any more
 DELETE FROM relayscope.operations WHERE (workspace_id, operation_id) IN (
     SELECT workspace_id, operation_id FROM relayscope.operations
     WHERE last_seen < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED);
-
--- expired_attribute_chunks_past: chunks that end before a time in the partition of the past, counted up to a limit
-SELECT count(*) FROM (
-    SELECT 1 FROM relayscope.attribute_chunks_past WHERE to_time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- expired_attribute_chunks_default: the same of the default partition
-SELECT count(*) FROM (
-    SELECT 1 FROM relayscope.attribute_chunks_default WHERE to_time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- remove_attribute_chunks_past: removes some chunks that end before a time from the partition of the past
-DELETE FROM relayscope.attribute_chunks_past WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.attribute_chunks_past
-    WHERE to_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- remove_attribute_chunks_default: the same from the default partition
-DELETE FROM relayscope.attribute_chunks_default WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.attribute_chunks_default
-    WHERE to_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- expired_ai_search_past: entries of the search index before a time in the partition of the past, counted up to a limit
-SELECT count(*) FROM (SELECT 1 FROM relayscope.ai_search_past WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- expired_ai_search_default: the same of the default partition
-SELECT count(*) FROM (
-    SELECT 1 FROM relayscope.ai_search_default WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- remove_ai_search_past: removes some entries of the search index before a time from the partition of the past
-DELETE FROM relayscope.ai_search_past WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.ai_search_past WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- remove_ai_search_default: the same from the default partition
-DELETE FROM relayscope.ai_search_default WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.ai_search_default WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- expired_log_records_past: log records before a time in the partition of the past, counted up to a limit
-SELECT count(*) FROM (SELECT 1 FROM relayscope.log_records_past WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- expired_log_records_default: the same of the default partition
-SELECT count(*) FROM (SELECT 1 FROM relayscope.log_records_default WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- remove_log_records_past: removes some log records before a time from the partition of the past
-DELETE FROM relayscope.log_records_past WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.log_records_past WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- remove_log_records_default: the same from the default partition
-DELETE FROM relayscope.log_records_default WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.log_records_default WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- expired_ai_interactions_past: interactions before a time in the partition of the past, counted up to a limit
-SELECT count(*) FROM (
-    SELECT 1 FROM relayscope.ai_interactions_past WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- expired_ai_interactions_default: interactions before a time in the default partition, counted up to a limit
-SELECT count(*) FROM (
-    SELECT 1 FROM relayscope.ai_interactions_default WHERE start_time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- remove_ai_interactions_past: removes some interactions before a time from the partition of the past; what is rolled up of them is made anew
-WITH gone AS (
-    DELETE FROM relayscope.ai_interactions_past WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM relayscope.ai_interactions_past
-    WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
-    RETURNING workspace_id, start_time
-), marked AS (
-    INSERT INTO relayscope.rollup_arrivals (workspace_id, signal, start, minutes)
-    SELECT DISTINCT workspace_id, 'ai_interactions', date_bin('1 hour', start_time, timestamptz 'epoch'), 60 FROM gone
-)
-SELECT FROM gone;
-
--- remove_ai_interactions_default: removes some interactions before a time from the default partition; what is rolled up of them is made anew
-WITH gone AS (
-    DELETE FROM relayscope.ai_interactions_default WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM relayscope.ai_interactions_default
-    WHERE start_time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
-    RETURNING workspace_id, start_time
-), marked AS (
-    INSERT INTO relayscope.rollup_arrivals (workspace_id, signal, start, minutes)
-    SELECT DISTINCT workspace_id, 'ai_interactions', date_bin('1 hour', start_time, timestamptz 'epoch'), 60 FROM gone
-)
-SELECT FROM gone;
-
--- expired_decisions_past: decisions before a time in the partition of the past, counted up to a limit
-SELECT count(*) FROM (SELECT 1 FROM relayscope.decisions_past WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- expired_decisions_default: decisions before a time in the default partition, counted up to a limit
-SELECT count(*) FROM (SELECT 1 FROM relayscope.decisions_default WHERE time < %(cutoff)s LIMIT %(limit)s) AS counted;
-
--- remove_decisions_past: removes some decisions before a time from the partition of the past
-DELETE FROM relayscope.decisions_past WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.decisions_past WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
-
--- remove_decisions_default: removes some decisions before a time from the default partition
-DELETE FROM relayscope.decisions_default WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM relayscope.decisions_default WHERE time < %(cutoff)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
