@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import LiteralString, ParamSpec, Protocol, TypeVar
+from typing import LiteralString, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
@@ -48,6 +48,13 @@ class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 5.0
     statement_timeout_s: float = 30.0
     application_name: str = "relayscope-reader"
+
+
+class Asked(NamedTuple):
+    """A statement with what it is given."""
+
+    statement: LiteralString | bytes
+    parameters: Mapping[str, object]
 
 
 class _MicrosecondLoader(Loader):
@@ -109,21 +116,30 @@ class ReadPool:
     ) -> tuple[Mapping[int, Resource], Mapping[int, Scope]]:
         """The dictionary entries that rows refer to, by id."""
         resource_ids, scope_ids = await self.aside(origins_of, rows)
-        resources = await self._entries("resources", workspace_id, resource_ids)
-        scopes = await self._entries("scopes", workspace_id, scope_ids)
+        wanted = {"resources": resource_ids, "scopes": scope_ids}
+        resources, scopes = await self.fetch_all(
+            [Asked(_STATEMENTS[name], {"workspace_id": workspace_id, "ids": ids}) for name, ids in wanted.items()],
+            action="trace",
+        )
         return decode_resources(resources), decode_scopes(scopes)
 
-    async def _entries(self, name: str, workspace_id: int, ids: Sequence[int]) -> Sequence[Row]:
-        return await self.fetch(_STATEMENTS[name], {"workspace_id": workspace_id, "ids": ids}, action="trace")
+    async def fetch_kept(
+        self,
+        spans: Sequence[Asked],
+        kept: Sequence[Asked],
+        *,
+        traces: tuple[int, Sequence[bytes]],
+        action: str,
+        planning: LiteralString,
+    ) -> Sequence[Sequence[Row]]:
+        """Rows of statements about the traces of a workspace with some ids: of ``spans``, or of ``kept``, which ask the archive as well.
 
-    async def has_archived(self, workspace_id: int, trace_ids: Sequence[bytes]) -> bool:
-        """Whether one of some traces is in the archive, which is why it has to be looked for there as well.
-
-        Asked before, since a statement that looks into both places takes three times as long to plan.
+        The latter only when it has one of the traces: a statement that looks into both places takes three times as long to plan.
         """
-        parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        (row,) = await self.fetch(_STATEMENTS["has_archived"], parameters, action="trace", planning=BY_INDEX)
-        return bool(row.is_so)
+        workspace_id, trace_ids = traces
+        has_archived = Asked(_STATEMENTS["has_archived"], {"workspace_id": workspace_id, "trace_ids": list(trace_ids)})
+        ((row,), *rows) = await self.fetch_all([has_archived, *spans], action=action, planning=planning)
+        return await self.fetch_all(kept, action=action, planning=planning) if row.is_so else rows
 
     async def aside(
         self, work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
@@ -141,14 +157,22 @@ class ReadPool:
         planning: LiteralString | None = None,
     ) -> Sequence[Row]:
         """Runs one statement; ``planning`` is a setting for it, sent along without a round trip of its own."""
+        (rows,) = await self.fetch_all([Asked(statement, parameters)], action=action, planning=planning)
+        return rows
+
+    async def fetch_all(
+        self, asked: Sequence[Asked], *, action: str, planning: LiteralString | None = None
+    ) -> Sequence[Sequence[Row]]:
+        """Runs several statements in one round trip; the rows of each."""
         assert self._pool is not None, "start comes first"  # noqa: S101 - a mistake of the caller, not of a user
         with translated(action):
             async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
                 if planning is not None:
                     await connection.execute(planning)
-                cursor = connection.cursor(binary=True)
-                await cursor.execute(statement, parameters)
-                return await _rows_in_turns(cursor)
+                cursors = [connection.cursor(binary=True) for _ in asked]
+                for cursor, (statement, parameters) in zip(cursors, asked, strict=True):
+                    await cursor.execute(statement, parameters)
+                return [await _rows_in_turns(cursor) for cursor in cursors]
 
     @asynccontextmanager
     async def snapshot(self, beginning: LiteralString, *, action: str) -> AsyncIterator[Ask]:

@@ -30,7 +30,7 @@ from storage.api import (
 )
 from storage.postgres.candidate import NEWEST_SPANS, CandidateSearch, find_candidates
 from storage.postgres.jsonb import decode_events, decode_links
-from storage.postgres.read_pool import BY_INDEX, BY_KEY, ReaderConfig, ReadPool
+from storage.postgres.read_pool import BY_INDEX, BY_KEY, Asked, ReaderConfig, ReadPool
 from storage.postgres.rollup_reader import RollupReader
 from storage.postgres.row import MAX_SERVICE_NAME_CHARS
 from storage.postgres.statement import load_statements
@@ -133,8 +133,7 @@ class PostgresSpanReader:
 
     async def get_traces(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, Sequence[Span]]:
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        statements = await self._statements(workspace_id, trace_ids)
-        rows = await self._pool.fetch(statements["spans"], parameters, action="trace", planning=BY_INDEX)
+        (rows,) = await self._kept((workspace_id, trace_ids), {"spans": parameters}, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_by_trace, spans)
 
@@ -153,8 +152,8 @@ class PostgresSpanReader:
             "fingerprint": place.tie,
             "limit": limit + 1,
         }
-        statements = await self._statements(workspace_id, [trace_id])
-        rows = await self._pool.fetch(statements["span_page"], parameters, action="trace", planning=BY_INDEX)
+        wanted = {"span_page": parameters}
+        (rows,) = await self._kept((workspace_id, [trace_id]), wanted, action="trace", planning=BY_INDEX)
         spans = await self._spans(workspace_id, rows[:limit])
         if len(rows) <= limit:
             return SpanPage(spans=spans)
@@ -169,12 +168,9 @@ class PostgresSpanReader:
     async def outlines(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceOutline]:
         """See ``SpanReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        statements = await self._statements(workspace_id, trace_ids)
-        totals = await self._pool.fetch(statements["outlines"], parameters, action="summary", planning=BY_INDEX)
         bounds = {"first": MAX_OUTLINE_FIRST, "failed": MAX_OUTLINE_FAILED}
-        rows = await self._pool.fetch(
-            statements["outline_spans"], {**parameters, **bounds}, action="summary", planning=BY_KEY
-        )
+        wanted = {"outlines": parameters, "outline_spans": {**parameters, **bounds}}
+        totals, rows = await self._kept((workspace_id, trace_ids), wanted, action="summary", planning=BY_KEY)
         spans = await self._spans(workspace_id, rows)
         return await self._pool.aside(_outlines, totals, rows, spans)
 
@@ -184,8 +180,17 @@ class PostgresSpanReader:
     async def service_edges(self, window: Window) -> Sequence[ServiceEdge]:
         return await self._rollups.service_edges(window)
 
-    async def _statements(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[str, LiteralString]:
-        return KEPT if await self._pool.has_archived(workspace_id, trace_ids) else _STATEMENTS
+    async def _kept(
+        self,
+        traces: tuple[int, Sequence[bytes]],
+        wanted: Mapping[str, Mapping[str, object]],
+        *,
+        action: str,
+        planning: LiteralString,
+    ) -> Sequence[Sequence[Row]]:
+        """The rows of some statements, which are given by name, with their parameters."""
+        spans, kept = ([Asked(place[name], given) for name, given in wanted.items()] for place in (_STATEMENTS, KEPT))
+        return await self._pool.fetch_kept(spans, kept, traces=traces, action=action, planning=planning)
 
     async def _spans(self, workspace_id: int, rows: Sequence[Row]) -> Sequence[Span]:
         resources, scopes = await self._pool.origins(workspace_id, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from storage.postgres.read_pool import BY_INDEX, ReadPool
+from storage.postgres.read_pool import BY_INDEX, Asked, ReadPool
 from storage.postgres.statement import load_statements
 from storage.postgres.stored_part import Row
 from storage.trace_summary import ServiceShare, TraceSummary
@@ -24,8 +24,10 @@ class PostgresTraceSummaryReader:
     async def trace_summaries(self, workspace_id: int, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceSummary]:
         """See ``TraceSummaryReader``. Names of services are as long as they are stored."""
         parameters = {"workspace_id": workspace_id, "trace_ids": list(trace_ids)}
-        statement = _OF_KEPT if await self._pool.has_archived(workspace_id, trace_ids) else _OF_SPANS
-        rows = await self._pool.fetch(statement, parameters, action="summary", planning=BY_INDEX)
+        spans, kept = ([Asked(statement, parameters)] for statement in (_OF_SPANS, _OF_KEPT))
+        (rows,) = await self._pool.fetch_kept(
+            spans, kept, traces=(workspace_id, trace_ids), action="summary", planning=BY_INDEX
+        )
         return {
             bytes(trace_id): _summary(bytes(trace_id), list(of_trace))
             for trace_id, of_trace in groupby(rows, key=lambda row: row.trace_id)

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storage.api import MAX_OUTLINE_FAILED, MAX_OUTLINE_FIRST, SpanCursor, SpanPage, TraceOutline
-from tracedata import Span, StatusCode
+from storage import outline
+from storage.api import SpanCursor, SpanPage, TraceOutline
+from tracedata import Span
 
 
 def outline_of(spans: Sequence[Span]) -> TraceOutline:
-    """The outline of a trace; ``spans`` are all of its spans, at least one."""
-    ordered = in_order(spans)
-    failed = [span for span in ordered if span.status_code == StatusCode.ERROR]
-    return TraceOutline(
-        span_count=len(ordered),
-        error_count=len(failed),
-        start_time_unix_nano=ordered[0].start_time_unix_nano,
-        end_time_unix_nano=max(max(span.start_time_unix_nano, span.end_time_unix_nano) for span in ordered),
-        services=sorted({span.resource.service_name for span in ordered}),
-        root=next((span for span in ordered if not span.parent_span_id), ordered[0]),
-        failed=failed[:MAX_OUTLINE_FAILED],
-        first=ordered[:MAX_OUTLINE_FIRST],
-    )
+    """The outline of a trace; ``spans`` are all of its spans, at least one, in any order."""
+    return outline.outline_of(in_order(spans))
 
 
 def page_of(spans: Sequence[Span], *, limit: int, after: SpanCursor | None) -> SpanPage:

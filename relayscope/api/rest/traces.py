@@ -17,6 +17,7 @@ from relayscope.api.rest.representation import represent_spans, represent_summar
 from relayscope.api.rest.value import parse_trace_id
 from relayscope.api.workspace import workspace_of
 from storage.api import SpanPage, SpanReader, TraceOutline
+from storage.outline import outline_of
 from tracedata import NotFoundError
 
 # The most spans that one trace is shown with; the others are on the pages of its span list.
@@ -60,13 +61,14 @@ class TraceEndpoints:
     ) -> Response:
         """One trace with its spans, ordered by start and id: at most 20,000, the others through `nextCursor`."""
         workspace_id, key = workspace_of(request), parse_trace_id(trace_id)
-        outline = (await self._reader.outlines(workspace_id, [key])).get(key)
-        if outline is None:
-            raise NotFoundError(NO_SUCH_TRACE)
         page = await self._reader.trace_spans(workspace_id, key, limit=MAX_SPANS_SHOWN)
+        if not page.spans:
+            raise NotFoundError(NO_SUCH_TRACE)
+        # Only a page that is not the whole trace needs to be told more.
+        outlines = await self._reader.outlines(workspace_id, [key]) if page.cursor else {}
         # In a thread, because a large trace would hold up every other request.
         async with self._rendering:
-            return await asyncio.to_thread(_trace_response, outline, page)
+            return await asyncio.to_thread(_trace_response, outlines.get(key), page)
 
     async def spans(
         self, request: Request, trace_id: TraceIdPath, parameters: Annotated[SpanParameters, Query()]
@@ -110,8 +112,8 @@ def create_router(reader: SpanReader, *, clock: Callable[[], int]) -> APIRouter:
     return router
 
 
-def _trace_response(outline: TraceOutline, page: SpanPage) -> Response:
-    trace = represent_trace(outline, shown=page.spans, next_cursor=_cursor_of(page))
+def _trace_response(outline: TraceOutline | None, page: SpanPage) -> Response:
+    trace = represent_trace(outline or outline_of(page.spans), shown=page.spans, next_cursor=_cursor_of(page))
     return StructResponse(encode_by_part(trace, part="spans"))
 
 
