@@ -16,7 +16,7 @@ from sqlglot import exp
 from storage.api import SearchCursor, SearchPart, Statement, Tag, TraceSearch
 from tracedata import CallerError, SpanKind, StatusCode
 from tracedata.printed import readings
-from tracedata.term import name_term, structure_term, term
+from tracedata.term import FAILED, duration_traits, name_term, structure_term, term, trait_terms
 from tracedata.typed_json import to_json
 
 _DIALECT = "postgres"
@@ -94,6 +94,7 @@ _ABOVE_CURSOR = _parsed(
 )
 _RESOURCE_PREFIX = "resource."
 _MAX_OTLP_US = 2**64 // 1000
+_FAILED_TAGS = frozenset({("error", "true"), ("span.status", "error")})
 _SPECIAL_KEYS = frozenset({"error", "span.kind", "span.status", *_IN_SCOPE_FIELD})
 # A longer name is cut in the column that spans have of it.
 _MAX_WHOLE_SERVICE_CHARS = 254
@@ -144,13 +145,31 @@ def of_part(found: exp.Select, part: SearchPart) -> exp.Select:
 
 
 def _terms(search: TraceSearch) -> list[list[int]]:
-    """Empty unless a tag or an operation is asked for: the newest spans of a service are found without."""
-    groups = [group for group in map(_terms_of_tag, search.tags) if group]
-    if search.operation is not None:
-        groups.append([name_term(search.operation)])
-    if groups and search.service and len(search.service) <= _MAX_WHOLE_SERVICE_CHARS:
-        groups.append([term("service.name", search.service)])
-    return groups
+    """Groups of terms, of each of which a chunk has one; none for a service alone, whose newest spans are found without."""
+    service = search.service if search.service and len(search.service) <= _MAX_WHOLE_SERVICE_CHARS else None
+    tagged = [group for group in map(_terms_of_tag, search.tags) if group]
+    if tagged and service:
+        tagged.append([term("service.name", service)])
+    return [*_terms_of_traits(search, service), *tagged]
+
+
+def _terms_of_traits(search: TraceSearch, service: str | None) -> Iterator[list[int]]:
+    """Of the operation, of durations and of failures; ``service`` is given when all of its name is known."""
+    name = search.operation if service else None
+    if search.operation is not None and not service:
+        yield [name_term(search.operation)]
+    if _is_of_failed(search):
+        yield trait_terms([FAILED], service=service, name=name)
+    is_bounded = (search.min_duration_ns or 0) > 0 or search.max_duration_ns is not None
+    if is_bounded or name is not None:
+        traits = duration_traits(search.min_duration_ns, search.max_duration_ns)
+        yield trait_terms(traits, service=service, name=name)
+
+
+def _is_of_failed(search: TraceSearch) -> bool:
+    """Whether all spans that it finds have failed."""
+    tags = {(tag.key, tag.value) for tag in search.tags}
+    return bool(tags & _FAILED_TAGS) or list(search.status_codes) == [StatusCode.ERROR]
 
 
 def _terms_of_tag(tag: Tag) -> list[int]:

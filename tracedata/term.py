@@ -1,22 +1,26 @@
-"""Terms: 22-bit hashes of attributes, by which an index knows where an attribute may be.
+"""Terms: 22-bit hashes of attributes and traits, by which an index knows where a span that has them may be.
 
 A search is served by terms when whatever it finds has them. So an attribute is hashed under its printed form
 (``tracedata.printed``), in which values of several types are the same; an array also under each of its elements; and arrays and
 maps as such under their key only, since what is the same as JSON can be written in many ways. Two attributes can have the same
 term: who finds something by a term looks at the attribute itself.
+
+A trait is a number that says about how long a span lasted, or that it failed. Each is hashed for all spans, for those of its service,
+and for those of its service and name; so slow and failed spans are found, which are few where many spans are alike otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import isfinite
 from zlib import crc32
 
 from tracedata.printed import printed, printed_double
-from tracedata.span import Attributes, Span, Value
+from tracedata.span import Attributes, Span, StatusCode, Value
 
 # No text can have these in it: sanitise has replaced what PostgreSQL would refuse.
-_SEPARATOR, _STRUCTURE, _NAME = "\0", "\0\0", "\0name"
+_SEPARATOR, _STRUCTURE, _NAME, _TRAIT = "\0", "\0\0", "\0name", "\0trait"
 # Few enough that in a large store several attributes share a term, and so an entry of the index; that makes it smaller by more than
 # half, and lets a search look at a few chunks in vain. ADR 0015 has the measurements.
 _MASK = 2**22 - 1
@@ -24,6 +28,15 @@ _MASK = 2**22 - 1
 _ALIKE: Mapping[Value, tuple[str, ...]] = {0: ("0", "-0", "false"), 1: ("1", "true")}
 # From here on, an integer and a double can be equal and have different printed forms.
 _EXACT_UNTIL = 2**53
+# Durations have two traits for each power of two of nanoseconds; the last is of the longest that OTLP can say.
+_LAST_DURATION = 2 * 65 + 1
+FAILED = 2**8
+# Spreads the traits of one kind of span over all terms. Odd, so that no two of them share one.
+_SPREAD = 0x9E3779B1
+# Of chunks that were stored before there were traits: any of their spans may have any. Migration 19 knows the number.
+UNTOLD = 2_718_281
+_ALL_SPANS = crc32(_TRAIT.encode())
+_FAILED_STATUS = int(StatusCode.ERROR)
 
 
 def term(key: str, text: str) -> int:
@@ -41,18 +54,43 @@ def name_term(name: str) -> int:
     return term(_NAME, name)
 
 
+def duration_trait(duration_ns: int) -> int:
+    """The trait of a duration. It does not fall where durations rise; those of zero and less are 0."""
+    if duration_ns < 2:
+        return max(duration_ns, 0)
+    bits = duration_ns.bit_length()
+    return 2 * bits + (duration_ns >> (bits - 2) & 1)
+
+
+def duration_traits(min_ns: int | None, max_ns: int | None) -> range:
+    """The traits of all durations that are neither shorter nor longer."""
+    first = 0 if min_ns is None else duration_trait(min_ns)
+    last = _LAST_DURATION if max_ns is None else duration_trait(max_ns)
+    return range(first, last + 1)
+
+
+def trait_terms(traits: Iterable[int], *, service: str | None = None, name: str | None = None) -> list[int]:
+    """The terms of which a chunk has one when it has a span with one of the traits: any, of a service, or of a service and name."""
+    base = _ALL_SPANS if service is None else _base(service, name)
+    return [*(_of_trait(base, trait) for trait in traits), UNTOLD]
+
+
 def terms_of(spans: Iterable[Span]) -> set[int]:
-    """The terms of all attributes of these spans, in all five places, and of their names. The hot path of ingest."""
+    """The terms of all attributes of these spans, in all five places, of their names and of their traits. The hot path of ingest."""
     attributes = _Attributes()
-    names: set[str] = set()
+    traits: dict[str, set[tuple[str, int]]] = {}
+    of_service: set[tuple[str, int]] = set()
     resource, scope = None, None
     for span in spans:
-        names.add(span.name)
         attributes.add(span.attributes)
         # Spans of one request share these objects, mostly in runs.
         if span.resource is not resource:
             resource = span.resource
             attributes.add(resource.attributes)
+            of_service = traits.setdefault(resource.service_name, set())
+        of_service.add((span.name, duration_trait(span.end_time_unix_nano - span.start_time_unix_nano)))
+        if span.status_code == _FAILED_STATUS:
+            of_service.add((span.name, FAILED))
         if span.scope is not scope:
             scope = span.scope
             attributes.add(scope.attributes)
@@ -61,8 +99,31 @@ def terms_of(spans: Iterable[Span]) -> set[int]:
         for link in span.links:
             attributes.add(link.attributes)
     found = attributes.terms()
-    found.update(map(name_term, names))
+    found.update(_terms_of_traits(traits))
     return found
+
+
+def _terms_of_traits(traits: Mapping[str, set[tuple[str, int]]]) -> Iterable[int]:
+    """``traits`` are those of each service, with the names of the spans that have them."""
+    for service, named in traits.items():
+        whole = _base(service, None)
+        for name in {name for name, _ in named}:
+            yield name_term(name)
+        for name, trait in named:
+            yield _of_trait(_base(service, name), trait)
+        for trait in {trait for _, trait in named}:
+            yield _of_trait(whole, trait)
+            yield _of_trait(_ALL_SPANS, trait)
+
+
+@lru_cache(maxsize=4096)
+def _base(service: str, name: str | None) -> int:
+    words = (_TRAIT, service) if name is None else (_TRAIT, service, name)
+    return crc32(_SEPARATOR.join(words).encode(errors="surrogatepass"))
+
+
+def _of_trait(base: int, trait: int) -> int:
+    return (base + trait * _SPREAD) & _MASK
 
 
 class _Attributes:

@@ -168,16 +168,16 @@ class _Reader:
     async def _chunks(
         self, terms: Sequence[Sequence[int]], part: SearchPart, *, first_us: int, last_us: int
     ) -> Sequence[Row]:
-        """Those that end in some time and have the terms, newest first; of terms in groups of several only one group is asked for."""
-        single = [group[0] for group in terms if len(group) == 1]
-        statement, wanted = ("with_all", single) if single else ("with_any", list(terms[0]))
+        """Those that end in some time and have the terms, newest first; of groups of several only the first is asked for."""
         parameters = {
-            "terms": wanted,
+            "all": [group[0] for group in terms if len(group) == 1],
+            "any": next((list(group) for group in terms if len(group) > 1), None),
             "workspace_id": self._search.workspace_id,
             "first": _moment(first_us),
             "last": _moment(last_us),
             "end": _moment(part.end_us),
         }
+        statement = "with_all" if parameters["any"] is None else "with_any"
         return await self._fetch(_STATEMENTS[statement], parameters)
 
     async def _rows(

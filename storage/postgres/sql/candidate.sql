@@ -17,11 +17,11 @@ ORDER BY start_time DESC LIMIT 1;
 -- with_all: chunks with all of some terms that end in some time and begin before the end of a window, newest first
 SELECT chunk, to_time FROM relayscope.attribute_chunks
 WHERE workspace_id = %(workspace_id)s AND to_time >= %(first)s AND to_time <= %(last)s AND from_time <= %(end)s
-  AND terms @> %(terms)s::int[]
+  AND terms @> %(all)s::int[]
 ORDER BY to_time DESC;
 
--- with_any: the same of chunks with any of some terms
+-- with_any: the same of chunks that have any of some other terms, too
 SELECT chunk, to_time FROM relayscope.attribute_chunks
 WHERE workspace_id = %(workspace_id)s AND to_time >= %(first)s AND to_time <= %(last)s AND from_time <= %(end)s
-  AND terms && %(terms)s::int[]
+  AND terms @> %(all)s::int[] AND terms && %(any)s::int[]
 ORDER BY to_time DESC;

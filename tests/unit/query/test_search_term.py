@@ -9,9 +9,11 @@ from query.traceql.parser import parse
 from query.traceql.search import trace_query
 from storage.api import SearchPart, Tag, TraceSearch, Window
 from tests.support.factory import search
-from tracedata.term import name_term, structure_term, term
+from tracedata import StatusCode
+from tracedata.term import FAILED, duration_traits, name_term, structure_term, term, trait_terms
 
 _KX, _AB = term("k", "x"), term("a", "b")
+_OVER_1S = trait_terms(duration_traits(1_000_000_000, None))
 _PART = SearchPart(start_us=1, end_us=2)
 
 SEARCHES: dict[str, tuple[TraceSearch, list[list[int]]]] = {
@@ -31,6 +33,38 @@ SEARCHES: dict[str, tuple[TraceSearch, list[list[int]]]] = {
         search(tags=[Tag(key=key, value="x") for key in ("error", "span.kind", "span.status", "scope.name")]),
         [],
     ),
+    "an operation of a service": (
+        search(service="shop", operation="GET"),
+        [trait_terms(duration_traits(None, None), service="shop", name="GET")],
+    ),
+    "a long operation of a service": (
+        search(service="shop", operation="GET", min_duration_ns=5_000_000_000),
+        [trait_terms(duration_traits(5_000_000_000, None), service="shop", name="GET")],
+    ),
+    "a duration of a service": (
+        search(service="shop", min_duration_ns=1, max_duration_ns=9),
+        [trait_terms(duration_traits(1, 9), service="shop")],
+    ),
+    "a short duration": (search(max_duration_ns=0), [trait_terms(duration_traits(None, 0))]),
+    "no duration at all": (search(service="shop", min_duration_ns=0), []),
+    "an operation and a duration of a service whose name is cut": (
+        search(service="s" * 255, operation="GET", min_duration_ns=7),
+        [[name_term("GET")], trait_terms(duration_traits(7, None))],
+    ),
+    "errors": (search(tags=[Tag(key="error", value="true")]), [trait_terms([FAILED])]),
+    "no errors": (search(tags=[Tag(key="error", value="false")]), []),
+    "errors of a service": (
+        search(service="shop", tags=[Tag(key="span.status", value="error"), Tag(key="k", value="x")]),
+        [trait_terms([FAILED], service="shop"), [_KX], [term("service.name", "shop")]],
+    ),
+    "errors of an operation": (
+        search(service="shop", operation="GET", status_codes=[StatusCode.ERROR]),
+        [
+            trait_terms([FAILED], service="shop", name="GET"),
+            trait_terms(duration_traits(None, None), service="shop", name="GET"),
+        ],
+    ),
+    "errors and others": (search(status_codes=[StatusCode.ERROR, StatusCode.OK]), []),
 }
 
 
@@ -47,9 +81,19 @@ QUERIES: dict[str, list[list[int]]] = {
     '{ "x" = resource.k }': [[_KX]],
     '{ event.k = "x" || link.a = "b" }': [[_KX, _AB]],
     '{ span.k = "x" && instrumentation.a = "b" }': [[_KX], [_AB]],
-    '{ span.k = "x" && duration > 1s }': [[_KX]],
-    '{ span.k = "x" || duration > 1s }': [],
+    '{ span.k = "x" && duration > 1s }': [[_KX], _OVER_1S],
+    '{ span.k = "x" || duration > 1s }': [[_KX, *_OVER_1S]],
     '{ (span.k = "x" && duration > 1s) || span.a = "b" }': [[_KX, _AB]],
+    "{ duration >= 1s }": [_OVER_1S],
+    "{ 1s < duration }": [_OVER_1S],
+    "{ duration < 1.5 }": [trait_terms(duration_traits(None, 2))],
+    "{ duration = 1.5 }": [trait_terms(duration_traits(1, 2))],
+    "{ duration != 1s }": [],
+    "{ duration > span.n }": [],
+    "{ traceDuration > 1s }": [],
+    "{ status = error }": [trait_terms([FAILED])],
+    "{ status = ok }": [],
+    "{ status != error }": [],
     "{ span.n = 1.0 }": [[term("n", "1")]],
     "{ span.n = -0.0 }": [[term("n", "0")]],
     "{ span.n = 1s }": [[term("n", "1000000000")]],
@@ -59,7 +103,7 @@ QUERIES: dict[str, list[list[int]]] = {
     '{ span.k != "x" }': [],
     '{ span.k =~ "x" }': [],
     '{ name = "GET" }': [[name_term("GET")]],
-    '{ status = error && span.k = "x" }': [[_KX]],
+    '{ status = error && span.k = "x" }': [trait_terms([FAILED]), [_KX]],
     '{ span.k = "x" } >> { duration > 1s }': [[_KX]],
     "{ span.k = span.a }": [],
 }
