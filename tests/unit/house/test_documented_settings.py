@@ -49,6 +49,7 @@ _WORDS = {
             "tls.key_file": "none",
         }.items()
     },
+    "service.http.allowed_hosts": "none",
     "service.jaeger.ui": "none",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
