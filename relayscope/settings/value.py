@@ -46,14 +46,15 @@ def parse_allowed_host(text: str) -> str:
     if host.startswith("[") or host.count(":") > 1:
         return _address(host.removeprefix("[").removesuffix("]"))
     host = host.removesuffix(".")
-    if host == "*" or (len(host) <= _MAX_HOST_CHARS and _HOST.fullmatch(host)):
+    # ``*.`` is somebody's mistake, and must not mean every host.
+    if text == "*" or (len(host) <= _MAX_HOST_CHARS and _HOST.fullmatch(host)):
         return host
     raise ValueError("expected a host without scheme, port and path: traces.example.com, *.example.com, 10.0.0.5, or *")
 
 
 def _address(text: str) -> str:
     try:
-        return str(IPv6Address(text))
+        return str(IPv6Address(text.partition("%")[0]))
     except AddressValueError:
         raise ValueError("expected an IPv6 address without a port, such as [fd00::5]") from None
 
