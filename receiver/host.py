@@ -11,7 +11,7 @@ RFC 6454, RFC 6761.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any
@@ -165,9 +165,10 @@ Application = Callable[..., Any]
 def guarded(app: Application, rule: HostRule, refuse: Callable[[Refusal], Application]) -> Application:
     """``app``, which sees only what is served; all else is answered by the application that ``refuse`` makes."""
 
-    async def answer(scope: Mapping[str, Any], receive: Application, send: Application) -> None:
+    # Not a coroutine of its own: every request would pay for it.
+    def answer(scope: Mapping[str, Any], receive: Application, send: Application) -> Awaitable[None]:
         refusal = rule.refusal(scope) if scope["type"] == "http" else None
-        served = app if refusal is None else refuse(refusal)
-        await served(scope, receive, send)
+        served: Callable[..., Awaitable[None]] = app if refusal is None else refuse(refusal)
+        return served(scope, receive, send)
 
     return answer
