@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
 
 import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from receiver.error import ListenFailedError
+from receiver.host import Application, HostRule, Refusal, guarded
 
 _BACKLOG = 2048
 _MAX_HEADER_BYTES = 64 * 1024
@@ -22,7 +22,8 @@ class GuestConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where to listen: ``(host, port)`` each. Port 0 is any free one; ``reuse_port`` lets processes share a port.
 
     ``name`` stands in the message when an address cannot be used. A connection whose next headers take longer than
-    ``header_timeout_s`` from their first byte, or from its beginning, is closed.
+    ``header_timeout_s`` from their first byte, or from its beginning, is closed. ``allowed_hosts`` are names that are
+    served besides those that ``receiver.host`` serves anyway, as it takes them.
     """
 
     name: str
@@ -30,15 +31,19 @@ class GuestConfig(msgspec.Struct, frozen=True, kw_only=True):
     reuse_port: bool
     grace_period_s: float
     header_timeout_s: float = 30.0
+    allowed_hosts: Sequence[str] = ()
 
 
 class GuestServer:
-    """Serves one ASGI application on all its addresses."""
+    """Serves one ASGI application on all its addresses, but for requests that are not for it: see ``receiver.host``.
 
-    # ASGI has no type that frameworks and servers agree on.
-    def __init__(self, config: GuestConfig, app: Callable[..., Any]) -> None:
+    ``refuse`` makes the application that answers such a request.
+    """
+
+    def __init__(self, config: GuestConfig, app: Application, refuse: Callable[[Refusal], Application]) -> None:
+        rule = HostRule(config.allowed_hosts, bound=[host for host, _ in config.addresses])
         self._config = config
-        self._app = app
+        self._app = guarded(app, rule, refuse)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self.ports: Sequence[int] = ()

@@ -17,9 +17,10 @@ from google.protobuf.message import Message
 from receiver.admission import Admission, Hold, SlowSenderError
 from receiver.compression import gunzip, told_size
 from receiver.error import MethodNotAllowedError, TooLargeError, UnsupportedMediaError
+from receiver.host import Application, Refusal
 from receiver.intake import Intake
 from receiver.signal import SIGNALS, Encoding, Signal
-from receiver.status import failure_of
+from receiver.status import Failure, failure_of, misdirection
 from tracedata import NotFoundError
 
 # ASGI's own types: https://asgi.readthedocs.io/en/latest/specs/main.html. Their values differ from key to key, hence Any.
@@ -70,6 +71,15 @@ class OtlpHttpApp:
             self._intake.refused(str(answer.status))
         if answer is not None:
             await _respond(answer, send)
+
+    def refuse(self, refusal: Refusal) -> Application:
+        """What answers a request that is not for this server."""
+
+        async def answer(scope: _Scope, _receive: _Receive, send: _Send) -> None:
+            self._intake.refused(str(refusal.status))
+            await _respond(_failed(_request(scope), misdirection(refusal)), send)
+
+        return answer
 
     async def _answer(self, request: _Request, receive: _Receive) -> _Answer | None:
         signal = _checked(request, limit=self._limit)
@@ -173,16 +183,20 @@ def _encoding(signal: Signal, request: _Request, body: bytes) -> Encoding:
 
 
 def _refusal(request: _Request, error: Exception) -> _Answer:
-    failure = failure_of(error)
+    answer = _failed(request, failure_of(error))
+    if not isinstance(error, SlowSenderError):
+        return answer
+    # Whatever still arrives belongs to the request that was given up.
+    return msgspec.structs.replace(answer, headers=(*answer.headers, (b"connection", b"close")))
+
+
+def _failed(request: _Request, failure: Failure) -> _Answer:
     headers: list[tuple[bytes, bytes]] = []
     if failure.http_status == 405:
         headers.append((b"allow", b"POST"))
     retry_after = failure.retry_after_header()
     if retry_after is not None:
         headers.append((b"retry-after", retry_after.encode()))
-    if isinstance(error, SlowSenderError):
-        # Whatever still arrives belongs to the request that was given up.
-        headers.append((b"connection", b"close"))
     content_type = request.content_type if request.content_type in _CONTENT_TYPES else _JSON
     status = failure.status()
     if content_type == _JSON:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from receiver.admission import Admission
@@ -13,7 +15,10 @@ from tracedata import UNOBSERVED, Consumer, ReceiverInstruments
 
 
 class OtlpHttpConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to listen and what to take. Port 0 is any free one; ``reuse_port`` lets processes share a port."""
+    """Where to listen and what to take. Port 0 is any free one; ``reuse_port`` lets processes share a port.
+
+    ``allowed_hosts``: see ``receiver.host``.
+    """
 
     host: str = "127.0.0.1"
     port: int = 4318
@@ -22,6 +27,7 @@ class OtlpHttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_request_bytes: int = 20 * 1024 * 1024
     max_objects: int = DEFAULT_MAX_OBJECTS
     grace_period_s: float = 10.0
+    allowed_hosts: Sequence[str] = ()
 
 
 class OtlpHttpServer:
@@ -51,8 +57,9 @@ class OtlpHttpServer:
             reuse_port=config.reuse_port,
             grace_period_s=config.grace_period_s,
             header_timeout_s=admission.read_timeout_s,
+            allowed_hosts=config.allowed_hosts,
         )
-        self._server = GuestServer(guest, app)
+        self._server = GuestServer(guest, app, app.refuse)
 
     @property
     def port(self) -> int:

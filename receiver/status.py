@@ -18,6 +18,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from receiver.error import MethodNotAllowedError, TooLargeError, UnsupportedMediaError
+from receiver.host import Refusal
 from tracedata import NotFoundError, PermanentError, RelayscopeError, RetryableError
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +77,12 @@ def failure_of(error: Exception) -> Failure:
         message="Internal error; the log has the place." if codes is _INTERNAL else str(error),
         retry_after_s=_retry_after(error),
     )
+
+
+def misdirection(refusal: Refusal) -> Failure:
+    """What to answer a request that is not for this server. The code of gRPC stands in the body only."""
+    code = grpc.StatusCode.PERMISSION_DENIED if refusal.status == 403 else grpc.StatusCode.INVALID_ARGUMENT
+    return Failure(grpc_code=code, http_status=refusal.status, message=refusal.message)
 
 
 def rejection_message(rejections: Mapping[str, int]) -> str:

@@ -24,6 +24,7 @@ from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app,
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
 from relayscope.api.observation import ApiInstruments
+from relayscope.api.refusal import refusing
 from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rpc import TraceSource, create_services
 from relayscope.aside import AsidePipeline
@@ -227,6 +228,7 @@ def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Seque
             max_request_bytes=protocols.http.max_request_bytes,
             max_objects=otlp.max_objects,
             grace_period_s=grace_s,
+            allowed_hosts=settings.service.http.allowed_hosts,
         ),
         pipeline,
         admission,
@@ -257,6 +259,7 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         addresses=[split_endpoint(endpoint) for endpoint in endpoints],
         reuse_port=True,
         grace_period_s=settings.service.shutdown_grace_s,
+        allowed_hosts=settings.service.http.allowed_hosts,
     )
     redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
     # What is submitted here goes the way of OTLP, through a writer of this process.
@@ -315,6 +318,6 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
         *([runner] if runner else []),
         writer,
         *leaders,
-        GuestServer(config, app),
+        GuestServer(config, app, lambda told: refusing(told.status, told.message, instruments=instruments)),
         grpc,
     ]

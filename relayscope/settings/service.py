@@ -8,13 +8,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from relayscope.settings.value import LOOPBACK, Endpoint, Section
+from relayscope.settings.value import LOOPBACK, AllowedHost, Endpoint, Section
 
 
 class HttpSettings(Section):
     """The HTTP API."""
 
     endpoint: Endpoint = Field(f"{LOOPBACK}:8000", description="Where the page and the REST API listen.")
+    allowed_hosts: list[AllowedHost] = Field(
+        [],
+        description="Names besides the private ones that all listeners of HTTP answer to, and whose pages may change things; "
+        "`*.example.com` for all below one, `*` for any.",
+    )
 
 
 class JaegerSettings(Section):

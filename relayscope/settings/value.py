@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import AddressValueError, IPv6Address
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -31,6 +32,34 @@ def _checked_endpoint(endpoint: str) -> str:
 
 
 Endpoint = Annotated[str, AfterValidator(_checked_endpoint)]
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_MAX_HOST_CHARS = 253
+
+
+def parse_allowed_host(text: str) -> str:
+    """A name, an address, ``*.name`` or ``*`` as it is compared: in lower case, without brackets and a last dot.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    host = text.lower()
+    if host.startswith("[") or host.count(":") > 1:
+        return _address(host.removeprefix("[").removesuffix("]"))
+    host = host.removesuffix(".")
+    # ``*.`` is somebody's mistake, and must not mean every host.
+    if text == "*" or (len(host) <= _MAX_HOST_CHARS and _HOST.fullmatch(host)):
+        return host
+    raise ValueError("expected a host without scheme, port and path: traces.example.com, *.example.com, 10.0.0.5, or *")
+
+
+def _address(text: str) -> str:
+    try:
+        return str(IPv6Address(text.partition("%")[0]))
+    except AddressValueError:
+        raise ValueError("expected an IPv6 address without a port, such as [fd00::5]") from None
+
+
+AllowedHost = Annotated[str, AfterValidator(parse_allowed_host)]
 _AGE = re.compile(r"([1-9][0-9]{0,5})(h|d|w)")
 _AGE_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 

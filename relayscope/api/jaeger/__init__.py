@@ -2,9 +2,10 @@
 
 from relayscope.api.jaeger.access import JaegerAccess
 from relayscope.api.jaeger.archiving import create_archiving_router
-from relayscope.api.jaeger.fallback import UnknownEndpoint
+from relayscope.api.jaeger.fallback import UnknownEndpoint, is_jaegers
 from relayscope.api.jaeger.monitoring import create_monitoring_router
 from relayscope.api.jaeger.purging import create_purging_router
+from relayscope.api.jaeger.refusal import refusal_response
 from relayscope.api.jaeger.router import create_router
 from relayscope.api.jaeger.summary import SpanSummaries
 from relayscope.api.jaeger.ui import JaegerUi, WebPage, load_ui
@@ -21,5 +22,7 @@ __all__ = [
     "create_purging_router",
     "create_router",
     "create_v3_router",
+    "is_jaegers",
     "load_ui",
+    "refusal_response",
 ]

@@ -14,6 +14,13 @@ _PREFIX = "/api/"
 _OTHERS_PREFIX = "/api/v1"
 
 
+def is_jaegers(scope: Scope) -> bool:
+    """Whether the path is below ``/api`` and nobody else's."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    is_others = path == _OTHERS_PREFIX or path.startswith(f"{_OTHERS_PREFIX}/")
+    return path.startswith(_PREFIX) and not is_others
+
+
 class UnknownEndpoint(BaseRoute):
     """Answers 404 as Go's ``http.NotFound`` does, for every path below ``/api`` but ``/api/v1``.
 
@@ -22,12 +29,9 @@ class UnknownEndpoint(BaseRoute):
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the path is below ``/api`` and nobody else's."""
-        if scope["type"] != "http":
-            return Match.NONE, {}
-        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-        is_others = path == _OTHERS_PREFIX or path.startswith(f"{_OTHERS_PREFIX}/")
-        return (Match.PARTIAL, {}) if path.startswith(_PREFIX) and not is_others else (Match.NONE, {})
+        """Whether the path is Jaeger's."""
+        is_ours = scope["type"] == "http" and is_jaegers(scope)
+        return (Match.PARTIAL, {}) if is_ours else (Match.NONE, {})
 
     def url_path_for(self, name: str, /, **_path_params: object) -> URLPath:
         """It has no name."""

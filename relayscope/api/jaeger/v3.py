@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -97,10 +98,14 @@ class _GatewayRoute(APIRoute):
             try:
                 return await handle(request)
             except RelayscopeError as exc:
-                status = status_of(exc)
-                return plain_error(_Error(error=_ErrorDetail(http_code=status, message=str(exc))), exc, status=status)
+                return gateway_error(exc, status=status_of(exc))
 
         return handle_errors
+
+
+def gateway_error(error: RelayscopeError, *, status: HTTPStatus) -> Response:
+    """An error as Jaeger's gateway writes it."""
+    return plain_error(_Error(error=_ErrorDetail(http_code=status, message=str(error))), error, status=status)
 
 
 def create_v3_router(

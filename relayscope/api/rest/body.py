@@ -18,7 +18,7 @@ async def read_body(request: Request, *, media_types: Collection[str] = (JSON,),
     """The body.
 
     Raises:
-        HTTPException: it is too large, or of another media type; a page of another origin can send some of these without asking.
+        HTTPException: it is too large, or of another media type.
     """
     if media_type_of(request) not in media_types:
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {' or '.join(media_types)}.")

@@ -49,6 +49,7 @@ _WORDS = {
             "tls.key_file": "none",
         }.items()
     },
+    "service.http.allowed_hosts": "none",
     "service.jaeger.ui": "none",
     "service.logs.file": "none",
     "service.telemetry.traces.endpoint": "none",
@@ -74,11 +75,14 @@ def test_every_setting_is_documented_as_it_is() -> None:
     assert _ROW.findall(document(_PAGE)) == list(_settings(Settings))
 
 
-def test_the_example_of_a_file_is_valid(tmp_path: Path) -> None:
-    (example,) = _EXAMPLE.findall(document(_PAGE))
+def test_the_examples_of_files_are_valid(tmp_path: Path) -> None:
     path = tmp_path / "relayscope.yaml"
-    path.write_text(example.replace("${env:DATABASE_URL}", "postgresql:///x"))
-    assert load_settings(config=path).storage.database_url == "postgresql:///x"
+    settings = []
+    for example in _EXAMPLE.findall(document(_PAGE)):
+        path.write_text(example.replace("${env:DATABASE_URL}", "postgresql:///x"))
+        settings.append(load_settings(config=path))
+    assert "postgresql:///x" in {one.storage.database_url for one in settings}
+    assert ["traces.example.com", "*.observability"] in [one.service.http.allowed_hosts for one in settings]
 
 
 def test_every_variable_of_a_flag_is_documented() -> None:

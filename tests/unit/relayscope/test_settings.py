@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,21 @@ WRONG: dict[str, tuple[str, str]] = {
     "endpoint without a host": ("service:\n  http:\n    endpoint: ':80'\n", "service.http.endpoint"),
     "port too large": ("service:\n  http:\n    endpoint: a:65536\n", "service.http.endpoint"),
     "port below zero": ("service:\n  http:\n    endpoint: a:-1\n", "service.http.endpoint"),
+    "host with a scheme": (
+        "service: {http: {allowed_hosts: [a, 'https://a']}}\n",
+        r"service\.http\.allowed_hosts\.1 \(in",
+    ),
+    "host with a port": ("service: {http: {allowed_hosts: ['a.example:80']}}\n", "without scheme, port and path"),
+    "host with a path": ("service: {http: {allowed_hosts: ['a.example/b']}}\n", "allowed_hosts"),
+    "host in other letters": ("service: {http: {allowed_hosts: ['münchen.example']}}\n", "allowed_hosts"),
+    "empty host": ("service: {http: {allowed_hosts: ['']}}\n", "allowed_hosts"),
+    "host that is a dot": ("service: {http: {allowed_hosts: ['.']}}\n", "allowed_hosts"),
+    "host with a dot before": ("service: {http: {allowed_hosts: ['.example.com']}}\n", "allowed_hosts"),
+    "pattern in the middle": ("service: {http: {allowed_hosts: ['a.*.example']}}\n", "allowed_hosts"),
+    "pattern of a part": ("service: {http: {allowed_hosts: ['a*.example']}}\n", "allowed_hosts"),
+    "pattern of nothing": ("service: {http: {allowed_hosts: ['*.']}}\n", "allowed_hosts"),
+    "IPv6 with a port": ("service: {http: {allowed_hosts: ['[::1]:80']}}\n", "IPv6 address without a port"),
+    "hosts that are text": ("service: {http: {allowed_hosts: a.example}}\n", "allowed_hosts"),
     "section that is a value": ("service: 3\n", "service"),
     "list at the top": ("- service\n", "mapping"),
     "text at the top": ("service\n", "mapping"),
@@ -47,6 +63,16 @@ ENDPOINTS = {
     "localhost:0": ("localhost", 0),
     "[::1]:80": ("::1", 80),
     "0.0.0.0:65535": ("0.0.0.0", 65535),  # noqa: S104 - an example
+}
+HOSTS = {
+    "Traces.Example.com.": "traces.example.com",
+    "*.Example.com": "*.example.com",
+    "my_service": "my_service",
+    "10.0.0.5": "10.0.0.5",
+    "[FD00:0::5]": "fd00::5",
+    "fd00::5": "fd00::5",
+    "[fe80::1%eth0]": "fe80::1",
+    "*": "*",
 }
 
 
@@ -77,6 +103,12 @@ def test_everything_listens_on_this_machine_only() -> None:
     endpoints += [settings.service.jaeger.http, settings.service.jaeger.grpc]
     assert {split_endpoint(endpoint)[0] for endpoint in endpoints} == {"127.0.0.1"}
     assert [split_endpoint(endpoint)[1] for endpoint in endpoints] == [4317, 4318, 8000, 16686, 16685]
+
+
+@pytest.mark.parametrize(("text", "host"), HOSTS.items(), ids=HOSTS.keys())
+def test_allowed_hosts_are_kept_as_they_are_compared(monkeypatch: pytest.MonkeyPatch, text: str, host: str) -> None:
+    monkeypatch.setenv("RELAYSCOPE_SERVICE__HTTP__ALLOWED_HOSTS", json.dumps([text]))
+    assert load_settings().service.http.allowed_hosts == [host]
 
 
 @pytest.mark.parametrize(
