@@ -4,7 +4,8 @@ A page in a browser can reach a listener that only this machine or this network 
 the public DNS resolve to 127.0.0.1, and the browser takes page and listener for one site (DNS rebinding). What the
 owner cannot change is the ``Host`` that the browser sends. So names that somebody else can own are refused, and
 addresses and names that nobody can register are served. A page can also send a request to another site without reading
-the answer; the browser says so in ``Origin``. Sources: RFC 9110 sections 7.2 and 15.5.20, RFC 9112 section 3.2,
+the answer; the browser says so in ``Origin``, which it sends with every request but of the methods that only read, and which programs do
+not send. Sources: the Fetch standard, section "Origin header"; RFC 9110 sections 7.2 and 15.5.20, RFC 9112 section 3.2,
 RFC 6454, RFC 6761.
 """
 
@@ -53,14 +54,18 @@ class HostRule:
     """Decides by the headers of a request; the verdicts on the names that were seen last are remembered.
 
     ``allowed`` are names and addresses in lower case, ``*.example.com`` for all names below one, and ``*`` for no check
-    at all. ``bound`` are the hosts that are listened on.
+    at all. ``bound`` are the hosts that are listened on. Where nothing can be read, ``judges_pages_only`` lets programs send under
+    any name.
     """
 
-    def __init__(self, allowed: Iterable[str] = (), *, bound: Iterable[str] = ()) -> None:
+    def __init__(
+        self, allowed: Iterable[str] = (), *, bound: Iterable[str] = (), judges_pages_only: bool = False
+    ) -> None:
         entries = frozenset(allowed)
         self._is_off = "*" in entries
         self._below = tuple(entry[1:] for entry in entries if entry.startswith("*."))
         self._names = entries
+        self._judges_pages_only = judges_pages_only
         self._bound = frozenset(host.lower() for host in bound)
         self._of_host = lru_cache(maxsize=_REMEMBERED)(self._judge_host)
         self._of_origin = lru_cache(maxsize=_REMEMBERED)(self._judge_origin)
@@ -77,6 +82,8 @@ class HostRule:
                 hosts.append(value)
             elif name == b"origin":
                 origins.append(value)
+        if self._judges_pages_only and not origins:
+            return None
         refused = self._refuse_hosts(hosts, version=scope["http_version"])
         if refused is not None or not origins or scope["method"] in _SAFE_METHODS:
             return refused

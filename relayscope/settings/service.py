@@ -17,7 +17,7 @@ class HttpSettings(Section):
     endpoint: Endpoint = Field(f"{LOOPBACK}:8000", description="Where the page and the REST API listen.")
     allowed_hosts: list[AllowedHost] = Field(
         [],
-        description="Names besides the private ones that all listeners of HTTP answer to, and whose pages may change things; "
+        description="Names besides the private ones that the API answers to, and whose pages may send something; "
         "`*.example.com` for all below one, `*` for any.",
     )
 

@@ -23,6 +23,7 @@ _DATABASE = "postgresql://127.0.0.1:1/none"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _EVIL = {"host": "evil.example:8000"}
+_REBOUND = {**_EVIL, "origin": "http://evil.example:8000"}
 _FOREIGN = {"host": "traces.example", "origin": "https://evil.example"}
 _OWN = {"host": "traces.example", "origin": "https://traces.example"}
 
@@ -102,7 +103,9 @@ async def test_pages_of_others_post_nothing_to_the_api(
 
 
 @pytest.mark.parametrize("content_type", [_PROTOBUF, _JSON])
-@pytest.mark.parametrize(("headers", "status", "code"), [(_EVIL, 421, 3), (_FOREIGN, 403, 7)], ids=["host", "origin"])
+@pytest.mark.parametrize(
+    ("headers", "status", "code"), [(_REBOUND, 421, 3), (_FOREIGN, 403, 7)], ids=["host", "origin"]
+)
 async def test_otlp_refuses_in_its_own_form(  # noqa: PLR0917 - two tables
     client: httpx.AsyncClient,
     urls: dict[str, str],
@@ -121,7 +124,11 @@ async def test_otlp_refuses_in_its_own_form(  # noqa: PLR0917 - two tables
     assert "add evil.example to service.http.allowed_hosts" in told.message
 
 
-@pytest.mark.parametrize("headers", [{}, {"host": "collector:4318"}, _OWN], ids=["address", "service", "allowed"])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"host": "traces.corp.example:4318"}, {"host": "localhost", "origin": "http://localhost"}, _OWN],
+    ids=["address", "a name of the sender's", "a page of its own", "an allowed page"],
+)
 async def test_otlp_takes_what_is_for_it(
     client: httpx.AsyncClient, urls: dict[str, str], headers: dict[str, str]
 ) -> None:

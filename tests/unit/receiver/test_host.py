@@ -200,3 +200,12 @@ def test_a_foreign_origin_is_told_how_to_be_allowed() -> None:
 def test_a_foreign_host_is_told_before_its_origin() -> None:
     # A page that rebinds is of one origin with its host.
     assert status(judged(HostRule(), "evil.example", method="POST", origins=["http://evil.example"])) == 421
+
+
+def test_programs_send_under_any_name_where_nothing_can_be_read() -> None:
+    rule = HostRule(judges_pages_only=True)
+    assert judged(rule, "traces.corp.example", method="POST") is None
+    assert judged(rule, "traces.corp.example", "other", method="POST") is None
+    assert status(judged(rule, "evil.example", method="POST", origins=["http://evil.example"])) == 421
+    assert status(judged(rule, "localhost", method="POST", origins=["http://evil.example"])) == 403
+    assert judged(rule, "localhost", method="POST", origins=["http://localhost"]) is None
