@@ -11,7 +11,7 @@ and for those of its service and name; so slow and failed spans are found, which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
 from zlib import crc32
@@ -28,9 +28,10 @@ _MASK = 2**22 - 1
 _ALIKE: Mapping[Value, tuple[str, ...]] = {0: ("0", "-0", "false"), 1: ("1", "true")}
 # From here on, an integer and a double can be equal and have different printed forms.
 _EXACT_UNTIL = 2**53
-# Durations have two traits for each power of two of nanoseconds; the last is of the longest that OTLP can say.
-_LAST_DURATION = 2 * 65 + 1
-FAILED = 2**8
+# Durations have a step for each half of a power of two of nanoseconds, from 16 us to 7 h; all that are shorter share the first, all that
+# are longer the last. The traits are the steps, and then groups of so many of them, so that few cover a range.
+_STEPS, _FIRST_STEP, _GROUP = 64, 28, 8
+FAILED = _STEPS + _STEPS // _GROUP
 # Spreads the traits of one kind of span over all terms. Odd, so that no two of them share one.
 _SPREAD = 0x9E3779B1
 # Of chunks that were stored before there were traits: any of their spans may have any. Migration 19 knows the number.
@@ -54,19 +55,24 @@ def name_term(name: str) -> int:
     return term(_NAME, name)
 
 
-def duration_trait(duration_ns: int) -> int:
-    """The trait of a duration. It does not fall where durations rise; those of zero and less are 0."""
-    if duration_ns < 2:
-        return max(duration_ns, 0)
+def duration_step(duration_ns: int) -> int:
+    """The step of a duration, which does not fall where durations rise."""
     bits = duration_ns.bit_length()
-    return 2 * bits + (duration_ns >> (bits - 2) & 1)
+    if duration_ns <= 0 or 2 * bits < _FIRST_STEP:
+        return 0
+    return min(2 * bits + (duration_ns >> (bits - 2) & 1) - _FIRST_STEP, _STEPS - 1)
 
 
-def duration_traits(min_ns: int | None, max_ns: int | None) -> range:
-    """The traits of all durations that are neither shorter nor longer."""
-    first = 0 if min_ns is None else duration_trait(min_ns)
-    last = _LAST_DURATION if max_ns is None else duration_trait(max_ns)
-    return range(first, last + 1)
+def duration_traits(min_ns: int | None, max_ns: int | None) -> Sequence[int]:
+    """Traits of which every span has one that lasts neither shorter nor longer; as few as can be."""
+    step = 0 if min_ns is None else duration_step(min_ns)
+    end = _STEPS if max_ns is None else duration_step(max_ns) + 1
+    found: list[int] = []
+    while step < end:
+        is_whole = step % _GROUP == 0 and step + _GROUP <= end
+        found.append(_STEPS + step // _GROUP if is_whole else step)
+        step += _GROUP if is_whole else 1
+    return found
 
 
 def trait_terms(traits: Iterable[int], *, service: str | None = None, name: str | None = None) -> list[int]:
@@ -88,7 +94,7 @@ def terms_of(spans: Iterable[Span]) -> set[int]:
             resource = span.resource
             attributes.add(resource.attributes)
             of_service = traits.setdefault(resource.service_name, set())
-        of_service.add((span.name, duration_trait(span.end_time_unix_nano - span.start_time_unix_nano)))
+        of_service.add((span.name, duration_step(span.end_time_unix_nano - span.start_time_unix_nano)))
         if span.status_code == _FAILED_STATUS:
             of_service.add((span.name, FAILED))
         if span.scope is not scope:
@@ -103,17 +109,18 @@ def terms_of(spans: Iterable[Span]) -> set[int]:
     return found
 
 
-def _terms_of_traits(traits: Mapping[str, set[tuple[str, int]]]) -> Iterable[int]:
-    """``traits`` are those of each service, with the names of the spans that have them."""
-    for service, named in traits.items():
+def _terms_of_traits(found: Mapping[str, set[tuple[str, int]]]) -> set[int]:
+    """``found`` are steps and failures of each service, with the names of the spans that have them."""
+    terms: set[int] = set()
+    for service, named in found.items():
+        named |= {(name, _STEPS + one // _GROUP) for name, one in named if one < _STEPS}
+        bases = {name: _base(service, name) for name, _ in named}
         whole = _base(service, None)
-        for name in {name for name, _ in named}:
-            yield name_term(name)
-        for name, trait in named:
-            yield _of_trait(_base(service, name), trait)
+        terms.update(map(name_term, bases))
+        terms.update([bases[name] + trait * _SPREAD & _MASK for name, trait in named])
         for trait in {trait for _, trait in named}:
-            yield _of_trait(whole, trait)
-            yield _of_trait(_ALL_SPANS, trait)
+            terms |= {_of_trait(whole, trait), _of_trait(_ALL_SPANS, trait)}
+    return terms
 
 
 @lru_cache(maxsize=4096)

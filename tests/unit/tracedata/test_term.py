@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tracedata.printed import printed
 from tracedata.term import (
     FAILED,
     UNTOLD,
-    duration_trait,
+    duration_step,
     duration_traits,
     name_term,
     structure_term,
@@ -75,7 +76,8 @@ def test_all_places_the_name_and_the_traits_have_terms() -> None:
         status_code=StatusCode.ERROR,
     )
     wanted = {term("k", place) for place in ("span", "resource", "scope", "event", "link")}
-    traits = [FAILED, duration_trait(one.duration_ns)]
+    step = duration_step(one.duration_ns)
+    traits = [FAILED, step, 64 + step // 8]
     for whose in ({}, {"service": "shop"}, {"service": "shop", "name": "GET /"}):
         wanted |= {*trait_terms(traits, **whose)} - {UNTOLD}
     assert terms_of([one]) == {*wanted, term("service.name", "shop"), name_term("GET /")}
@@ -91,7 +93,7 @@ def test_traits_belong_to_the_service_and_the_name_of_their_span() -> None:
     found = terms_of([*spans, *spans])
 
     def has(lasting: int, **whose: str) -> bool:
-        return not found.isdisjoint({*trait_terms([duration_trait(lasting)], **whose)} - {UNTOLD})
+        return not found.isdisjoint({*trait_terms(duration_traits(lasting, lasting), **whose)} - {UNTOLD})
 
     assert has(slow, service="a")
     assert has(slow, service="a", name="y")
@@ -99,19 +101,31 @@ def test_traits_belong_to_the_service_and_the_name_of_their_span() -> None:
     assert not has(fast, service="b")
 
 
-@given(st.integers(-(2**64), 2**64 - 1), st.integers(-(2**64), 2**64 - 1))
-def test_a_duration_has_a_trait_of_every_range_that_it_is_in(duration: int, bound: int) -> None:
+_DURATIONS = st.one_of(
+    st.integers(-(2**64), 2**64 - 1),
+    st.builds(lambda bits, less: 2**bits - less, st.integers(0, 64), st.integers(0, 2)),
+)
+
+
+@given(_DURATIONS, _DURATIONS)
+def test_a_span_has_a_trait_of_every_range_in_which_its_duration_is(duration: int, bound: int) -> None:
+    one = span(name="x", resource=resource("s"), start_time_unix_nano=2**64, end_time_unix_nano=2**64 + duration)
     least, most = min(duration, bound), max(duration, bound)
-    trait = duration_trait(duration)
-    assert trait in duration_traits(least, most)
-    assert trait in duration_traits(None, most)
-    assert trait in duration_traits(least, None)
-    assert trait in duration_traits(None, None)
-    assert trait < FAILED
+    for asked in ((least, most), (None, most), (least, None), (None, None)):
+        wanted = {*trait_terms(duration_traits(*asked), service="s", name="x")} - {UNTOLD}
+        assert not wanted.isdisjoint(terms_of([one]))
 
 
-def test_durations_that_differ_by_half_have_different_traits() -> None:
-    assert all(duration_trait(ns) < duration_trait(ns + (ns + 1) // 2) for ns in range(1, 5_000))
+def test_few_traits_cover_a_range_and_nothing_else() -> None:
+    assert duration_traits(2**44, 2**43) == []
+    steps = [duration_step(2**bits + half * 2 ** (bits - 1)) for bits in range(14, 45) for half in (0, 1)]
+    assert steps == list(range(2, 64)), "half a power of two is a step"
+    for least, most in combinations(range(14, 45), 2):
+        traits = duration_traits(2**least, 2**most)
+        assert len(traits) <= 20
+        for outside in (2**least - 1, 2**most + 2 ** (most - 1)):
+            own = terms_of([span(name="x", resource=resource("s"), lasting_ns=outside)])
+            assert own.isdisjoint({*trait_terms(traits, service="s", name="x")} - {UNTOLD})
 
 
 def test_what_was_stored_before_there_were_traits_is_looked_at() -> None:
