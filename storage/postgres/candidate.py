@@ -22,11 +22,10 @@ from storage.postgres.stored_part import Row
 
 NEWEST_SPANS = 1_000
 # How many times more when they are of one service.
-_OF_SERVICE = 10
+_OF_SERVICE = 4
 _STATEMENTS = load_statements("candidate.sql")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OTLP_US = 2**64 // 1000
-_US_PER_DAY = 86_400_000_000
 _US_PER_HOUR = 3_600_000_000
 # Below the id of every trace.
 _NO_ID = bytes(16)
@@ -37,10 +36,10 @@ _MAX_ROWS = 20_000
 # Chunks that are looked at in one statement; then four times more.
 _FIRST_CHUNKS = 16
 _MAX_CHUNKS = 1_024
-# Days whose chunks are looked up first, where what is frequent is found; then eight times more, then all.
-_FIRST_DAYS = 1
-_DAYS_GROWTH = 8
-_FINITE_SLICES = 2
+# Hours whose chunks are looked up first, where what is frequent is found; then eight times more, again, and then all.
+_FIRST_HOURS = 3
+_HOURS_GROWTH = 8
+_FINITE_SLICES = 3
 
 
 class Compile(Protocol):
@@ -66,7 +65,7 @@ class CandidateSearch(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for: the statements, and what they are bounded by. ``limit`` is the length of a page, in traces.
 
     ``newest_spans`` is how many spans are looked at before the index is. ``service`` is given where nothing but names and durations
-    is asked for: then it is ten times as many spans of that service, since chunks with its operations are nearly all.
+    is asked for: then it is four times as many spans of that service, since chunks with its frequent operations are nearly all.
     """
 
     compile: Compile
@@ -157,8 +156,8 @@ class _Reader:
             while at == 0 or at < len(entries):
                 numbers = {entry.chunk for entry in entries[at : at + size]} - known
                 at += size
-                size = min(size * _GROWTH, _MAX_CHUNKS)
                 if numbers:
+                    size = min(size * _GROWTH, _MAX_CHUNKS)
                     known |= numbers
                     waiting += await self._rows(part, _of_chunks(sorted(numbers)))
                 floor_us = entries[at].to_time if at < len(entries) else first_us - 1
@@ -198,15 +197,15 @@ class _Reader:
 
 
 def slices(part: SearchPart) -> Iterator[tuple[int, int]]:
-    """Times in which chunks end that can have spans of the part, both ends included, newest first: few days, more, the rest."""
+    """Times in which chunks end that can have spans of the part, both ends included, newest first: few hours, more, the rest."""
     # A chunk does not go beyond the hour in which its spans start.
-    last_us, days = part.end_us + _US_PER_HOUR, _FIRST_DAYS
+    last_us, hours = part.end_us + _US_PER_HOUR, _FIRST_HOURS
     for _ in range(_FINITE_SLICES):
-        first_us = last_us - days * _US_PER_DAY
+        first_us = last_us - hours * _US_PER_HOUR
         if first_us <= part.start_us:
             break
         yield first_us, last_us
-        last_us, days = first_us - 1, days * _DAYS_GROWTH
+        last_us, hours = first_us - 1, hours * _HOURS_GROWTH
     yield part.start_us, last_us
 
 
