@@ -189,7 +189,7 @@ class _Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _decode_details = msgspec.json.Decoder(_Details).decode
-_encode_json = msgspec.json.Encoder().encode
+_encode_json = msgspec.json.Encoder(order="sorted").encode
 
 
 def _encode_value(value: Value) -> bytes | None:

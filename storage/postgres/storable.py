@@ -18,7 +18,7 @@ _DIGEST_CHARS = 16
 _MAX_DEPTH = 64
 _LOST = "\N{REPLACEMENT CHARACTER}"
 
-_encode_json = msgspec.json.Encoder().encode
+_encode_json = msgspec.json.Encoder(order="sorted").encode
 
 
 def stored_id(value: str) -> str:

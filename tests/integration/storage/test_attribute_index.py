@@ -173,5 +173,5 @@ async def test_spans_of_chunks_are_read_through_their_index(shared_postgres_dsn:
     )
     chunks = {"chunks": [1, 2, 3], "first_chunk": 1, "last_chunk": 3}
     found = await _indexes(shared_postgres_dsn, statement.sql.encode(), {**statement.parameters, **chunks})
-    assert any(name.endswith("chunk_service_name_idx") for name in found)
+    assert any(name.endswith("service_name_idx") for name in found)
     assert not any(name.endswith(("start_time_idx", "time_idx")) for name in found)
