@@ -57,6 +57,12 @@ def test_every_row_comes_whatever_the_limit_of_rows(url: str) -> None:
     assert table.num_rows == OWN_SPANS**2
 
 
+def test_a_value_that_parquet_has_not_is_the_askers_to_cast(url: str) -> None:
+    answer = ask(url, "SELECT timestamptz 'infinity' AS t", format="parquet")
+    assert answer.status_code == 400
+    assert "column t has no form in Arrow; cast it to text" in answer.json()["detail"]
+
+
 def test_no_row_is_a_file_too(url: str) -> None:
     assert ask(url, "SELECT name FROM spans WHERE name = $1", parameters=["nobody"], format="csv").text == "name\r\n"
     assert ask(url, "SELECT name FROM spans WHERE false").content == b""
