@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 STANDARD_OUTPUT = "-"
+_OWNER_ONLY = 0o600
 
 
 @contextmanager
@@ -19,10 +21,11 @@ def opened(name: str, *, is_compressed: bool) -> Iterator[IO[bytes]]:
     """A place to write to for the time of the block.
 
     A file is written under another name beside its own, and gets its own when the block ends well; otherwise nothing is left
-    of it, and what was there before stays. What is there and is no file, such as a pipe, is written to as it is.
+    of it, and what was there before stays. What is there and is no file, such as a pipe, is written to as it is. Only its owner
+    may read a new file, since personal data may be in it; one that replaces another has the mode of that.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; the error has the name, but for standard output.
     """
     with _plain(name) as plain:
         if not is_compressed:
@@ -41,13 +44,29 @@ def _plain(name: str) -> Iterator[IO[bytes]]:
         return
     # What a link points to is replaced, not the link.
     path = Path(name).resolve()
-    if path.exists() and not path.is_file():
-        with path.open("wb") as special:
-            yield special
-        return
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as special:
+                yield special
+            return
+        with _replacing(path) as file:
+            yield file
+    except OSError as exc:
+        # What fails while something is written, such as for want of space, does not say where.
+        if exc.filename is None:
+            exc.filename = str(path)
+        raise
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        # What a killed run with our number left goes first, so that nothing that somebody else put there is written to.
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:
+            if path.exists():
+                part.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from relayscope.cli.destination import STANDARD_OUTPUT, opened
 from relayscope.cli.export_count import COUNTS
 from relayscope.cli.flags import with_flags
 from relayscope.cli.read import DEFAULT_URL, End, Start, Url, tell
+from relayscope.cli.stoppable import ending_in_order
 from tracedata import CallerError, PermanentError, RelayscopeError
 
 Form: TypeAlias = Literal["jsonl", "csv", "parquet", "otlp-json"]
@@ -181,7 +182,7 @@ def _export(url: str, what: str, parameters: Parameters, *, target: Target, body
         if body is None:
             guard = "true" if target.safe_for_spreadsheets else None
             parameters = {**parameters, "format": target.form, "safeForSpreadsheets": guard}
-        with download(url, f"/api/v1/export/{what}", parameters=parameters, body=body) as answer:
+        with ending_in_order(), download(url, f"/api/v1/export/{what}", parameters=parameters, body=body) as answer:
             summary = _save(answer, what=what, target=target)
     except RelayscopeError as exc:
         tell(exc)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BufferedReader
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from receiver.repair import mended_json
+
 Signal: TypeAlias = Literal["traces", "logs"]
+_T = TypeVar("_T")
 
 # One document, or line, is in memory as a whole.
 MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
@@ -24,8 +27,9 @@ MAX_PART_BYTES = 1024 * 1024
 MAX_PART_ITEMS = 2_000
 _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"
-# A text, which hides what is in it, or a bracket. A text without its end hides the rest of the line.
-_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|$)|[\[{]|[\]}]')
+# A text, which hides what is in it, or a bracket. A text without its end hides the rest of the line. Nothing is tried twice:
+# what could be would take a hundred bytes of memory for each character of a text.
+_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 _NULL = msgspec.Raw(b"null")
 
 
@@ -82,12 +86,12 @@ _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def parts_of(file: BufferedReader, name: str) -> Iterator[Part | Fault]:
-    """What is in a file, compressed with gzip or not. After a fault, what follows it goes on."""
+def parts_of(file: BufferedReader, name: str, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Iterator[Part | Fault]:
+    """What is in a file, compressed with gzip or not. After a fault, what follows it goes on, unless that was too large."""
     source: gzip.GzipFile | BufferedReader = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP else file
-    reading = _Reading(name)
+    reading = _Reading(name, max_bytes=max_bytes)
     try:
-        while line := source.readline(MAX_DOCUMENT_BYTES):
+        while line := source.readline(max_bytes):
             yield from reading.take(line)
             if reading.is_hopeless:
                 return
@@ -99,8 +103,9 @@ def parts_of(file: BufferedReader, name: str) -> Iterator[Part | Fault]:
 class _Reading:
     """Lines of one file. A request that does not end on its line is kept until it does."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, max_bytes: int) -> None:
         self._name = name
+        self._max_bytes = max_bytes
         self._line = 0
         self._kept: list[bytes] = []
         self._kept_bytes = 0
@@ -117,6 +122,11 @@ class _Reading:
         self._line += 1
         if self._line == 1:
             line = line.removeprefix(_MARK)
+        if len(line) >= self._max_bytes:
+            # Such as /dev/zero. What follows is no line but the rest of this one.
+            self._begun = self._begun if self._kept else self._line
+            yield self._too_large()
+            return
         if not line.strip():
             return
         if not self._kept:
@@ -149,10 +159,8 @@ class _Reading:
         self._kept.append(line)
         self._kept_bytes += len(line)
         self._depth += _depth(line)
-        if self._kept_bytes >= MAX_DOCUMENT_BYTES:
-            self.is_hopeless = True
-            yield Fault(self._begin, f"is larger than {MAX_DOCUMENT_BYTES >> 20} MiB; the rest of the file is left out")
-            self._forget()
+        if self._kept_bytes >= self._max_bytes:
+            yield self._too_large()
         elif self._depth <= 0:
             document = b"".join(self._kept)
             self._forget()
@@ -161,7 +169,7 @@ class _Reading:
     def _document(self, document: bytes) -> Iterator[Part | Fault]:
         try:
             is_array = document.lstrip()[:1] == b"["
-            requests = _requests(document) if is_array else [_request(document)]
+            requests = _read(_requests, document) if is_array else [_read(_request, document)]
         except _UNREADABLE as exc:
             yield Fault(self._begin, _why(exc))
             return
@@ -190,6 +198,11 @@ class _Reading:
     def _begin(self) -> str:
         return f"{self._name}:{self._begun}"
 
+    def _too_large(self) -> Fault:
+        self.is_hopeless = True
+        self._forget()
+        return Fault(self._begin, f"is larger than {self._max_bytes >> 20} MiB; the rest of the file is left out")
+
     def _cut_off(self) -> Fault:
         fault = Fault(self._begin, "ends before it is whole")
         self._forget()
@@ -212,6 +225,16 @@ def _whole(line: bytes) -> _Request | None:
         return None
     # An object over many lines has lines that are objects, too.
     return None if found.resource_spans is None and found.resource_logs is None else found
+
+
+def _read(decode: Callable[[bytes], _T], document: bytes) -> _T:
+    """What the receiver mends is not refused here: half a surrogate pair, NaN, and values that are nested without end."""
+    try:
+        return decode(document)
+    except msgspec.ValidationError:
+        raise
+    except _UNREADABLE:
+        return decode(mended_json(document))
 
 
 def _depth(line: bytes) -> int:

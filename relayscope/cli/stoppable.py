@@ -5,12 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """In the block, SIGTERM and SIGHUP end the program as Ctrl-C does: what is open is closed, and what is half done taken away.
+
+    A signal that was ignored when we were started stays so.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    taken = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    try:
+        for number in taken:
+            signal.signal(number, _leave)
+        yield
+    finally:
+        for number, handler in taken.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    # As a shell tells of who was ended by a signal.
+    raise SystemExit(128 + number)
 
 
 # ``Any``: nobody sends to a coroutine that is only awaited.

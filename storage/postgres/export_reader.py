@@ -36,7 +36,8 @@ _ENTRIES = load_statements("reader.sql")
 _ACTION = "export"
 # So many traces are looked up in one statement.
 _TRACES_AT_ONCE = 100
-# So many rows are in memory at a time; fewer while they are large.
+# So many rows are in memory at a time; fewer while they are large, and at first, when nobody knows: one can have megabytes.
+_FIRST_ROWS = 2
 _MOST_ROWS = 200
 _PORTION_BYTES = 2 * 1024 * 1024
 # Entries of the dictionaries that are remembered; most spans share a few.
@@ -206,6 +207,7 @@ async def _spans(
 ) -> AsyncGenerator[Sequence[Span], None]:
     # Whoever leaves early closes this before the connection is used for anything else.
     origins = _Origins(connection, selection.workspace_id)
+    pace = _Pace()
     while rows:
         trace_ids = await _meant(connection, selection, [row.trace_id for row in rows])
         if trace_ids:
@@ -213,7 +215,7 @@ async def _spans(
             async with connection.cursor(name="export_spans") as cursor:
                 with translated(_ACTION):
                     await cursor.execute(STATEMENTS["spans"], parameters, binary=True)
-                async for part in _portions(cursor):
+                async for part in pace.portions(cursor):
                     resources, scopes = await origins.of(part)
                     yield await asyncio.to_thread(decode_spans, part, resources=resources, scopes=scopes)
         with translated(_ACTION):
@@ -234,7 +236,7 @@ async def _meant(
 
 
 async def _decoded(cursor: AsyncServerCursor[Row], decode: Callable[[Row], _T]) -> AsyncGenerator[Sequence[_T], None]:
-    async for part in _portions(cursor):
+    async for part in _Pace().portions(cursor):
         yield await asyncio.to_thread(_each, part, decode)
 
 
@@ -242,18 +244,24 @@ def _each(rows: Sequence[Row], decode: Callable[[Row], _T]) -> Sequence[_T]:
     return [decode(row) for row in rows]
 
 
-async def _portions(cursor: AsyncServerCursor[Row]) -> AsyncIterator[Sequence[Row]]:
-    """Rows, about as many at a time as fit into ``_PORTION_BYTES``, judged by those before."""
-    wanted = _MOST_ROWS // 8
-    while True:
-        with translated(_ACTION):
-            rows = await cursor.fetchmany(wanted)
-        if rows:
-            yield rows
-        if len(rows) < wanted:
-            return
-        fitting = _PORTION_BYTES * len(rows) // max(1, sum(map(_size, rows)))
-        wanted = max(1, min(fitting, 2 * wanted, _MOST_ROWS))
+class _Pace:
+    """How many rows come at a time in one export: as many as fit into ``_PORTION_BYTES``, judged by those before."""
+
+    def __init__(self) -> None:
+        self._rows = _FIRST_ROWS
+
+    async def portions(self, cursor: AsyncServerCursor[Row]) -> AsyncIterator[Sequence[Row]]:
+        """All rows of a cursor, portion by portion. The next cursor goes on at this pace."""
+        while True:
+            wanted = self._rows
+            with translated(_ACTION):
+                rows = await cursor.fetchmany(wanted)
+            if rows:
+                yield rows
+                fitting = _PORTION_BYTES * len(rows) // max(1, sum(map(_size, rows)))
+                self._rows = max(1, min(fitting, 2 * wanted, _MOST_ROWS))
+            if len(rows) < wanted:
+                return
 
 
 def _size(row: Row) -> int:

@@ -12,7 +12,8 @@ from relayscope.api.rest.value import iso_time
 
 _T = TypeVar("_T")
 # What a spreadsheet may take for the beginning of a formula. Source: https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The last four are wide forms, which some take for the first four.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class CommaSeparated(Generic[_T]):

@@ -46,7 +46,7 @@ def _line(row: Sequence[Cell], keys: Sequence[bytes], encoders: Sequence[Encoder
 
 async def as_comma_separated(rows: SqlRows, *, is_guarded: bool) -> AsyncIterator[bytes]:
     """CSV with a header; see ``relayscope.api.export.comma``."""
-    yield written([[column.name for column in rows.columns]])
+    yield written([[_guarded(column.name, is_guarded) for column in rows.columns]])
     booleans = [column.type == "bool" for column in rows.columns]
     guards = [is_guarded and column.type not in _HARMLESS for column in rows.columns]
     async for chunk in rows.chunks():

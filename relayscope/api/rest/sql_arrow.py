@@ -16,7 +16,7 @@ from relayscope.api.arrow import Sink, arrow_module
 from relayscope.api.problem import Problem
 from relayscope.api.rest.sql_value import encoder_of
 from storage.sql import Cell, SqlColumn, SqlRows
-from tracedata import PermanentError, RelayscopeError
+from tracedata import CallerError, RelayscopeError
 
 # So many rows make a batch of Arrow, or a row group of Parquet.
 _GROUP_ROWS = 10_000
@@ -85,7 +85,9 @@ def _columns(
             values = [None if row[number] is None else read(row[number] or b"") for row in group]
             made.append(arrow.array(values, type=schema.field(number).type))
         except (ValueError, OverflowError) as exc:
-            raise PermanentError(f"a value of the column {column.name} has no form in Arrow; cast it to text") from exc
+            raise CallerError(
+                f"sql: a value of the column {column.name} has no form in Arrow; cast it to text"
+            ) from exc
     return made
 
 

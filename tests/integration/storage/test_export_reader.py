@@ -107,6 +107,17 @@ async def test_nothing_is_lost(postgres_store: Store, reader: PostgresExportRead
     assert canonical(found) == canonical(sent)
 
 
+async def test_large_spans_come_a_few_at_a_time_from_the_first_on(
+    postgres_store: Store, reader: PostgresExportReader
+) -> None:
+    chars = 1024 * 1024
+    await postgres_store.put(*trace_of(20, at_us=0, attributes={"k": "x" * chars}))
+    async with reader.spans(selection()) as found:
+        sizes = [len(portion) async for portion in found.portions()]
+    assert sum(sizes) == 20
+    assert max(sizes) * chars <= 2 * 1024 * 1024
+
+
 async def test_other_workspaces_are_not_seen(postgres_store: Store, reader: PostgresExportReader) -> None:
     await postgres_store.put(span(), workspace_id=7)
     assert await exported(reader, selection()) == []

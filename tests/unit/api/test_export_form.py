@@ -101,7 +101,7 @@ def test_rows_of_csv_hold_what_the_span_has() -> None:
     }  # fmt: skip
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20A"]
 
 
 @pytest.mark.parametrize("text", FORMULAS, ids=ascii)

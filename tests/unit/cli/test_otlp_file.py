@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 
-from relayscope.cli.otlp_file import MAX_PART_BYTES, MAX_PART_ITEMS, Fault, Part, parts_of
+from relayscope.cli.otlp_file import MAX_DOCUMENT_BYTES, MAX_PART_BYTES, MAX_PART_ITEMS, Fault, Part, parts_of
 
 
 def spans(*names: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -25,8 +26,8 @@ def line(value: object) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def read(data: bytes) -> list[Part | Fault]:
-    return list(parts_of(io.BufferedReader(io.BytesIO(data)), "f"))
+def read(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> list[Part | Fault]:
+    return list(parts_of(io.BufferedReader(io.BytesIO(data)), "f", max_bytes=max_bytes))
 
 
 def told(data: bytes) -> list[tuple[str, ...]]:
@@ -111,6 +112,38 @@ def test_names_what_is_left_out_and_goes_on(bad: bytes, reason: str) -> None:
 def test_names_where_a_file_ends_too_early(data: bytes, expected: object) -> None:
     found = told(data)
     assert found == expected or found[-1][1] == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [r'"\ud800"', "NaN", "[" * 20_000 + "]" * 20_000],
+    ids=["half a surrogate pair", "no number", "nested too deep"],
+)
+def test_leaves_to_the_receiver_what_it_mends(value: str) -> None:
+    sent = line(spans("a", odd="?")).replace(b'"?"', value.encode())
+    for data in (sent, b"[" + sent.rstrip() + b"]\n"):
+        (part,) = read(data)
+        assert isinstance(part, Part)
+        assert (part.place, part.items) == ("f:1", 1)
+
+
+@pytest.mark.parametrize("begin", [b"", b'{"resourceSpans":[\n'], ids=["one line", "over many lines"])
+def test_a_line_without_end_ends_the_reading(begin: bytes) -> None:
+    found = read(line(A) + begin + bytes(4_000) + line(B), max_bytes=1_000)
+    assert [one.place for one in found] == ["f:1", "f:2"]
+    assert found[1] == Fault("f:2", "is larger than 0 MiB; the rest of the file is left out")
+
+
+def test_a_long_text_takes_no_memory_beside_itself() -> None:
+    text = b"x" * 1_000_000 + rb"\n" * 500_000
+    tracemalloc.start()
+    try:
+        found = told(b'{"resourceSpans":["' + text + b"\n" + line(A))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == [("f:1", "ends before it is whole"), ("f:2", "traces", "a")]
+    assert peak < 10 * len(text)
 
 
 def test_what_is_large_goes_in_pieces_with_all_that_stands_above_it() -> None:
