@@ -136,7 +136,7 @@ class _Reader:
         below: SearchCursor | None = None
         limit = min(max(self._search.limit * _ROWS_PER_TRACE, 1), _MAX_ROWS)
         while True:
-            rows = await self._rows(part, {"rows": limit}, below=below)
+            rows = await self._rows(await self._compiled(part, below=below), {"rows": limit})
             if not rows:
                 return
             below = SearchCursor(start_us=rows[-1].start_time, trace_id=rows[-1].trace_id)
@@ -150,6 +150,7 @@ class _Reader:
         waiting: list[Row] = []
         known = set[int]()
         size = _FIRST_CHUNKS
+        statement: Statement | None = None
         for first_us, last_us in slices(part):
             entries = await self._chunks(terms, part, first_us=first_us, last_us=last_us)
             at = 0
@@ -159,7 +160,8 @@ class _Reader:
                 if numbers:
                     size = min(size * _GROWTH, _MAX_CHUNKS)
                     known |= numbers
-                    waiting += await self._rows(part, _of_chunks(sorted(numbers)))
+                    statement = statement or await self._compiled(part)
+                    waiting += await self._rows(statement, _of_chunks(sorted(numbers)))
                 floor_us = entries[at].to_time if at < len(entries) else first_us - 1
                 ready, waiting = _parted(waiting, floor_us)
                 yield Found(ready, SearchCursor(start_us=floor_us + 1, trace_id=_NO_ID))
@@ -179,14 +181,14 @@ class _Reader:
         statement = "with_all" if parameters["any"] is None else "with_any"
         return await self._fetch(_STATEMENTS[statement], parameters)
 
-    async def _rows(
-        self, part: SearchPart | None, parameters: Mapping[str, object], *, below: SearchCursor | None = None
-    ) -> Sequence[Row]:
-        statement = self._whole
-        if below is not None or part is not None:
-            with translated(self._search.action):
-                # Aside: what has many conditions takes its time to become a statement.
-                statement = await asyncio.to_thread(self._search.compile, below=below, part=part)
+    async def _compiled(self, part: SearchPart | None, *, below: SearchCursor | None = None) -> Statement:
+        if part is None and below is None:
+            return self._whole
+        with translated(self._search.action):
+            # Aside: what has many conditions takes its time to become a statement.
+            return await asyncio.to_thread(self._search.compile, below=below, part=part)
+
+    async def _rows(self, statement: Statement, parameters: Mapping[str, object]) -> Sequence[Row]:
         return await self._fetch(statement.sql.encode(), {**statement.parameters, **parameters})
 
     async def _fetch(self, statement: LiteralString | bytes, parameters: Mapping[str, object]) -> Sequence[Row]:
