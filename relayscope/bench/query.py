@@ -23,6 +23,7 @@ _S_PER_DAY = 86_400
 # Few spans share the value of the one, and none that of the other.
 _RARE, _SINGLE = "request.id", "gen_ai.response.id"
 _SAMPLED_TRACES = 20
+_LONGER_THAN_ANY = "2s"
 
 Parameters = Mapping[str, str | int]
 # The path and the parameters of a question.
@@ -87,6 +88,10 @@ async def _kinds(plan: QueryPlan, client: httpx.AsyncClient) -> Mapping[str, Kin
         duration = f"{dice.randrange(50, 450)}ms"
         return search(service=service, operation=dice.choice(operations[service]), minDuration=duration)
 
+    def slower_than_any() -> Question:
+        service = dice.choice(SERVICES)
+        return search(service=service, operation=dice.choice(operations[service]), minDuration=_LONGER_THAN_ANY)
+
     def traceql() -> Question:
         path, parameters = search(q=f'{{ span.{_SINGLE} = "{dice.choice(single)}" }}')
         return f"{path}/search", parameters
@@ -107,6 +112,7 @@ async def _kinds(plan: QueryPlan, client: httpx.AsyncClient) -> Mapping[str, Kin
     return {
         "trace by id, without a time": Kind(lambda: (f"/api/v1/traces/{dice.choice(plan.trace_ids)}", {}), 10),
         "search by service, operation, duration": Kind(by_service, 50),
+        "the same with a duration that is nowhere": Kind(slower_than_any, 50),
         **{f"search by {name}": Kind(partial(_asking, search, tag), 100) for name, tag in tags.items()},
         "TraceQL, an attribute of one span": Kind(traceql, 100),
         "service map of 24 h": Kind(last_day, 100),
