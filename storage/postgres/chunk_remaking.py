@@ -47,12 +47,16 @@ async def _remake(connection: Connection, stale: Row) -> None:
     resources, scopes = await stored_entries(connection, stale.workspace_id, rows)
     spans = decode_spans(
         rows,
-        # What a row refers to may be missing; then it has no attributes there.
-        resources={row.resource_id: resources.get(row.resource_id, Resource()) for row in rows},
+        # What a row refers to may be missing; then it has no attributes there but the name that it has itself.
+        resources={row.resource_id: resources.get(row.resource_id, _named(row.service_name)) for row in rows},
         scopes={row.scope_id: scopes.get(row.scope_id, Scope()) for row in rows},
     )
     await connection.execute(_STATEMENTS["remove_chunk"], key)
     await CHUNK_TABLE.copy(connection, encode_chunks(spans, **key))
+
+
+def _named(service: str) -> Resource:
+    return Resource(attributes={"service.name": service})
 
 
 async def stored_entries(

@@ -178,7 +178,7 @@ DELETE FROM relayscope.attribute_chunks WHERE workspace_id = %(workspace_id)s AN
 -- spans_of_chunk: the spans of a chunk
 SELECT s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, s.name, s.kind, s.start_time, s.start_time_ns,
        s.duration_ns, s.attributes, s.dropped_attributes_count, s.events, s.dropped_events_count, s.links,
-       s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id
+       s.dropped_links_count, s.status_code, s.status_message, s.redactions, s.resource_id, s.scope_id, s.service_name
 FROM relayscope.spans AS s
 WHERE s.workspace_id = %(workspace_id)s AND s.chunk = %(chunk)s
   AND s.start_time >= %(from)s AND s.start_time <= %(to)s;

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import namedtuple_row
 
 from processors.redact import Redact
 from query.search import compile_search
@@ -16,8 +17,9 @@ from redaction.redactor import Redactor
 from storage.api import SearchPart, Tag
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.chunk import ChunkNumbers
+from storage.postgres.chunk_remaking import remake_stale_chunks
 from storage.postgres.partition import ATTRIBUTE_CHUNKS
-from storage.postgres.read_pool import ReaderConfig
+from storage.postgres.read_pool import ReaderConfig, configure_reading
 from storage.postgres.reader import PostgresSpanReader
 from storage.postgres.reredaction import ApplyConfig, Reredaction
 from storage.postgres.retention import remove
@@ -26,7 +28,7 @@ from storage.postgres.writer import WriterConfig
 from tests.support.database import rows, value, writing
 from tests.support.factory import BASE_US, HOUR_US, batch, search, span
 from tracedata import Span
-from tracedata.term import term
+from tracedata.term import duration_step, term, trait_terms
 
 _ADDRESS, _REDACTED = "jane.doe@example.com", "<EMAIL_ADDRESS>"
 _START_US, _END_US = BASE_US - 60 * 24 * HOUR_US, BASE_US + HOUR_US
@@ -124,6 +126,20 @@ async def test_redaction_of_what_is_stored_makes_terms_anew(shared_postgres_dsn:
     assert await _found(shared_postgres_dsn, "mail", _REDACTED) == [told.trace_id]
     assert await _found(shared_postgres_dsn, "mail", "none") == [untold.trace_id]
     assert await _found(shared_postgres_dsn, "mail", "apart") == [apart.trace_id]
+
+
+async def test_a_chunk_made_anew_without_its_resource_keeps_the_service(shared_postgres_dsn: str) -> None:
+    lost = _at(0)
+    await _write(shared_postgres_dsn, [lost])
+    await rows(shared_postgres_dsn, "DELETE FROM relayscope.resources")
+    await rows(shared_postgres_dsn, "UPDATE relayscope.attribute_chunks SET spans = 0")
+    async with await psycopg.AsyncConnection.connect(
+        shared_postgres_dsn, autocommit=True, row_factory=namedtuple_row
+    ) as connection:
+        await configure_reading(connection)
+        assert await remake_stale_chunks(connection) == 1
+    (own, _) = trait_terms([duration_step(lost.duration_ns)], service=lost.resource.service_name, name=lost.name)
+    assert await value(shared_postgres_dsn, _HAS_TERM, {"term": own}) == 1
 
 
 async def test_retention_takes_chunks_with_their_spans(shared_postgres_dsn: str) -> None:
