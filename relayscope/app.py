@@ -1,7 +1,6 @@
-"""The wiring of the processes, by hand; that of single parts stands beside it, as in ``relayscope.database``.
+"""The wiring of the process that answers, by hand; that of single parts stands beside it, as in ``relayscope.database``.
 
-Components are listed in the order in which they start, against the flow of data; they stop the other way round, so
-that a receiver takes nothing more before the writer behind it commits what it has.
+Components are listed in the order in which they start, against the flow of data; they stop the other way round.
 """
 
 from __future__ import annotations
@@ -11,16 +10,10 @@ from functools import cache, partial
 from pathlib import Path
 
 from processors.ai.mapper import Mapper
-from processors.enrich import Enrich
-from processors.limit import Limit, LimitConfig
-from processors.sanitise import Sanitise
 from query.search import compile_search
-from receiver.admission import Admission, AdmissionConfig
-from receiver.grpc_server import OtlpGrpcConfig, OtlpGrpcServer
 from receiver.guest_server import GuestConfig, GuestServer
-from receiver.http_server import OtlpHttpConfig, OtlpHttpServer
 from receiver.otlp_json import decode_traces
-from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app, installed_version
+from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.grpc_server import GrpcQueryConfig, GrpcQueryServer
 from relayscope.api.jaeger import JaegerAccess, JaegerUi, load_ui
 from relayscope.api.observation import ApiInstruments
@@ -29,22 +22,20 @@ from relayscope.api.rest.export import ExportAccess
 from relayscope.api.rpc import TraceSource, create_services
 from relayscope.aside import AsidePipeline
 from relayscope.component import Component
+from relayscope.ingest import build_processors, build_telemetry, build_writer, forwarding
 from relayscope.interaction import build_settlement
 from relayscope.metrics import (
     ApiMetrics,
-    EnrichMetrics,
     Exposition,
-    ForwardMetrics,
     IngestMetrics,
     RollupMetrics,
     SettlementMetrics,
 )
-from relayscope.price import build_prices
-from relayscope.redaction import build_audit, build_redact, effective_policy
+from relayscope.redaction import build_audit, effective_policy
 from relayscope.settings import Settings
 from relayscope.settings.value import split_endpoint
 from relayscope.sql import build_sql, sql_access
-from relayscope.telemetry import Telemetry, TelemetryConfig
+from relayscope.version import installed_version
 from storage.api import DEFAULT_WORKSPACE_ID
 from storage.postgres.archive import PostgresTraceArchive
 from storage.postgres.decision_reader import PostgresDecisionReader
@@ -67,8 +58,7 @@ from storage.postgres.search_index import SearchIndex, SearchIndexConfig
 from storage.postgres.span_metrics_reader import PostgresSpanMetricsReader
 from storage.postgres.trace_query_reader import PostgresTraceQueryReader
 from storage.postgres.trace_summary_reader import PostgresTraceSummaryReader
-from storage.postgres.writer import PostgresSpanWriter, WriterConfig
-from tracedata import Consumer, IngestInstruments, Pipeline, Processor
+from tracedata import IngestInstruments
 
 # Statistics may take long, and must not take all connections of the database.
 _INTERACTION_CONNECTIONS = 4
@@ -111,18 +101,6 @@ def build_maintenance(settings: Settings, dsn: str) -> Maintenance:
     )
 
 
-def build_telemetry(settings: Settings, *, role: str) -> Telemetry | None:
-    """What sends spans of our own, when somebody wants them."""
-    traces = settings.service.telemetry.traces
-    if traces.endpoint is None:
-        return None
-    return Telemetry(
-        TelemetryConfig(
-            endpoint=traces.endpoint, tls=traces.tls, ratio=traces.ratio, version=installed_version(), role=role
-        )
-    )
-
-
 def build_search_index(dsn: str) -> SearchIndex:
     """What fills the full-text index. Every API process brings it, and one at a time leads."""
     return SearchIndex(SearchIndexConfig(dsn=dsn))
@@ -131,110 +109,6 @@ def build_search_index(dsn: str) -> SearchIndex:
 def build_rollup(dsn: str) -> Rollup:
     """What keeps rollups up to date. Every API process brings it, and one at a time leads."""
     return Rollup(RollupConfig(dsn=dsn), instruments=RollupMetrics())
-
-
-def _build_writer(settings: Settings, dsn: str, *, instruments: IngestInstruments) -> PostgresSpanWriter:
-    storage = settings.storage
-    return PostgresSpanWriter(
-        WriterConfig(
-            dsn=dsn,
-            max_group_rows=storage.max_group_rows,
-            max_queued_rows=storage.max_queued_rows,
-            max_queued_bytes=storage.max_queued_bytes,
-            partition_width=storage.partition_width,
-            remembers=not settings.service.jaeger.allow_purge,
-        ),
-        instruments=instruments,
-    )
-
-
-def _build_processors(settings: Settings, *, instruments: IngestInstruments) -> Sequence[Processor]:
-    """What every batch goes through, whoever brings it, in this order."""
-    limits = settings.processors.limit
-    limit = Limit(
-        LimitConfig(
-            max_attributes=limits.max_attributes,
-            max_value_chars=limits.max_value_chars,
-            max_events=limits.max_events,
-            max_links=limits.max_links,
-            max_span_chars=limits.max_span_chars,
-        )
-    )
-    redact = build_redact(settings, instruments=instruments)
-    enrich = _build_enrich(settings) if settings.processors.ai.enabled else None
-    return [limit, Sanitise(), *([redact] if redact else []), *([enrich] if enrich else [])]
-
-
-def _build_enrich(settings: Settings) -> Enrich:
-    """What makes interactions of what redaction left, with the prices of the one workspace that there is."""
-    price = partial(build_prices(settings).cost, workspace_id=DEFAULT_WORKSPACE_ID)
-    return Enrich(price, instruments=EnrichMetrics())
-
-
-def _forwarding(settings: Settings, writer: PostgresSpanWriter, *, slot: str) -> tuple[Consumer, Sequence[Component]]:
-    """The writer, and around it what sends on what was stored, if there is anywhere to send it to."""
-    if not settings.exporters:
-        return writer, []
-    # The libraries of senders are loaded only where something is sent.
-    from relayscope.forward.build import build_forwarder  # noqa: PLC0415
-    from relayscope.forward.forwarder import Forwarding  # noqa: PLC0415
-
-    forwarder = build_forwarder(settings, slot=slot, instruments=ForwardMetrics())
-    return Forwarding(writer, forwarder), [forwarder]
-
-
-def build_ingest(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence[Component]:  # noqa: ARG001 - the folder is the API's
-    """An ingest worker: receivers, processors, writer, and what sends on what was stored."""
-    telemetry = build_telemetry(settings, role=slot)
-    instruments: IngestInstruments = IngestMetrics()
-    if telemetry is not None:
-        instruments = telemetry.ingest(instruments)
-    writer = _build_writer(settings, dsn, instruments=instruments)
-    consumer, forwarders = _forwarding(settings, writer, slot=slot)
-    pipeline = Pipeline(_build_processors(settings, instruments=instruments), consumer)
-    grace_s = settings.service.shutdown_grace_s
-    otlp = settings.receivers.otlp
-    admission = Admission(
-        AdmissionConfig(
-            max_bytes=otlp.max_bytes_in_flight,
-            max_requests=otlp.max_requests_in_flight,
-            read_timeout_s=otlp.read_timeout_s,
-        )
-    )
-    protocols = otlp.protocols
-    grpc_host, grpc_port = split_endpoint(protocols.grpc.endpoint)
-    http_host, http_port = split_endpoint(protocols.http.endpoint)
-    grpc = OtlpGrpcServer(
-        OtlpGrpcConfig(
-            host=grpc_host,
-            port=grpc_port,
-            reuse_port=True,
-            workspace_id=DEFAULT_WORKSPACE_ID,
-            max_request_bytes=protocols.grpc.max_request_bytes,
-            max_objects=otlp.max_objects,
-            max_connection_idle_s=protocols.grpc.max_connection_idle_s,
-            grace_period_s=grace_s,
-        ),
-        pipeline,
-        admission,
-        instruments=instruments,
-    )
-    http = OtlpHttpServer(
-        OtlpHttpConfig(
-            host=http_host,
-            port=http_port,
-            reuse_port=True,
-            workspace_id=DEFAULT_WORKSPACE_ID,
-            max_request_bytes=protocols.http.max_request_bytes,
-            max_objects=otlp.max_objects,
-            grace_period_s=grace_s,
-            allowed_hosts=settings.service.http.allowed_hosts,
-        ),
-        pipeline,
-        admission,
-        instruments=instruments,
-    )
-    return [*([telemetry] if telemetry else []), *forwarders, writer, grpc, http]
 
 
 def _build_grpc(settings: Settings, source: TraceSource) -> GrpcQueryServer:
@@ -264,13 +138,13 @@ def build_api(settings: Settings, dsn: str, *, slot: str, run: Path) -> Sequence
     redacted = (build_audit(dsn), cache(partial(effective_policy, settings)))
     # What is submitted here goes the way of OTLP, through a writer of this process.
     ingest: IngestInstruments = IngestMetrics()
-    writer = _build_writer(settings, dsn, instruments=ingest)
+    writer = build_writer(settings, dsn, instruments=ingest)
     reading = ReaderConfig(
         dsn=dsn, max_connections=_INTERACTION_CONNECTIONS, statement_timeout_s=settings.storage.query_timeout_s
     )
     interactions, decisions = PostgresInteractionReader(reading), PostgresDecisionReader(reading)
-    stored, forwarders = _forwarding(settings, writer, slot=slot)
-    consumer = AsidePipeline(partial(_build_processors, settings, instruments=ingest), stored)
+    stored, forwarders = forwarding(settings, writer, slot=slot)
+    consumer = AsidePipeline(partial(build_processors, settings, instruments=ingest), stored)
     ai = AiAccess(interactions, conversation=Mapper().conversation, consumer=consumer, decisions=decisions)
     logs = PostgresLogReader(reader.pool)
     queries = PostgresTraceQueryReader(reader.pool)

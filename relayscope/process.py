@@ -14,13 +14,13 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import uvloop
 
-from relayscope.app import build_api, build_ingest
 from relayscope.component import Component
 from relayscope.log import configure_logging
 from relayscope.metrics import share
@@ -80,7 +80,7 @@ def _calm_garbage_collector() -> None:
 
 
 async def _serve(specification: Specification, settings: Settings) -> int:
-    build = build_ingest if specification.role == "ingest" else build_api
+    build = _builder(specification.role)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -98,6 +98,17 @@ async def _serve(specification: Specification, settings: Settings) -> int:
         await stop.wait()
     supervisor.cancel()
     return 0
+
+
+def _builder(role: Role) -> Callable[..., Sequence[Component]]:
+    """What makes the components. Only that is imported: the other role's libraries take tens of megabytes."""
+    if role == "ingest":
+        from relayscope.ingest import build_ingest  # noqa: PLC0415
+
+        return build_ingest
+    from relayscope.app import build_api  # noqa: PLC0415
+
+    return build_api
 
 
 async def _start(component: Component, stack: contextlib.AsyncExitStack) -> None:

@@ -20,7 +20,7 @@ from redaction.operator import needs_keys, reveal
 from redaction.policy import NerRule, Policy, policy_hash
 from redaction.policy_file import parse_policy, policy_tree
 from redaction.tally import Redacted, add_up
-from relayscope.api.rest.redaction import EffectivePolicy
+from relayscope.effective_policy import EffectivePolicy
 from relayscope.interaction import build_settlement
 from relayscope.redaction_key import FILE_NAME, add_key, read_key_file
 from relayscope.settings import Settings

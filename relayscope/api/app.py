@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any, NamedTuple, Protocol
 
 from fastapi import FastAPI
@@ -35,6 +34,7 @@ from relayscope.api.rest.export import ExportAccess, create_export_router
 from relayscope.api.rest.export_sql import create_sql_export_router
 from relayscope.api.rest.sql import SqlAccess
 from relayscope.api.rest.sql import create_router as create_sql_router
+from relayscope.version import installed_version
 from storage.api import SpanReader
 from storage.decision_reader import DecisionReader
 from storage.frame import FrameReader
@@ -216,11 +216,3 @@ class _Application(FastAPI):
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update(component_schemas())
         return super().openapi()
-
-
-def installed_version() -> str:
-    """What runs; 0 in a checkout that was not installed."""
-    try:
-        return metadata.version("relayscope")
-    except metadata.PackageNotFoundError:
-        return "0"

@@ -12,7 +12,7 @@ import pytest
 from starlette.routing import BaseRoute, Route
 
 from relayscope.api.app import create_app
-from relayscope.api.rest.redaction import EffectivePolicy
+from relayscope.effective_policy import EffectivePolicy
 from storage.postgres.audit import PostgresAudit
 from tests.support.factory import span, trace_id
 from tests.support.memory_store import MemoryStore

@@ -1,10 +1,9 @@
 """The endpoints of redaction: what was removed, by which policy, and the audit log. None of them changes anything."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
-import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
@@ -13,17 +12,10 @@ from relayscope.api.rest.answer import StructResponse, describe
 from relayscope.api.rest.parameter import Parameters, Text, WindowParameters
 from relayscope.api.rest.value import iso_time
 from relayscope.api.workspace import workspace_of
+from relayscope.effective_policy import EffectivePolicy
 from storage.audit import AuditLog, RedactionStatistics
 
 _NS_PER_US = 1000
-
-
-class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy that is in force: its hash, and all of it as plain values."""
-
-    is_enabled: bool
-    policy_hash: str
-    tree: Mapping[str, Any]
 
 
 # The policy of a workspace.

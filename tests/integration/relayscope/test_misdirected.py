@@ -15,7 +15,8 @@ from google.rpc.status_pb2 import Status
 
 from receiver.guest_server import GuestServer
 from receiver.http_server import OtlpHttpServer
-from relayscope.app import build_api, build_ingest
+from relayscope.app import build_api
+from relayscope.ingest import build_ingest
 from relayscope.settings import load_settings
 
 # Nobody is asked for it: what is refused, and what is asked here besides, needs no database.

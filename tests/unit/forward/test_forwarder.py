@@ -8,13 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from receiver import otlp_json, protobuf
-from relayscope.app import _build_processors
 from relayscope.forward.encoding import pieces
 from relayscope.forward.exporter import Exporter
 from relayscope.forward.file_sink import FileSink
 from relayscope.forward.forwarder import Forwarder, ForwarderConfig, Forwarding
 from relayscope.forward.parcel import Form, Parcel
 from relayscope.forward.rotating_file import RotatingFile, RotationConfig
+from relayscope.ingest import build_processors
 from relayscope.settings import Settings
 from tests.support import factory
 from tests.support.canonical import canonical
@@ -175,7 +175,7 @@ async def test_what_is_sent_on_was_redacted_and_is_what_was_stored(tmp_path: Pat
     forwarder = _forwarder(sink, FileSink(RotatingFile(rotation)))
     await forwarder.start()
     settings = Settings(storage={"data_dir": tmp_path})
-    pipeline = Pipeline(_build_processors(settings, instruments=UNOBSERVED), Forwarding(store, forwarder))
+    pipeline = Pipeline(build_processors(settings, instruments=UNOBSERVED), Forwarding(store, forwarder))
     address = "jane.doe@example.com"
     await pipeline.consume(
         factory.batch(

@@ -5,8 +5,8 @@ import re
 from relayscope.api.app import AiAccess, DetailAccess, ReplayAccess, create_app
 from relayscope.api.jaeger import JaegerAccess
 from relayscope.api.rest.export import ExportAccess
-from relayscope.api.rest.redaction import EffectivePolicy
 from relayscope.api.rest.sql import SqlAccess
+from relayscope.effective_policy import EffectivePolicy
 from storage.postgres.archive import PostgresTraceArchive
 from storage.postgres.audit import PostgresAudit
 from storage.postgres.decision_reader import PostgresDecisionReader
