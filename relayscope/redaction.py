@@ -187,10 +187,10 @@ def _finder(rule: NerRule) -> NameFinder:
 
 def build_redact(settings: Settings, *, instruments: RedactionInstruments) -> Processor | None:
     """The processor that redacts, workspace by workspace; none when redaction is switched off."""
-    from processors.redact import RedactByWorkspace  # noqa: PLC0415
-
     if not settings.processors.redaction.enabled:
         return None
+    from processors.redact import RedactByWorkspace  # noqa: PLC0415
+
     redact_of = _redact_of(settings, instruments)
     # Compiled before the first batch comes.
     redact_of(DEFAULT_WORKSPACE_ID)
