@@ -84,7 +84,7 @@ def readings(text: str) -> list[Value]:
 
     Arrays and maps are meant to be compared as JSON values: white space, the order of keys and the kind of a number
     (``1`` against ``1.0``, ``0`` against ``-0``) do not matter. Inside them, a string can also stand for bytes or a
-    non-finite double; the combinations are bounded: the first ones, and the one without any such string.
+    non-finite double; the combinations are bounded: the first ones, and the one without any such string or sign.
     """
     found: list[Value] = [text]
     if not text:
@@ -146,6 +146,9 @@ def _variants(value: Value) -> Iterator[Value]:
     elif isinstance(value, dict):
         for items in product(*(islice(_variants(item), _MAX_STRUCTURES) for item in value.values())):
             yield dict(zip(value, items, strict=True))
+    elif value == 0 and not isinstance(value, bool):
+        # JSON that is stored has no zero with a sign: ``tracedata.typed_json`` says it in other words.
+        yield from (0, -0.0)
     else:
         yield value
 
