@@ -12,7 +12,6 @@ and for those of its service and name; so slow and failed spans are found, which
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from math import isfinite
 from zlib import crc32
 
@@ -123,7 +122,6 @@ def _terms_of_traits(found: Mapping[str, set[tuple[str, int]]]) -> set[int]:
     return terms
 
 
-@lru_cache(maxsize=4096)
 def _base(service: str, name: str | None) -> int:
     words = (_TRAIT, service) if name is None else (_TRAIT, service, name)
     return crc32(_SEPARATOR.join(words).encode(errors="surrogatepass"))
