@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracedata import Attributes
+from tracedata.memory import MAX_REMEMBERED_CHARS
 
 MAX_LEARNED_KEYS = 20_000
 
@@ -30,5 +31,6 @@ class PlainKeys:
                     return False
                 if len(plain) >= MAX_LEARNED_KEYS:
                     plain.clear()
-                plain.add(key)
+                if len(key) <= MAX_REMEMBERED_CHARS:
+                    plain.add(key)
         return True

@@ -19,6 +19,7 @@ from redaction.names import Names
 from redaction.prefilter import Hits
 from redaction.redactor import Redactor
 from tracedata import UNOBSERVED, Batch, RedactionInstruments
+from tracedata.memory import MAX_REMEMBERED_CHARS
 
 # A batch can bring any number of keys that nobody sent before.
 _MAX_PLAIN_KEYS = 20_000
@@ -77,7 +78,7 @@ class Redact:
     def _learn(self, gathering: Gathering, hits: Mapping[str, Hits]) -> None:
         if len(self._plain) > _MAX_PLAIN_KEYS:
             self._plain.clear()
-        self._plain.update(key for key in gathering.new_keys if key not in hits)
+        self._plain.update(key for key in gathering.new_keys if key not in hits and len(key) <= MAX_REMEMBERED_CHARS)
 
 
 class RedactByWorkspace:

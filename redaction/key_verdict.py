@@ -12,6 +12,7 @@ from redaction.fold import fold
 from redaction.key_name import ESCAPED_MEMBER, SECRET_MEMBER, content_of, secret_entity, words_of
 from redaction.operator import PLACEHOLDER
 from redaction.policy import Policy
+from tracedata.memory import MAX_REMEMBERED_CHARS
 
 CONTENT = "CONTENT"
 _MAX_CACHED = 10_000
@@ -64,9 +65,11 @@ class KeyRules:
     def verdict(self, key: str) -> KeyVerdict:
         known = self._known.get(key)
         if known is None:
+            known = self._judged(key)
             if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
-            known = self._known[key] = self._judged(key)
+            if len(key) <= MAX_REMEMBERED_CHARS:
+                self._known[key] = known
         return known
 
     def goes_whole(self, key: str) -> bool:

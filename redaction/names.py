@@ -22,6 +22,7 @@ from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, NerRule
 from redaction.redactor import Redactor
 from redaction.tally import Redacted, add_up
+from tracedata.memory import MAX_REMEMBERED_CHARS
 
 # Counts texts that were not read in time and kept nevertheless; nothing is replaced by it.
 NER_SKIPPED = "NER_SKIPPED"
@@ -70,9 +71,11 @@ class Names:
         """Whether the model looks at what is below an attribute key."""
         known = self._known.get(key)
         if known is None:
+            known = self._keys.fullmatch(key) is not None and not is_structure(key)
             if len(self._known) >= _MAX_KNOWN_KEYS:
                 self._known.clear()
-            known = self._known[key] = self._keys.fullmatch(key) is not None and not is_structure(key)
+            if len(key) <= MAX_REMEMBERED_CHARS:
+                self._known[key] = known
         return known
 
     def reading(self) -> Reading:

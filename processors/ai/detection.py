@@ -14,6 +14,7 @@ import msgspec
 from processors.ai.convention import CONVENTIONS
 from processors.ai.convention.table import Choice, Convention, CostKeys, Keys, Moment, Source, UsageKeys
 from tracedata import Attributes
+from tracedata.memory import MAX_REMEMBERED_CHARS, remembered
 
 MAX_PLANS = 4_096
 
@@ -118,13 +119,13 @@ KNOWN_KEYS = frozenset(path_of(key)[0] for convention in CONVENTIONS for key in 
 """Every attribute that any table knows."""
 
 
-@cache
+@remembered(4_096)
 def convention_of_scope(scope: str) -> Convention | None:
     """The convention that is known by the name of a scope alone."""
     return next((one for one in CONVENTIONS if any(is_like(scope, pattern) for pattern in one.scopes)), None)
 
 
-@cache
+@remembered(4_096)
 def scope_of_event(name: str) -> str:
     """A scope that stands for the private convention whose event has that name; empty when it is nobody's or everybody's."""
     owner = next((one for one in CONVENTIONS if one.is_private and name in one.events), None)
@@ -146,9 +147,11 @@ def plan_for(scope: str, attributes: Attributes) -> Plan:
     known = KNOWN_KEYS.intersection(attributes)
     plan = _plans.get((scope, known))
     if plan is None:
+        plan = _made(_detected(scope, known), known)
         if len(_plans) >= MAX_PLANS:
             _plans.clear()
-        plan = _plans[scope, known] = _made(_detected(scope, known), known)
+        if len(scope) <= MAX_REMEMBERED_CHARS:
+            _plans[scope, known] = plan
     return plan
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from tracedata.memory import remembered
 
 _PROVIDERS = {
     "azure.ai.openai": "azure.openai",
@@ -88,7 +89,7 @@ _CONTEXT = re.compile(r"\[[^\]]*\]$")
 _MAX_CHARS = 256
 
 
-@lru_cache(2_048)
+@remembered(2_048)
 def provider_of(said: str) -> str:
     """Who serves the model, in one spelling; the empty string for a framework."""
     name = said[:_MAX_CHARS].strip().lower()
@@ -106,14 +107,14 @@ def provider_of(said: str) -> str:
     return name
 
 
-@lru_cache(2_048)
+@remembered(2_048)
 def provider_of_host(endpoint: str) -> str:
     """Who serves a model at an address, where that is known."""
     host = endpoint[:_MAX_CHARS].lower()
     return next((provider for part, provider in _HOSTS if part in host), "")
 
 
-@lru_cache(2_048)
+@remembered(2_048)
 def provider_of_model(model: str) -> str:
     """Who serves a model whose name begins with that, as gateways write it; a region stands before names of Bedrock only."""
     if _REGION.match(model[:_MAX_CHARS].lower()):
@@ -124,7 +125,7 @@ def provider_of_model(model: str) -> str:
     return provider_of(head)
 
 
-@lru_cache(4_096)
+@remembered(4_096)
 def family_of(model: str) -> str:
     """A model's name without what differs between providers, regions and dates, to group by; never to be shown as the model."""
     name = model[:_MAX_CHARS].strip().lower()

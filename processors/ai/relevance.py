@@ -16,6 +16,7 @@ from processors.ai.event import MEANINGS
 from processors.ai.record import name_of
 from processors.plain_key import PlainKeys
 from tracedata import LogRecord, Span
+from tracedata.memory import MAX_REMEMBERED_CHARS
 
 _MARKERS = frozenset(marker for convention in CONVENTIONS for marker in convention.markers)
 _PREFIXES = tuple({prefix for convention in CONVENTIONS for prefix in convention.relevant_prefixes})
@@ -61,9 +62,11 @@ def relevant_of(spans: Sequence[Span]) -> list[Span]:
 def is_scope_relevant(scope: str) -> bool:
     known = _scopes.get(scope)
     if known is None:
+        known = convention_of_scope(scope) is not None
         if len(_scopes) >= plain_key.MAX_LEARNED_KEYS:
             _scopes.clear()
-        known = _scopes[scope] = convention_of_scope(scope) is not None
+        if len(scope) <= MAX_REMEMBERED_CHARS:
+            _scopes[scope] = known
     return known
 
 

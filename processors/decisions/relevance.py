@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from processors.ai.detection import is_like, path_of
 from processors.decisions.adapter import ADAPTERS
@@ -11,6 +10,7 @@ from processors.decisions.adapter.decision_trace import FINAL, PREFIX
 from processors.decisions.subject import BY_NAME, OF_EVENT, adapters_of, event_of_record
 from processors.plain_key import PlainKeys
 from tracedata import Event, LogRecord, Span
+from tracedata.memory import remembered
 
 _EVENTS = frozenset(OF_EVENT) | {FINAL}
 _MARKERS = frozenset(
@@ -56,7 +56,7 @@ def relevant_of(spans: Sequence[Span]) -> list[Span]:
     return found
 
 
-@lru_cache(maxsize=4096)
+@remembered(4_096)
 def _is_scope_relevant(scope: str) -> bool:
     """Whether spans of the scope may be decisions by their name alone."""
     return any(is_like(scope, pattern) for adapter in BY_NAME for pattern in adapter.scopes)
