@@ -23,7 +23,8 @@ class GuestConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     ``name`` stands in the message when an address cannot be used. A connection whose next headers take longer than
     ``header_timeout_s`` from their first byte, or from its beginning, is closed. ``allowed_hosts`` are names that are
-    served besides those that ``receiver.host`` serves anyway, as it takes them; where ``has_no_readers``, programs send under any name.
+    served besides those that ``receiver.host`` serves anyway, as it takes them; ``judges_pages_only`` is for listeners where nothing
+    can be read, and lets programs send under any name.
     """
 
     name: str
@@ -32,7 +33,7 @@ class GuestConfig(msgspec.Struct, frozen=True, kw_only=True):
     grace_period_s: float
     header_timeout_s: float = 30.0
     allowed_hosts: Sequence[str] = ()
-    has_no_readers: bool = False
+    judges_pages_only: bool = False
 
 
 class GuestServer:
@@ -43,7 +44,7 @@ class GuestServer:
 
     def __init__(self, config: GuestConfig, app: Application, refuse: Callable[[Refusal], Application]) -> None:
         bound = [host for host, _ in config.addresses]
-        rule = HostRule(config.allowed_hosts, bound=bound, judges_pages_only=config.has_no_readers)
+        rule = HostRule(config.allowed_hosts, bound=bound, judges_pages_only=config.judges_pages_only)
         self._config = config
         self._app = guarded(app, rule, refuse)
         self._server: _Server | None = None

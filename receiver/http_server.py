@@ -58,7 +58,7 @@ class OtlpHttpServer:
             grace_period_s=config.grace_period_s,
             header_timeout_s=admission.read_timeout_s,
             allowed_hosts=config.allowed_hosts,
-            has_no_readers=True,
+            judges_pages_only=True,
         )
         self._server = GuestServer(guest, app, app.refuse)
 

@@ -12,7 +12,7 @@ from redaction.fold import fold
 from redaction.key_name import ESCAPED_MEMBER, SECRET_MEMBER, content_of, secret_entity, words_of
 from redaction.operator import PLACEHOLDER
 from redaction.policy import Policy
-from tracedata.memory import MAX_REMEMBERED_CHARS
+from tracedata.memory import remembered
 
 CONTENT = "CONTENT"
 _MAX_CACHED = 10_000
@@ -42,7 +42,7 @@ class KeyRules:
         self._dropped = frozenset(policy.drop_content)
         self._deny = [(_glob(rule.keys), rule.entity) for rule in policy.deny]
         self._allow = [(_glob(rule.keys), frozenset(rule.entities)) for rule in policy.allow]
-        self._known: dict[str, KeyVerdict] = {}
+        self._verdict = remembered(_MAX_CACHED)(self._judged)
         # Kept whole, a value is a text like any other.
         self._kept = {entity for entity, rule in policy.entities.items() if rule.operator == "keep"}
         self.has_paths = bool(self._deny)
@@ -63,14 +63,7 @@ class KeyRules:
         return f"{key}{_BELOW}{name}" if key else name
 
     def verdict(self, key: str) -> KeyVerdict:
-        known = self._known.get(key)
-        if known is None:
-            known = self._judged(key)
-            if len(self._known) >= _MAX_CACHED:
-                self._known.clear()
-            if len(key) <= MAX_REMEMBERED_CHARS:
-                self._known[key] = known
-        return known
+        return self._verdict(key)
 
     def goes_whole(self, key: str) -> bool:
         return self.verdict(key).whole is not None

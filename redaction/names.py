@@ -22,7 +22,7 @@ from redaction.overlap import merged, touching
 from redaction.policy import DEFAULT_THRESHOLD, NerRule
 from redaction.redactor import Redactor
 from redaction.tally import Redacted, add_up
-from tracedata.memory import MAX_REMEMBERED_CHARS
+from tracedata.memory import remembered
 
 # Counts texts that were not read in time and kept nevertheless; nothing is replaced by it.
 NER_SKIPPED = "NER_SKIPPED"
@@ -60,7 +60,7 @@ class Names:
         self.finder = finder
         self.clock = clock
         self._keys = re.compile("|".join(map(translate, rule.keys)))
-        self._known: dict[str, bool] = {}
+        self._is_content = remembered(_MAX_KNOWN_KEYS)(self._judged)
 
     @property
     def version(self) -> str:
@@ -69,14 +69,10 @@ class Names:
 
     def is_content(self, key: str) -> bool:
         """Whether the model looks at what is below an attribute key."""
-        known = self._known.get(key)
-        if known is None:
-            known = self._keys.fullmatch(key) is not None and not is_structure(key)
-            if len(self._known) >= _MAX_KNOWN_KEYS:
-                self._known.clear()
-            if len(key) <= MAX_REMEMBERED_CHARS:
-                self._known[key] = known
-        return known
+        return self._is_content(key)
+
+    def _judged(self, key: str) -> bool:
+        return self._keys.fullmatch(key) is not None and not is_structure(key)
 
     def reading(self) -> Reading:
         """The reading of one batch."""

@@ -7,7 +7,8 @@ import os
 import signal
 from types import FrameType
 
-_INTERRUPTED = 130
+# What a command that was interrupted exits with, as shells have it.
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
-    os._exit(_INTERRUPTED)
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from processors import plain_key
 from processors.ai.context import KEYS as CONTEXT_KEYS
 from processors.ai.convention import CONVENTIONS
 from processors.ai.detection import convention_of_scope
@@ -16,14 +15,11 @@ from processors.ai.event import MEANINGS
 from processors.ai.record import name_of
 from processors.plain_key import PlainKeys
 from tracedata import LogRecord, Span
-from tracedata.memory import MAX_REMEMBERED_CHARS
 
 _MARKERS = frozenset(marker for convention in CONVENTIONS for marker in convention.markers)
 _PREFIXES = tuple({prefix for convention in CONVENTIONS for prefix in convention.relevant_prefixes})
 # What a user's conversation, or a prompt's name, has to do with spans that are no operations.
 _CONTEXT_ONLY = CONTEXT_KEYS - _MARKERS
-
-_scopes: dict[str, bool] = {}
 
 
 def is_marker(key: str) -> bool:
@@ -36,12 +32,8 @@ _plain_keys = PlainKeys(is_marker)
 
 def is_relevant(span: Span) -> bool:
     """Whether the span could be an AI operation: by the name of its scope, or by a key of its attributes."""
-    scope = span.scope.name
-    return (
-        (not _plain_keys.covers(span.attributes) and not _plain_keys.lack_marker(span.attributes))
-        or _scopes.get(scope)
-        or (scope not in _scopes and is_scope_relevant(scope))
-    )
+    is_told_by_keys = not _plain_keys.covers(span.attributes) and not _plain_keys.lack_marker(span.attributes)
+    return is_told_by_keys or is_scope_relevant(span.scope.name)
 
 
 def relevant_of(spans: Sequence[Span]) -> list[Span]:
@@ -60,14 +52,8 @@ def relevant_of(spans: Sequence[Span]) -> list[Span]:
 
 
 def is_scope_relevant(scope: str) -> bool:
-    known = _scopes.get(scope)
-    if known is None:
-        known = convention_of_scope(scope) is not None
-        if len(_scopes) >= plain_key.MAX_LEARNED_KEYS:
-            _scopes.clear()
-        if len(scope) <= MAX_REMEMBERED_CHARS:
-            _scopes[scope] = known
-    return known
+    """Whether the name of a scope is that of a convention."""
+    return convention_of_scope(scope) is not None
 
 
 def is_relevant_record(record: LogRecord) -> bool:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from relayscope.cli.client import PlacedError
 from relayscope.cli.group import Root
 from relayscope.cli.stream import describe_failure, drop_output, flush_output, open_missing_streams
+from relayscope.entry import INTERRUPTED
 from relayscope.invocation import as_called
 from tracedata import CallerError, RelayscopeError
 
@@ -53,9 +54,6 @@ def _root(
     """An LLM-aware trace backend: OTLP in, one PostgreSQL, REST and Jaeger out."""
 
 
-_INTERRUPTED = 130
-
-
 def main() -> None:
     """Runs the command line; a failure is one sentence on standard error."""
     open_missing_streams()
@@ -77,7 +75,7 @@ def main() -> None:
             _tell(describe_failure(exc))
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _check_words(words: Sequence[str]) -> None:

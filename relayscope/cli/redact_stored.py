@@ -18,6 +18,7 @@ from relayscope.cli.database import database_of
 from relayscope.cli.render.table import name_cell, note, table
 from relayscope.cli.render.text import clean
 from relayscope.cli.stoppable import run_until_stopped
+from relayscope.entry import INTERRUPTED
 from relayscope.log import configure_logging
 from relayscope.redaction import build_reredaction, verify_stored
 from relayscope.settings import Settings
@@ -25,7 +26,6 @@ from storage.redaction import Application, ApplyProgress, Verification, VerifyPr
 
 _PIPE_CELLS = 160
 _FOUND = 1
-_INTERRUPTED = 130
 
 # What a bar is told: a description, how much is done, and of how much.
 _Tell = Callable[[str, int, int], None]
@@ -76,7 +76,7 @@ def apply(
         done = run_until_stopped(_application(settings, tell=tell, as_json=as_json))
     if done is None:
         typer.echo("Stopped. What was done stays; the same command goes on from there.", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if as_json:
         typer.echo(msgspec.json.encode(done))
         return

@@ -18,6 +18,7 @@ from relayscope.cli import option
 from relayscope.cli.database import database_of
 from relayscope.cli.render.table import name_cell, note, table
 from relayscope.cli.stoppable import run_until_stopped
+from relayscope.entry import INTERRUPTED
 from relayscope.interaction import build_repricing, build_reprocessing
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
@@ -27,7 +28,6 @@ from tracedata import CallerError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PIPE_CELLS = 120
 _SHOWN_MODELS = 20
-_INTERRUPTED = 130
 
 reprocess_app = typer.Typer(
     name="reprocess", no_args_is_help=True, help="Make anew what was made of stored spans and log records."
@@ -146,7 +146,7 @@ class _Course:
         """Says where a run that was stopped can go on."""
         if self._reached is not None:
             typer.echo(f"stopped; what was done stays. Go on with --since {self._reached:%Y-%m-%dT%H:%M:%SZ}", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 @contextlib.contextmanager

@@ -16,13 +16,13 @@ from relayscope.cli import option
 from relayscope.cli.database import database_of
 from relayscope.cli.stoppable import run_until_stopped
 from relayscope.database import build_rollups
+from relayscope.entry import INTERRUPTED
 from relayscope.log import configure_logging
 from relayscope.settings import Settings
 from storage.rollup import RollupStatus
 from tracedata import CallerError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INTERRUPTED = 130
 
 rollup_app = typer.Typer(
     name="rollup", no_args_is_help=True, help="Look after what service maps and statistics are read from."
@@ -54,7 +54,7 @@ def status(
     configure_logging("warning")
     found = run_until_stopped(_status(settings))
     if found is None:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if as_json:
         typer.echo(msgspec.json.encode(found))
         return
@@ -87,7 +87,7 @@ def rebuild(
         done = run_until_stopped(_rebuilt(settings, period, progress))
     if done is None:
         typer.echo("What is left is rolled up by the next `relayscope up`, or by this command.", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     typer.echo(msgspec.json.encode(done) if as_json else f"Rolled up {done.days:,} days. {_told(done.status)}")
 
 
